@@ -1,0 +1,64 @@
+# rxtrack: the extension in extension/ and sql/, the gateway in gateway/.
+# `make help` lists what there is to do.
+
+# Where PostgreSQL 15 of the distribution is installed, its pg_config is used;
+# PG_CONFIG says otherwise.
+DEBIAN_PG_CONFIG = $(wildcard /usr/lib/postgresql/15/bin/pg_config)
+PG_CONFIG ?= $(if $(DEBIAN_PG_CONFIG),$(DEBIAN_PG_CONFIG),pg_config)
+PREFIX    ?= /usr/local
+PORT      ?= 8480
+RUN_DIR   ?= .run
+
+export PG_CONFIG PREFIX PORT RUN_DIR DESTDIR
+
+# Sub-makes are quiet about the directories they enter, and builds about the
+# commands they run; V=1 shows them.
+MAKEFLAGS += --no-print-directory
+QUIET      = $(if $(V),,-s)
+
+.PHONY: all extension gateway run test lint format clean help \
+	install install-extension install-gateway \
+	uninstall uninstall-extension uninstall-gateway
+
+all: extension gateway                  ## build the extension and the gateway (the default)
+
+extension:                              ## build the extension only
+	@$(MAKE) $(QUIET) -C extension all
+
+gateway:                                ## build the gateway only
+	@$(MAKE) $(QUIET) -C gateway all
+
+run:                                    ## install what is missing, build, and start it all (PORT=8480, RUN_DIR=.run)
+	@scripts/dependencies run
+	@$(MAKE) all
+	@exec scripts/run
+
+test:                                   ## install what is missing, build, and run the tests (TESTS='files' for some, SANITIZE=1)
+	@scripts/dependencies test
+	@$(MAKE) all
+	@exec tests/run $(TESTS)
+
+lint:                                   ## cppcheck, the strict warnings, shellcheck, formatting
+	@scripts/dependencies lint
+	@exec scripts/lint
+
+format:                                 ## lay the gateway's C out as .clang-format says
+	@scripts/dependencies lint
+	clang-format -i $(wildcard gateway/*.c gateway/*.h)
+
+install: install-extension install-gateway          ## install for PG_CONFIG's server, and the gateway under PREFIX (DESTDIR is honoured)
+
+uninstall: uninstall-extension uninstall-gateway    ## take both away again
+
+install-extension uninstall-extension: %-extension:
+	@$(MAKE) -C extension $*
+
+install-gateway uninstall-gateway: %-gateway:
+	@$(MAKE) -C gateway $*
+
+clean:                                  ## remove the build products (what `make run` keeps stays)
+	@$(MAKE) -C extension clean
+	@$(MAKE) -C gateway clean
+
+help:                                   ## say this
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-16s %s\n", $$1, $$2 }'
