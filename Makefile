@@ -31,7 +31,7 @@ gateway:                                ## build the gateway only
 run:                                    ## install what is missing, build, and start it all (PORT=8480, RUN_DIR=.run)
 	@scripts/dependencies run
 	@$(MAKE) all
-	@exec scripts/run
+	@exec setpriv --pdeathsig TERM scripts/run
 
 test:                                   ## install what is missing, build, and run the tests (TESTS='files' for some, SANITIZE=1)
 	@scripts/dependencies test

@@ -1,0 +1,81 @@
+# What scripts/run and tests/run share. Sourced, not run; who sources it has set top.
+# shellcheck shell=bash disable=SC2034,SC2154
+
+fail() {
+    printf 'rxtrack: %s\n' "$*" >&2
+    exit 1
+}
+
+say() {
+    printf '%s\n' "$*"
+}
+
+# PostgreSQL refuses to run as root: there, servers run as the user postgres.
+# Sets as_server, a prefix that becomes the command it is given (so that $! is its id).
+find_server_user() {
+    as_server=(env)
+    server_user=$(id -un)
+    if [ "$(id -u)" = 0 ]; then
+        server_user=postgres
+        id -u postgres >/dev/null 2>&1 ||
+            fail "root may not run PostgreSQL, and there is no user postgres to run it as"
+        as_server=(setpriv --reuid=postgres --regid=postgres --init-groups --)
+    fi
+}
+
+# Sets bindir and checks that the server can load an extension from a directory of ours.
+find_postgresql() {
+    bindir=$("${PG_CONFIG:-pg_config}" --bindir) || fail "no ${PG_CONFIG:-pg_config}; set PG_CONFIG"
+    [ -x "$bindir/postgres" ] || fail "no PostgreSQL server in $bindir; set PG_CONFIG"
+    # From a directory that the server's user can enter.
+    (cd / && "${as_server[@]}" "$bindir/postgres" --describe-config) | grep '^extension_destdir' >/dev/null ||
+        fail "$bindir/postgres has no setting extension_destdir (Debian's packages have it)"
+}
+
+# What the environment says about other servers is not about ours.
+forget_libpq_environment() {
+    local name
+    for name in "${!PG@}"; do
+        [ "$name" = PG_CONFIG ] || unset "$name"
+    done
+}
+
+# stage_rxtrack DIR: replaces DIR, a directory of the server's user, by an installation of this build:
+# the extension for extension_destdir, the gateway as DIR/rxtrack-gateway.
+stage_rxtrack() {
+    local made
+    made=$(mktemp -d)
+    (
+        umask 022
+        make -s -C "$top/extension" install DESTDIR="$made" >/dev/null
+        install -m 755 "${GATEWAY_BINARY:-$top/gateway/build/rxtrack-gateway}" "$made/rxtrack-gateway"
+    ) || { rm -rf "$made"; fail "could not stage the build"; }
+    chmod 755 "$made"
+    "${as_server[@]}" rm -rf "$1"
+    "${as_server[@]}" mkdir -p "$1"
+    tar -C "$made" -c . | "${as_server[@]}" tar -C "$1" -x --no-same-owner
+    rm -rf "$made"
+}
+
+# The path as a part of a URI.
+percent_encode() {
+    local LC_ALL=C i char
+    for ((i = 0; i < ${#1}; i++)); do
+        char=${1:i:1}
+        case $char in
+            [a-zA-Z0-9._~-]) printf '%s' "$char" ;;
+            *) printf '%%%02X' "$(($(printf '%d' "'$char") & 255))" ;;
+        esac
+    done
+}
+
+# The text as a quoted value of a libpq connection string.
+conninfo_quote() {
+    local value=${1//\\/\\\\}
+    printf "'%s'" "${value//\'/\\\'}"
+}
+
+# The text as a quoted value in postgresql.conf.
+conf_quote() {
+    printf "'%s'" "${1//\'/\'\'}"
+}
