@@ -33,7 +33,9 @@ business_status_in(PG_FUNCTION_ARGS)
 Datum
 business_status_out(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_CSTRING(pstrdup(business_status_name(DatumGetBusinessStatus(PG_GETARG_DATUM(0)))));
+	BusinessStatus status = DatumGetBusinessStatus(PG_GETARG_DATUM(0));
+
+	PG_RETURN_CSTRING(pstrdup(business_status_name(status)));
 }
 
 Datum
@@ -61,7 +63,9 @@ business_status_send(PG_FUNCTION_ARGS)
 Datum
 business_status_short_name(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_TEXT_P(cstring_to_text(business_status_short(DatumGetBusinessStatus(PG_GETARG_DATUM(0)))));
+	BusinessStatus status = DatumGetBusinessStatus(PG_GETARG_DATUM(0));
+
+	PG_RETURN_TEXT_P(cstring_to_text(business_status_short(status)));
 }
 
 static int

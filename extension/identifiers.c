@@ -293,7 +293,8 @@ typedef struct StatusName
 
 static const StatusName status_names[BUSINESS_STATUS_COUNT + 1] = {
 	[BUSINESS_STATUS_WITH_PHARMACY] = {"With Pharmacy", "WP"},
-	[BUSINESS_STATUS_WITH_PHARMACY_PREPARING_REMAINDER] = {"With Pharmacy - Preparing Remainder", "WPR"},
+	[BUSINESS_STATUS_WITH_PHARMACY_PREPARING_REMAINDER] =
+	{"With Pharmacy - Preparing Remainder", "WPR"},
 	[BUSINESS_STATUS_READY_TO_COLLECT] = {"Ready to Collect", "RC"},
 	[BUSINESS_STATUS_READY_TO_COLLECT_PARTIAL] = {"Ready to Collect - Partial", "RCP"},
 	[BUSINESS_STATUS_READY_TO_DISPATCH] = {"Ready to Dispatch", "RD"},

@@ -65,7 +65,8 @@ prescription_id_send(PG_FUNCTION_ARGS)
 static int
 prescription_id_compare(Datum left, Datum right)
 {
-	return memcmp(DatumGetPrescriptionId(left), DatumGetPrescriptionId(right), sizeof(PrescriptionId));
+	return memcmp(DatumGetPrescriptionId(left), DatumGetPrescriptionId(right),
+				  sizeof(PrescriptionId));
 }
 
 RXTRACK_ORDERED_TYPE(prescription_id)
@@ -79,8 +80,8 @@ prescription_id_hash(PG_FUNCTION_ARGS)
 Datum
 prescription_id_hash_extended(PG_FUNCTION_ARGS)
 {
-	return hash_any_extended(DatumGetPrescriptionId(PG_GETARG_DATUM(0))->bytes, sizeof(PrescriptionId),
-							 (uint64) PG_GETARG_INT64(1));
+	return hash_any_extended(DatumGetPrescriptionId(PG_GETARG_DATUM(0))->bytes,
+							 sizeof(PrescriptionId), (uint64) PG_GETARG_INT64(1));
 }
 
 static int
