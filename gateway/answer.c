@@ -1,0 +1,164 @@
+/*
+ * answer.c - see answer.h.
+ */
+#include "answer.h"
+
+#include "clock.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define FHIR_JSON "application/fhir+json"
+#define HEALTH_JSON "application/health+json"
+
+static const struct fault_text {
+    unsigned status;
+    const char *code;        /* of the OperationOutcome's issue */
+    const char *diagnostics; /* never the text of an internal error */
+    const char *headers;     /* further header lines, or NULL */
+} faults[] = {
+    [FAULT_MALFORMED] = {400, "value", "The request's headers are not valid HTTP", NULL},
+    [FAULT_UNAUTHENTICATED] = {401, "processing", "A Bearer token is needed",
+                               "WWW-Authenticate: Bearer\n"},
+    [FAULT_NOT_FOUND] = {404, "not-found", "There is nothing at this path", NULL},
+    [FAULT_METHOD] = {405, "not-supported", "This path does not take this method", NULL},
+    [FAULT_CLIENT_SLOW] = {408, "timeout", "The request took too long to arrive", NULL},
+    [FAULT_TOO_LONG] = {413, "too-long", "The body is over the limit", NULL},
+    [FAULT_CONTENT_TYPE] = {415, "not-supported",
+                            "The body must be application/fhir+json or application/json", NULL},
+    [FAULT_INTERNAL] = {500, "exception", "The service could not process the request", NULL},
+    [FAULT_AWAY] = {503, "transient", "The database is away", "Retry-After: 5\n"},
+    [FAULT_BUSY] = {503, "transient", "The database is busy", "Retry-After: 1\n"},
+    [FAULT_UNSUITABLE] = {503, "transient", "The database's schema does not suit this gateway",
+                          "Retry-After: 60\n"},
+    [FAULT_STOPPING] = {503, "transient", "The service is stopping", "Retry-After: 5\n"},
+    [FAULT_SLOW] = {504, "timeout", "The database took too long", NULL},
+};
+
+unsigned fault_status(enum fault fault)
+{
+    return faults[fault].status;
+}
+
+/* The text of a JSON object, whose reference is dropped; NULL without memory. */
+static char *take_json(json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT);
+
+    json_decref(object);
+    return text;
+}
+
+static char *outcome_text(const struct fault_text *fault)
+{
+    char now[CLOCK_UTC_TEXT];
+
+    clock_utc(now);
+    return take_json(json_pack("{s:s,s:{s:s},s:[{s:s,s:s,s:s}]}", "resourceType",
+                               "OperationOutcome", "meta", "lastUpdated", now, "issue", "severity",
+                               "error", "code", fault->code, "diagnostics", fault->diagnostics));
+}
+
+/* output, the reason, may be NULL. */
+static char *health_text(const char *status, const char *output)
+{
+    return take_json(json_pack("{s:s,s:s,s:s*}", "status", status, "releaseId", RXTRACK_VERSION,
+                               "output", output));
+}
+
+static void set_body(struct answer *answer, unsigned status, const char *content_type,
+                     const char *headers, char *body)
+{
+    answer_clear(answer);
+    answer->status = status;
+    answer->body = body;
+    answer->length = body != NULL ? strlen(body) : 0;
+    if (asprintf(&answer->headers, "Content-Type: %s\n%s", content_type,
+                 headers != NULL ? headers : "") < 0)
+        answer->headers = NULL;
+}
+
+void answer_fault(struct answer *answer, const struct route *route, enum fault fault)
+{
+    const struct fault_text *text = &faults[fault];
+
+    if (route != NULL && (route->flags & ROUTE_HEALTH) && text->status >= 500)
+        set_body(answer, text->status, HEALTH_JSON, text->headers,
+                 health_text("fail", text->diagnostics));
+    else
+        set_body(answer, text->status, FHIR_JSON, text->headers, outcome_text(text));
+}
+
+void answer_alive(struct answer *answer)
+{
+    set_body(answer, 200, HEALTH_JSON, NULL, take_json(json_pack("{s:s}", "status", "pass")));
+}
+
+void answer_clear(struct answer *answer)
+{
+    free(answer->application);
+    free(answer->headers);
+    free(answer->body);
+    memset(answer, 0, sizeof *answer);
+}
+
+/* Adds the header lines to the response, cutting the text up as it goes; true where one of them
+ * is a Content-Type. */
+static bool add_header_lines(struct MHD_Response *response, char *lines)
+{
+    bool has_type = false;
+    char *rest = NULL;
+
+    for (char *line = strtok_r(lines, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        char *colon = strchr(line, ':');
+        if (colon == NULL)
+            continue;
+        *colon = '\0';
+        MHD_add_response_header(response, line, colon + 1 + strspn(colon + 1, " "));
+        if (strcasecmp(line, MHD_HTTP_HEADER_CONTENT_TYPE) == 0)
+            has_type = true;
+    }
+    return has_type;
+}
+
+struct MHD_Response *answer_response(struct answer *answer, const char *request_id,
+                                     const char *correlation_id, bool last)
+{
+    struct MHD_Response *response =
+        answer->body != NULL
+            ? MHD_create_response_from_buffer(answer->length, answer->body, MHD_RESPMEM_MUST_FREE)
+            : MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+
+    if (response == NULL)
+        return NULL;
+    answer->body = NULL; /* the response's now */
+    if (answer->headers == NULL || !add_header_lines(response, answer->headers))
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, FHIR_JSON);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (request_id != NULL)
+        MHD_add_response_header(response, "X-Request-ID", request_id);
+    if (correlation_id != NULL)
+        MHD_add_response_header(response, "X-Correlation-ID", correlation_id);
+    if (last)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    return response;
+}
+
+size_t answer_raw_timeout(char *out, size_t size)
+{
+    char *body = outcome_text(&faults[FAULT_CLIENT_SLOW]);
+
+    if (body == NULL)
+        return 0;
+    int length = snprintf(out, size,
+                          "HTTP/1.1 408 Request Timeout\r\nContent-Type: " FHIR_JSON
+                          "\r\nCache-Control: no-store\r\nConnection: close\r\n"
+                          "Content-Length: %zu\r\n\r\n%s",
+                          strlen(body), body);
+    free(body);
+    return length > 0 && (size_t)length < size ? (size_t)length : 0;
+}

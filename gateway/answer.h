@@ -1,0 +1,70 @@
+/*
+ * answer.h - an answer to a request, from the database or of the gateway's own making, and its way
+ * into a response of libmicrohttpd.
+ * Threads: any; an answer belongs to one request and one thread at a time.
+ */
+#ifndef RXTRACK_ANSWER_H
+#define RXTRACK_ANSWER_H
+
+#include "routes.h"
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct answer {
+    unsigned status;   /* HTTP status; 0: no answer yet */
+    char *application; /* the caller's name for the log, or NULL */
+    char *headers;     /* further header lines, each "Name: value\n"; or NULL */
+    char *body;        /* or NULL */
+    size_t length;     /* of the body, in bytes */
+};
+
+/* What the gateway itself may find wrong. Their statuses and texts are a table in answer.c. */
+enum fault {
+    FAULT_NONE,
+    FAULT_MALFORMED,
+    FAULT_UNAUTHENTICATED,
+    FAULT_NOT_FOUND,
+    FAULT_METHOD,
+    FAULT_CLIENT_SLOW,
+    FAULT_TOO_LONG,
+    FAULT_CONTENT_TYPE,
+    FAULT_INTERNAL,
+    FAULT_AWAY,
+    FAULT_BUSY,
+    FAULT_UNSUITABLE,
+    FAULT_STOPPING,
+    FAULT_SLOW,
+};
+
+/* The HTTP status of a fault. */
+unsigned fault_status(enum fault fault);
+
+/*
+ * Makes *answer say a fault: an OperationOutcome, or application/health+json where the route says
+ * so (route may be NULL). Whatever the answer held is freed. Without memory the body stays empty.
+ */
+void answer_fault(struct answer *answer, const struct route *route, enum fault fault);
+
+/* Makes *answer say, as application/health+json, that the gateway is alive. */
+void answer_alive(struct answer *answer);
+
+/* Frees what the answer holds and makes it empty. */
+void answer_clear(struct answer *answer);
+
+/*
+ * Turns the answer into a response, which takes over the answer's body. request_id and
+ * correlation_id are mirrored where not NULL; last says that the connection closes after it.
+ * NULL without memory. The caller destroys the response.
+ */
+struct MHD_Response *answer_response(struct answer *answer, const char *request_id,
+                                     const char *correlation_id, bool last);
+
+/*
+ * A whole 408 answer as bytes for a socket, to be sent past libmicrohttpd, which cannot answer in
+ * mid-upload. Returns its length, at most size; 0 where it does not fit.
+ */
+size_t answer_raw_timeout(char *out, size_t size);
+
+#endif

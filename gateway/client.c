@@ -1,0 +1,138 @@
+/*
+ * client.c - see client.h. A shut down socket wakes libmicrohttpd, which closes the connection in
+ * its own thread; a socket's number cannot be used anew meanwhile, because client_close(), called
+ * before the socket is closed, waits for the lock that the sweep holds.
+ */
+#include "client.h"
+
+#include "answer.h"
+#include "clock.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/* The phase and the time it began in one word, so that both change at once. */
+#define PHASE_BITS 3
+#define PHASE_MASK ((INT64_C(1) << PHASE_BITS) - 1)
+
+struct client {
+    struct client *next, *previous;
+    int socket;
+    _Atomic int64_t phase; /* since, in ms, << PHASE_BITS | enum client_phase */
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct client *first;
+    atomic_size_t count;
+} clients = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int64_t phase_word(enum client_phase phase)
+{
+    return clock_ms() << PHASE_BITS | (int64_t)phase;
+}
+
+struct client *client_open(int socket)
+{
+    struct client *client = calloc(1, sizeof *client);
+
+    if (client == NULL)
+        return NULL;
+    client->socket = socket;
+    atomic_init(&client->phase, phase_word(CLIENT_IDLE));
+    pthread_mutex_lock(&clients.lock);
+    client->next = clients.first;
+    if (client->next != NULL)
+        client->next->previous = client;
+    clients.first = client;
+    pthread_mutex_unlock(&clients.lock);
+    atomic_fetch_add(&clients.count, 1);
+    return client;
+}
+
+void client_close(struct client *client)
+{
+    if (client == NULL)
+        return;
+    pthread_mutex_lock(&clients.lock);
+    if (client->next != NULL)
+        client->next->previous = client->previous;
+    if (client->previous != NULL)
+        client->previous->next = client->next;
+    else
+        clients.first = client->next;
+    pthread_mutex_unlock(&clients.lock);
+    atomic_fetch_sub(&clients.count, 1);
+    free(client);
+}
+
+bool client_enter(struct client *client, enum client_phase phase)
+{
+    int64_t before = atomic_load(&client->phase);
+    int64_t after = phase_word(phase);
+
+    do {
+        if ((before & PHASE_MASK) >= CLIENT_CUT)
+            return false;
+    } while (!atomic_compare_exchange_weak(&client->phase, &before, after));
+    return true;
+}
+
+enum client_phase client_phase(const struct client *client)
+{
+    return (enum client_phase)(atomic_load(&client->phase) & PHASE_MASK);
+}
+
+size_t client_count(void)
+{
+    return atomic_load(&clients.count);
+}
+
+/* How long a client may be in a phase, in milliseconds; -1 for ever. */
+static int64_t limit_of(enum client_phase phase, const struct client_limits *limits)
+{
+    switch (phase) {
+    case CLIENT_IDLE:
+        return limits->idle_ms;
+    case CLIENT_RECEIVING:
+    case CLIENT_ANSWERING:
+        return limits->request_ms;
+    default:
+        return -1;
+    }
+}
+
+static void cut(const struct client *client, bool answer)
+{
+    char text[1024];
+
+    if (answer) {
+        size_t length = answer_raw_timeout(text, sizeof text);
+        /* A client that does not take these few bytes at once does without. */
+        if (length > 0 && send(client->socket, text, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+            length = 0;
+    }
+    shutdown(client->socket, SHUT_RDWR);
+}
+
+void client_sweep(const struct client_limits *limits)
+{
+    int64_t now = clock_ms();
+
+    pthread_mutex_lock(&clients.lock);
+    for (struct client *client = clients.first; client != NULL; client = client->next) {
+        int64_t word = atomic_load(&client->phase);
+        enum client_phase phase = (enum client_phase)(word & PHASE_MASK);
+        int64_t limit = limit_of(phase, limits);
+
+        if (limit < 0 || now - (word >> PHASE_BITS) < limit)
+            continue;
+        bool slow = phase == CLIENT_RECEIVING;
+        if (atomic_compare_exchange_strong(&client->phase, &word,
+                                           phase_word(slow ? CLIENT_TIMED_OUT : CLIENT_CUT)))
+            cut(client, slow && limits->answer);
+    }
+    pthread_mutex_unlock(&clients.lock);
+}

@@ -1,0 +1,51 @@
+/*
+ * client.h - the open client connections and how long each has been at what it does. libmicrohttpd
+ * counts a connection's time from its last byte, so a client that sends a byte now and then would
+ * stay for ever; here the time counts from the start of the request.
+ * Threads: a client's phase is moved by its HTTP thread and by the sweep of the main thread, each
+ * by compare-and-exchange; whoever moves it first has the say.
+ */
+#ifndef RXTRACK_CLIENT_H
+#define RXTRACK_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum client_phase {
+    CLIENT_IDLE,      /* between requests */
+    CLIENT_RECEIVING, /* from a request's first line to the end of its body */
+    CLIENT_WAITING,   /* for the database: our time, not the client's */
+    CLIENT_ANSWERING, /* the answer is on its way out */
+    CLIENT_CUT,       /* silently shut down by the sweep */
+    CLIENT_TIMED_OUT, /* the same, after a 408 */
+};
+
+struct client;
+
+/* Registers a connection by its socket; NULL without memory. */
+struct client *client_open(int socket);
+
+/* Forgets it. To be called before the socket is closed. NULL is ignored. */
+void client_close(struct client *client);
+
+/* Moves to a phase, unless the sweep was faster: then false, and the connection is as good as
+ * closed. */
+bool client_enter(struct client *client, enum client_phase phase);
+
+/* The phase now. */
+enum client_phase client_phase(const struct client *client);
+
+/* How many are open. */
+size_t client_count(void);
+
+struct client_limits {
+    int64_t idle_ms;    /* for CLIENT_IDLE */
+    int64_t request_ms; /* for CLIENT_RECEIVING, and for CLIENT_ANSWERING */
+    bool answer;        /* say 408 on the socket: not where a TLS session lies over it */
+};
+
+/* Cuts off every client that has been in its phase for too long. */
+void client_sweep(const struct client_limits *limits);
+
+#endif

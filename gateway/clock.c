@@ -1,0 +1,32 @@
+/*
+ * clock.c - see clock.h.
+ */
+#include "clock.h"
+
+#include <stdio.h>
+#include <time.h>
+
+int64_t clock_us(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t clock_ms(void)
+{
+    return clock_us() / 1000;
+}
+
+void clock_utc(char out[CLOCK_UTC_TEXT])
+{
+    struct timespec now;
+    struct tm utc;
+    char seconds[20]; /* "2025-01-31T12:00:00" */
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(out, CLOCK_UTC_TEXT, "%s.%03uZ", seconds, (unsigned)(now.tv_nsec / 1000000) % 1000);
+}

@@ -1,0 +1,22 @@
+/*
+ * clock.h - the two clocks: one that only goes forward, for waiting and measuring, and the
+ * calendar, for what people and FHIR read. Threads: any.
+ */
+#ifndef RXTRACK_CLOCK_H
+#define RXTRACK_CLOCK_H
+
+#include <stdint.h>
+
+/* "2025-01-31T12:00:00.000Z" and the terminating NUL. */
+#define CLOCK_UTC_TEXT 25
+
+/* Microseconds on the monotonic clock. */
+int64_t clock_us(void);
+
+/* Milliseconds on the monotonic clock. */
+int64_t clock_ms(void);
+
+/* The time now as an RFC 3339 date-time in UTC with milliseconds. */
+void clock_utc(char out[CLOCK_UTC_TEXT]);
+
+#endif

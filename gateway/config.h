@@ -1,0 +1,44 @@
+/*
+ * config.h - what an operator may set, and how it is read. One table in config.c describes every
+ * option; the command line, the environment, the file and --help all follow it.
+ * Threads: read by the main thread at the start, constant from then on.
+ */
+#ifndef RXTRACK_CONFIG_H
+#define RXTRACK_CONFIG_H
+
+#include <stdbool.h>
+
+/* At most this many requests go in one call, whatever batch_limit says. */
+#define CONFIG_BATCH_MAX 1024
+
+/* At most this many connections to the database. */
+#define CONFIG_CONNECTIONS_MAX 64
+
+struct config {
+    char *listen;              /* address to listen on */
+    long port;                 /* 0: any free one */
+    char *database;            /* libpq connection string; may hold a password */
+    long database_connections; /* connections to the database */
+    long http_threads;         /* threads, each an event loop over its share of the clients */
+    long body_limit;           /* bytes; a body of exactly so many is allowed */
+    long batch_limit;          /* requests in one call to the database */
+    long batch_bytes;          /* bytes of bodies in one call, where it carries more than one */
+    long request_timeout;      /* seconds a request may wait for the database, or run in it */
+    long client_timeout;       /* seconds a client may take to send a whole request */
+    long idle_timeout;         /* seconds a connection may stay open between requests */
+    long connection_limit;     /* client connections open at once */
+    long shutdown_timeout;     /* seconds that what is in flight may take to finish */
+};
+
+/*
+ * Fills *config from, by rising precedence, the defaults, the file named by --config or
+ * RXTRACK_CONFIG, the environment and the command line. --help and --version print and exit 0.
+ * False after a message on stderr where anything is wrong. config_free() frees what it holds,
+ * after a failure too.
+ */
+bool config_load(struct config *config, int argc, char **argv);
+
+/* Frees what config_load() allocated inside *config, not config itself. */
+void config_free(struct config *config);
+
+#endif

@@ -1,0 +1,504 @@
+/*
+ * database.c - the queue of jobs, how they are laid together into calls, and what becomes of calls
+ * that fail. See database.h.
+ *
+ * Threads: the incoming list is under the lock; everything else belongs to the database thread,
+ * which an eventfd wakes. A job is always in one place: incoming, a queue, or a link's batch.
+ */
+#include "database.h"
+
+#include "clock.h"
+#include "link.h"
+#include "log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MAX_MS 5000
+#define ATTEMPTS_MAX 5 /* of a job that the database asks to try again */
+
+struct queue {
+    struct job *head;
+    struct job **tail; /* where the next one goes */
+};
+
+static struct {
+    const struct config *config;
+    pthread_t thread;
+    int wakeup; /* eventfd */
+
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* state, for database_wait() */
+    struct queue incoming;  /* under the lock */
+    bool stopping;          /* under the lock */
+    atomic_int state;       /* enum database_state */
+
+    /* the database thread's */
+    struct link *links;
+    size_t link_count;
+    struct queue *waiting; /* by route */
+    struct queue alone;    /* jobs to be tried by themselves; they go first */
+    bool was_reported;     /* that the database is away, since it last was usable */
+    unsigned random;       /* for the back-off's jitter */
+} database = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+
+/* ---- queues ---- */
+
+static void queue_clear(struct queue *queue)
+{
+    queue->head = NULL;
+    queue->tail = &queue->head;
+}
+
+static void queue_push(struct queue *queue, struct job *job)
+{
+    job->next = NULL;
+    *queue->tail = job;
+    queue->tail = &job->next;
+}
+
+static struct job *queue_pop(struct queue *queue)
+{
+    struct job *job = queue->head;
+
+    queue->head = job->next;
+    if (queue->head == NULL)
+        queue->tail = &queue->head;
+    return job;
+}
+
+/* The waiting queue whose first job is the oldest, or NULL. */
+static struct queue *oldest_queue(void)
+{
+    struct queue *oldest = NULL;
+
+    for (size_t i = 0; i < route_count; i++)
+        if (database.waiting[i].head != NULL &&
+            (oldest == NULL || database.waiting[i].head->queued_ms < oldest->head->queued_ms))
+            oldest = &database.waiting[i];
+    return oldest;
+}
+
+/* ---- ends of jobs ---- */
+
+static void fail_job(struct job *job, enum fault fault)
+{
+    answer_fault(&job->answer, job->route, fault);
+    job->done(job);
+}
+
+static void fail_queue(struct queue *queue, enum fault fault)
+{
+    while (queue->head != NULL)
+        fail_job(queue_pop(queue), fault);
+}
+
+static void fail_waiting(enum fault fault)
+{
+    fail_queue(&database.alone, fault);
+    for (size_t i = 0; i < route_count; i++)
+        fail_queue(&database.waiting[i], fault);
+}
+
+static void fail_batch(struct link *link, enum fault fault)
+{
+    for (size_t i = 0; i < link->count; i++)
+        fail_job(link->jobs[i], fault);
+    link->count = 0;
+}
+
+static bool is_expired(const struct job *job, int64_t now_ms)
+{
+    return now_ms - job->queued_ms >= database.config->request_timeout * 1000;
+}
+
+/* Queues are in the order of time, so that a look at their heads is enough. */
+static void fail_expired(struct queue *queue, int64_t now_ms)
+{
+    while (queue->head != NULL && is_expired(queue->head, now_ms))
+        fail_job(queue_pop(queue), FAULT_SLOW);
+}
+
+static bool is_retriable(const char *sqlstate)
+{
+    return strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0;
+}
+
+static enum fault fault_of(const char *sqlstate)
+{
+    if (strcmp(sqlstate, "57014") == 0) /* query_canceled, by statement_timeout */
+        return FAULT_SLOW;
+    if (strncmp(sqlstate, "57P0", 4) == 0 || strncmp(sqlstate, "08", 2) == 0)
+        return FAULT_AWAY; /* shutdown, connection */
+    if (strncmp(sqlstate, "53", 2) == 0 || is_retriable(sqlstate))
+        return FAULT_BUSY; /* out of a resource, or retried in vain */
+    return FAULT_INTERNAL;
+}
+
+/*
+ * The call failed and nothing of it was done. One of the batch may be to blame, so each is tried
+ * by itself; a job by itself is tried again only where the database asks for that.
+ */
+static void settle_refused(struct link *link, int64_t now_ms)
+{
+    enum fault fault = fault_of(link->sqlstate);
+    bool retriable = is_retriable(link->sqlstate);
+    bool shared = link->count > 1 && fault == FAULT_INTERNAL;
+
+    log_event("database_error", "s:s,s:s,s:I", "sqlstate", link->sqlstate, "function",
+              link->function, "requests", (json_int_t)link->count);
+    for (size_t i = 0; i < link->count; i++) {
+        struct job *job = link->jobs[i];
+        bool again = shared || (retriable && job->attempts < ATTEMPTS_MAX);
+
+        if (again && !is_expired(job, now_ms))
+            queue_push(&database.alone, job);
+        else
+            fail_job(job, again ? FAULT_SLOW : fault);
+    }
+    link->count = 0;
+}
+
+/* ---- state of the whole ---- */
+
+static void publish_state(void)
+{
+    enum database_state state = DATABASE_AWAY;
+    enum database_state before = (enum database_state)atomic_load(&database.state);
+
+    for (size_t i = 0; i < database.link_count; i++)
+        if (database.links[i].state >= LINK_IDLE)
+            state = DATABASE_USABLE;
+        else if (state == DATABASE_AWAY && database.links[i].unsuitable)
+            state = DATABASE_UNSUITABLE;
+    if (state == before)
+        return;
+    pthread_mutex_lock(&database.lock);
+    atomic_store(&database.state, state);
+    pthread_cond_broadcast(&database.changed);
+    pthread_mutex_unlock(&database.lock);
+    if (state == DATABASE_USABLE) {
+        log_event("database_connected", NULL);
+        database.was_reported = false;
+    } else if (before == DATABASE_USABLE) {
+        log_event("database_lost", NULL);
+    }
+}
+
+/* Says once why there is no connection. libpq's words on connecting name hosts and roles, never
+ * data; those on a connection that carried data are not looked at. */
+static void report_failure(const struct link *link)
+{
+    if (database.was_reported || atomic_load(&database.state) == DATABASE_USABLE)
+        return;
+    database.was_reported = true;
+    if (link->unsuitable)
+        log_event("database_unsuitable", "s:s", "sqlstate", link->sqlstate);
+    else if (link->state == LINK_CONNECTING)
+        log_event("database_away", "s:s%", "reason", PQerrorMessage(link->connection),
+                  strcspn(PQerrorMessage(link->connection), "\n"));
+    else
+        log_event("database_away", NULL);
+}
+
+/* ---- links ---- */
+
+/* Exponential, with jitter so that the connections do not all knock at once. */
+static void set_backoff(struct link *link, int64_t now_ms)
+{
+    int64_t wait = BACKOFF_FIRST_MS;
+
+    for (unsigned i = 0; i < link->failures && wait < BACKOFF_MAX_MS; i++)
+        wait *= 2;
+    if (wait > BACKOFF_MAX_MS)
+        wait = BACKOFF_MAX_MS;
+    link->failures++;
+    link->retry_ms = now_ms + wait / 2 + rand_r(&database.random) % (wait / 2 + 1);
+}
+
+static void drop_link(struct link *link, int64_t now_ms)
+{
+    report_failure(link);
+    link_close(link);
+    set_backoff(link, now_ms);
+}
+
+static void handle_event(struct link *link, enum link_event event, int64_t now_ms)
+{
+    switch (event) {
+    case LINK_NOTHING:
+        break;
+    case LINK_READY:
+        link->failures = 0;
+        link->unsuitable = false;
+        break;
+    case LINK_UNSUITABLE:
+        link->unsuitable = true;
+        drop_link(link, now_ms);
+        break;
+    case LINK_ANSWERED:
+        for (size_t i = 0; i < link->count; i++)
+            link->jobs[i]->done(link->jobs[i]);
+        link->count = 0;
+        if (link_is_stale(link))
+            drop_link(link, now_ms);
+        break;
+    case LINK_REFUSED:
+        settle_refused(link, now_ms);
+        if (link_is_stale(link))
+            drop_link(link, now_ms);
+        break;
+    case LINK_LOST:
+        /* Whether a call was carried out is not known: the client asks again with the same
+         * request id, and the database knows what it has stored. */
+        link->unsuitable = false;
+        fail_batch(link,
+                   link->deadline_ms != 0 && now_ms >= link->deadline_ms ? FAULT_SLOW : FAULT_AWAY);
+        drop_link(link, now_ms);
+        break;
+    }
+}
+
+static void connect_links(int64_t now_ms)
+{
+    for (size_t i = 0; i < database.link_count; i++) {
+        struct link *link = &database.links[i];
+
+        if (link->state == LINK_DOWN && now_ms >= link->retry_ms &&
+            !link_connect(link, database.config, now_ms))
+            handle_event(link, LINK_LOST, now_ms);
+    }
+}
+
+/* Moves the next batch into an idle link; false where no job waits. */
+static bool fill_link(struct link *link)
+{
+    struct queue *queue = database.alone.head != NULL ? &database.alone : oldest_queue();
+    size_t bytes = 0;
+
+    if (queue == NULL)
+        return false;
+    do {
+        struct job *job = queue_pop(queue);
+
+        job->attempts++;
+        bytes += job->body_length;
+        link->jobs[link->count++] = job;
+    } while (queue != &database.alone && queue->head != NULL &&
+             link->count < (size_t)database.config->batch_limit &&
+             bytes + queue->head->body_length <= (size_t)database.config->batch_bytes);
+    return true;
+}
+
+static void dispatch(int64_t now_ms)
+{
+    for (size_t i = 0; i < database.link_count; i++) {
+        struct link *link = &database.links[i];
+
+        if (link->state != LINK_IDLE)
+            continue;
+        if (!fill_link(link))
+            return;
+        if (!link_send(link, database.config, now_ms))
+            handle_event(link, LINK_LOST, now_ms);
+    }
+}
+
+/* ---- the loop ---- */
+
+static bool take_incoming(void)
+{
+    struct queue taken;
+    uint64_t unused;
+
+    if (read(database.wakeup, &unused, sizeof unused) < 0 && errno != EAGAIN)
+        log_event("wakeup_failed", NULL);
+    queue_clear(&taken);
+    pthread_mutex_lock(&database.lock);
+    bool stopping = database.stopping;
+    if (database.incoming.head != NULL) {
+        taken = database.incoming;
+        queue_clear(&database.incoming);
+    }
+    pthread_mutex_unlock(&database.lock);
+    while (taken.head != NULL) {
+        struct job *job = taken.head;
+
+        taken.head = job->next;
+        queue_push(&database.waiting[route_number(job->route)], job);
+    }
+    return !stopping;
+}
+
+static void expire(int64_t now_ms)
+{
+    fail_expired(&database.alone, now_ms);
+    for (size_t i = 0; i < route_count; i++)
+        fail_expired(&database.waiting[i], now_ms);
+}
+
+static void sooner(int64_t *earliest, int64_t at_ms)
+{
+    if (at_ms < *earliest)
+        *earliest = at_ms;
+}
+
+/* How long poll() may wait, in milliseconds: until the next deadline or retry. */
+static int next_timeout(int64_t now_ms)
+{
+    int64_t earliest = now_ms + 3600 * 1000;
+    int64_t patience = database.config->request_timeout * 1000;
+
+    for (size_t i = 0; i < database.link_count; i++) {
+        const struct link *link = &database.links[i];
+
+        if (link->state == LINK_DOWN)
+            sooner(&earliest, link->retry_ms);
+        else if (link->deadline_ms != 0)
+            sooner(&earliest, link->deadline_ms);
+    }
+    if (database.alone.head != NULL)
+        sooner(&earliest, database.alone.head->queued_ms + patience);
+    for (size_t i = 0; i < route_count; i++)
+        if (database.waiting[i].head != NULL)
+            sooner(&earliest, database.waiting[i].head->queued_ms + patience);
+    return earliest > now_ms ? (int)(earliest - now_ms) : 0;
+}
+
+static void wait_and_step(int64_t now_ms)
+{
+    struct pollfd polled[CONFIG_CONNECTIONS_MAX + 1];
+
+    for (size_t i = 0; i < database.link_count; i++) {
+        const struct link *link = &database.links[i];
+
+        polled[i].fd = link->connection != NULL ? PQsocket(link->connection) : -1;
+        polled[i].events = link->state == LINK_IDLE ? POLLIN : link->events;
+        polled[i].revents = 0;
+    }
+    polled[database.link_count] = (struct pollfd){.fd = database.wakeup, .events = POLLIN};
+    if (poll(polled, database.link_count + 1, next_timeout(now_ms)) < 0)
+        return; /* EINTR: nothing is ready, the loop comes round again */
+    now_ms = clock_ms();
+    for (size_t i = 0; i < database.link_count; i++) {
+        struct link *link = &database.links[i];
+
+        if (link->state != LINK_DOWN)
+            handle_event(link, link_step(link, database.config, polled[i].revents, now_ms), now_ms);
+    }
+}
+
+static void *run(void *unused)
+{
+    (void)unused;
+    while (take_incoming()) {
+        int64_t now_ms = clock_ms();
+
+        expire(now_ms);
+        connect_links(now_ms);
+        dispatch(now_ms);
+        publish_state();
+        if (atomic_load(&database.state) != DATABASE_USABLE)
+            fail_waiting(atomic_load(&database.state) == DATABASE_AWAY ? FAULT_AWAY
+                                                                       : FAULT_UNSUITABLE);
+        wait_and_step(now_ms);
+        publish_state();
+    }
+    for (size_t i = 0; i < database.link_count; i++) {
+        fail_batch(&database.links[i], FAULT_STOPPING);
+        link_close(&database.links[i]);
+    }
+    fail_waiting(FAULT_STOPPING);
+    return NULL;
+}
+
+/* ---- from other threads ---- */
+
+bool database_start(const struct config *config)
+{
+    database.config = config;
+    database.link_count = (size_t)config->database_connections;
+    database.links = calloc(database.link_count, sizeof *database.links);
+    database.waiting = calloc(route_count, sizeof *database.waiting);
+    database.wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    database.random = (unsigned)clock_us() ^ (unsigned)getpid();
+    if (database.links == NULL || database.waiting == NULL || database.wakeup < 0) {
+        fprintf(stderr, "rxtrack-gateway: %s\n", strerror(errno));
+        return false;
+    }
+    queue_clear(&database.incoming);
+    queue_clear(&database.alone);
+    for (size_t i = 0; i < route_count; i++)
+        queue_clear(&database.waiting[i]);
+    int failure = pthread_create(&database.thread, NULL, run, NULL);
+    if (failure != 0)
+        fprintf(stderr, "rxtrack-gateway: database thread: %s\n", strerror(failure));
+    return failure == 0;
+}
+
+void database_wait(long timeout_ms)
+{
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += timeout_ms / 1000;
+    until.tv_nsec += timeout_ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&database.lock);
+    while (atomic_load(&database.state) != DATABASE_USABLE &&
+           pthread_cond_timedwait(&database.changed, &database.lock, &until) == 0)
+        ;
+    pthread_mutex_unlock(&database.lock);
+}
+
+enum database_state database_state(void)
+{
+    return (enum database_state)atomic_load_explicit(&database.state, memory_order_relaxed);
+}
+
+/* The thread takes all that is there at once, so only the first of a row needs to wake it. */
+static void wake(void)
+{
+    static const uint64_t one = 1;
+
+    if (write(database.wakeup, &one, sizeof one) < 0)
+        return; /* only where the counter is full, and then the thread is awake */
+}
+
+bool database_submit(struct job *job)
+{
+    job->queued_ms = clock_ms();
+    job->attempts = 0;
+    pthread_mutex_lock(&database.lock);
+    bool stopping = database.stopping;
+    bool first = database.incoming.head == NULL;
+    if (!stopping)
+        queue_push(&database.incoming, job);
+    pthread_mutex_unlock(&database.lock);
+    if (!stopping && first)
+        wake();
+    return !stopping;
+}
+
+void database_stop(void)
+{
+    pthread_mutex_lock(&database.lock);
+    database.stopping = true;
+    pthread_mutex_unlock(&database.lock);
+    wake();
+    pthread_join(database.thread, NULL);
+    close(database.wakeup);
+    free(database.links);
+    free(database.waiting);
+}

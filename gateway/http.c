@@ -1,0 +1,266 @@
+/*
+ * http.c - how a request goes through libmicrohttpd's callbacks: its first line, its headers, its
+ * body piece by piece, the end; then it is answered at once, or suspended until the database
+ * thread resumes it.
+ *
+ * Threads: the callbacks run on the HTTP thread of the connection; job_done() on the database's.
+ * libmicrohttpd does not touch a suspended connection, so a request cannot go away under its job.
+ */
+#include "http.h"
+
+#include "client.h"
+#include "clock.h"
+#include "database.h"
+#include "log.h"
+#include "request.h"
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Of each connection, for headers and pieces of body: the upper limit of a request's headers, and
+ * what a thousand idle clients cost. */
+#define CONNECTION_MEMORY_BYTES (16 * 1024)
+
+/* How many connections may be accepted beyond the limit before it is looked at again. */
+#define ACCEPT_SLACK 256
+
+static struct {
+    const struct config *config;
+    struct MHD_Daemon *daemon;
+    atomic_bool draining;
+} http;
+
+/* ---- answers ---- */
+
+static enum MHD_Result send_answer(struct request *request)
+{
+    struct MHD_Response *response;
+
+    request_drop_body(request);
+    request->stage = REQUEST_ANSWERED;
+    if (!client_enter(request->client, CLIENT_ANSWERING))
+        return MHD_NO;
+    response = answer_response(
+        &request->job.answer, request->request_id[0] ? request->request_id : NULL,
+        request->correlation_id[0] ? request->correlation_id : NULL, atomic_load(&http.draining));
+    if (response == NULL)
+        return MHD_NO;
+    if (request->refusal == FAULT_METHOD)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, request->allow);
+    request->status = request->job.answer.status;
+    enum MHD_Result queued = MHD_queue_response(request->connection, request->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static enum MHD_Result send_fault(struct request *request, enum fault fault)
+{
+    answer_fault(&request->job.answer, request->route, fault);
+    return send_answer(request);
+}
+
+/* ---- the database's part ---- */
+
+/* The job is back: its connection goes on, where serve() finds the answer. */
+static void job_done(struct job *job)
+{
+    struct request *request = request_of_job(job);
+
+    request_drop_body(request);
+    MHD_resume_connection(request->connection);
+}
+
+static enum MHD_Result hand_over(struct request *request)
+{
+    enum database_state state = database_state();
+
+    if (state != DATABASE_USABLE)
+        return send_fault(request, state == DATABASE_AWAY ? FAULT_AWAY : FAULT_UNSUITABLE);
+    if (!client_enter(request->client, CLIENT_WAITING))
+        return MHD_NO;
+    request_make_job(request);
+    request->job.done = job_done;
+    request->stage = REQUEST_SUSPENDED;
+    /* First suspended, then handed over: the answer may be there before this function ends. */
+    MHD_suspend_connection(request->connection);
+    if (!database_submit(&request->job)) {
+        answer_fault(&request->job.answer, request->route, FAULT_STOPPING);
+        job_done(&request->job);
+    }
+    return MHD_YES;
+}
+
+/* ---- callbacks ---- */
+
+/* The request is there as a whole. */
+static enum MHD_Result serve(struct request *request)
+{
+    if (request->refusal != FAULT_NONE)
+        return send_fault(request, request->refusal);
+    if (request->route->function != NULL)
+        return hand_over(request);
+    answer_alive(&request->job.answer);
+    return send_answer(request);
+}
+
+/* The headers are there, the body is not: refuse now only where the client waits for that, or
+ * where its body cannot be read to the end. Any other refusal waits for the end of the upload,
+ * since many a client reads no answer before it has sent its all. */
+static enum MHD_Result begin(struct request *request, const char *method, const char *path,
+                             const char *version)
+{
+    request_read_headers(request, http.config, method, path, version);
+    request->stage = REQUEST_RECEIVING;
+    if (request->refusal != FAULT_NONE &&
+        (request->expects_continue || request->unframed || !request_is_discardable(request)))
+        return send_fault(request, request->refusal);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *unused, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *length, void **context)
+{
+    struct request *request = *context;
+
+    (void)unused;
+    (void)connection;
+    if (request == NULL || client_phase(request->client) >= CLIENT_CUT)
+        return MHD_NO;
+    switch (request->stage) {
+    case REQUEST_NEW:
+        return begin(request, method, path, version);
+    case REQUEST_RECEIVING:
+        if (*length == 0)
+            return serve(request);
+        if (!request_take_body(request, http.config, data, *length))
+            return MHD_NO;
+        *length = 0;
+        return MHD_YES;
+    case REQUEST_SUSPENDED:
+        return send_answer(request);
+    default:
+        return MHD_YES;
+    }
+}
+
+static struct client *client_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info != NULL ? info->socket_context : NULL;
+}
+
+/* Called with the first line of a request; the result is the request's context. */
+static void *on_first_line(void *unused, const char *uri, struct MHD_Connection *connection)
+{
+    struct client *client = client_of(connection);
+
+    (void)unused;
+    if (client == NULL || !client_enter(client, CLIENT_RECEIVING))
+        return NULL;
+    return request_new(connection, client, uri);
+}
+
+/* The status of an answer that libmicrohttpd gave by itself, to what is no HTTP; or 0. */
+static unsigned status_of_library(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS);
+
+    return info != NULL ? info->http_status : 0;
+}
+
+static void on_completed(void *unused, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct request *request = *context;
+
+    (void)unused;
+    (void)how;
+    *context = NULL;
+    if (request == NULL)
+        return;
+    enum client_phase phase = client_phase(request->client);
+    if (request->status == 0)
+        request->status = phase == CLIENT_TIMED_OUT ? fault_status(FAULT_CLIENT_SLOW)
+                                                    : status_of_library(connection);
+    const char *id = request->request_id[0] != '\0' ? request->request_id : NULL;
+    log_request(&(struct log_request){
+        .method = request->method,
+        .path = request->route != NULL ? request->route->path : NULL,
+        .status = request->status,
+        .duration_us = clock_us() - request->began_us,
+        .request_id = id,
+        .application = request->job.answer.application,
+    });
+    client_enter(request->client, CLIENT_IDLE);
+    request_free(request);
+}
+
+static void on_connection(void *unused, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    (void)unused;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = client_open(info->connect_fd);
+    } else {
+        client_close(*context);
+        *context = NULL;
+    }
+}
+
+/* ---- the main thread's part ---- */
+
+bool http_start(const struct config *config)
+{
+    unsigned threads = (unsigned)config->http_threads;
+
+    http.config = config;
+    /* Sockets are accepted by the main thread and added: MHD_quiesce_daemon() of 0.9.75 can hit
+     * its own panic when a worker leaves the listening socket at the same moment. The library's
+     * timeouts are off, see client.h. */
+    http.daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+            MHD_USE_ITC,
+        0, NULL, NULL, on_request, NULL, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->connection_limit + ACCEPT_SLACK * threads,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_URI_LOG_CALLBACK, on_first_line, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
+    if (http.daemon == NULL)
+        fprintf(stderr, "rxtrack-gateway: libmicrohttpd does not start\n");
+    return http.daemon != NULL;
+}
+
+void http_add(int socket, const struct sockaddr *address, socklen_t length)
+{
+    /* On failure too the socket is the library's, and closed. */
+    (void)MHD_add_connection(http.daemon, socket, address, length);
+}
+
+void http_sweep(void)
+{
+    const struct client_limits limits = {
+        .idle_ms = atomic_load(&http.draining) ? 0 : http.config->idle_timeout * 1000,
+        .request_ms = http.config->client_timeout * 1000,
+        .answer = true,
+    };
+
+    client_sweep(&limits);
+}
+
+void http_drain(void)
+{
+    atomic_store(&http.draining, true);
+}
+
+void http_stop(void)
+{
+    MHD_stop_daemon(http.daemon);
+}

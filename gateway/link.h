@@ -1,0 +1,76 @@
+/*
+ * link.h - one connection to the database and what it is doing: connecting, being checked, idle,
+ * or carrying a batch of jobs. It never waits: link_step() goes as far as the socket allows.
+ * Threads: the database thread only.
+ */
+#ifndef RXTRACK_LINK_H
+#define RXTRACK_LINK_H
+
+#include "call.h"
+#include "config.h"
+#include "job.h"
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum link_state {
+    LINK_DOWN,       /* no connection; another try is due at retry_ms */
+    LINK_CONNECTING, /* by PQconnectPoll() */
+    LINK_CHECKING,   /* asking rxtrack.gateway_interface() */
+    LINK_IDLE,       /* usable and free */
+    LINK_PREPARING,  /* the route's statement, with the batch waiting behind it */
+    LINK_CALLING,    /* carrying the batch */
+};
+
+/* What a step has come to. */
+enum link_event {
+    LINK_NOTHING,    /* more is to come */
+    LINK_READY,      /* checked: usable from now on */
+    LINK_UNSUITABLE, /* checked: the schema does not suit this gateway */
+    LINK_ANSWERED,   /* every job of the batch has its answer, committed */
+    LINK_REFUSED,    /* the call failed with link->sqlstate, and nothing of it was done */
+    LINK_LOST,       /* the connection is gone; what became of the batch is not known */
+};
+
+struct link {
+    enum link_state state;
+    PGconn *connection;
+    short events;        /* what to poll() the socket for */
+    int64_t deadline_ms; /* a state that lasts longer is LINK_LOST; 0: none */
+    int64_t retry_ms;
+    unsigned failures; /* tries in a row that came to nothing; sets the back-off */
+    bool unsuitable;   /* the last check failed */
+    uint64_t prepared; /* routes whose statement is prepared, a bit each */
+    bool succeeded;    /* the query under way has had its result */
+    char sqlstate[6];  /* of the query under way, where it failed; "" for none */
+    char function[64]; /* the server's C function that raised it, for the log; "" for none */
+
+    struct job *jobs[CONFIG_BATCH_MAX]; /* the batch, of one route */
+    size_t count;
+};
+
+/* Starts to connect. False where that fails at once (then the link is LINK_DOWN still). */
+bool link_connect(struct link *link, const struct config *config, int64_t now_ms);
+
+/*
+ * Sends the link's jobs, which the caller has put there; the link is LINK_IDLE. False where that
+ * fails at once: the connection is lost, and nothing was sent.
+ */
+bool link_send(struct link *link, const struct config *config, int64_t now_ms);
+
+/* Goes on after poll() has said that the socket is ready; revents as from poll(). */
+enum link_event link_step(struct link *link, const struct config *config, short revents,
+                          int64_t now_ms);
+
+/*
+ * Whether a link that has just ended a call had better be closed and made anew: the server is
+ * going away, or the schema has moved under the prepared statements (the new check then finds out
+ * whether the new schema suits).
+ */
+bool link_is_stale(const struct link *link);
+
+/* Closes the connection; the link is LINK_DOWN. The jobs stay the caller's to settle. */
+void link_close(struct link *link);
+
+#endif

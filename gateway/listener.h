@@ -1,0 +1,23 @@
+/*
+ * listener.h - the listening socket: opening it, and handing what it accepts to the HTTP threads.
+ * Threads: the main thread only.
+ */
+#ifndef RXTRACK_LISTENER_H
+#define RXTRACK_LISTENER_H
+
+#include "config.h"
+
+#include <stdbool.h>
+
+/* Opens the socket, on which connections wait from then on. Returns it, or -1 after a message on
+ * stderr. */
+int listener_open(const struct config *config);
+
+/* Logs where it listens: the port that was bound, where any free one was asked for. */
+void listener_announce(int listener);
+
+/* Accepts what waits, up to a bounded number. False where there is a lack of descriptors or
+ * memory, which is worth a pause. */
+bool listener_accept(int listener);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * main.c - the gateway's life: reads the configuration, starts the threads, accepts connections,
+ * and stops when it is told to.
+ *
+ * Threads: this one, which accepts, sweeps and takes signals; the HTTP threads (http.c); the
+ * database thread (database.c). None is ever made for a client.
+ */
+#include "client.h"
+#include "clock.h"
+#include "config.h"
+#include "database.h"
+#include "http.h"
+#include "listener.h"
+#include "log.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#define SWEEP_MS 250       /* the precision of the timeouts of clients */
+#define DRAIN_SWEEP_MS 20  /* the same while stopping */
+#define ACCEPT_PAUSE_MS 50 /* when descriptors have run out */
+#define FIRST_WAIT_MS 1000 /* for the database, before the first client is let in */
+#define SPARE_FILES 64     /* descriptors that are not clients': database, logs, event loops */
+
+enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* Bodies come and go in all sizes and threads. Few arenas, and large blocks straight from and to
+ * the system, keep the memory of a peak from staying. */
+static void tune_memory(void)
+{
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 512 * 1024);
+}
+
+/* Takes all the descriptors there are, and lowers the limit of clients to fit. */
+static void fit_files(struct config *config)
+{
+    struct rlimit files;
+    long spare = SPARE_FILES + config->database_connections;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+        getrlimit(RLIMIT_NOFILE, &files);
+    if (files.rlim_cur == RLIM_INFINITY ||
+        (rlim_t)(config->connection_limit + spare) <= files.rlim_cur)
+        return;
+    config->connection_limit = (long)files.rlim_cur > spare ? (long)files.rlim_cur - spare : 1;
+    log_event("connection_limit_lowered", "s:I", "connections",
+              (json_int_t)config->connection_limit);
+}
+
+/* The signals that stop us, blocked in all threads and read from a descriptor; -1 on failure. */
+static int open_signals(void)
+{
+    sigset_t stops;
+    int signals;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGTERM);
+    sigaddset(&stops, SIGINT);
+    sigprocmask(SIG_BLOCK, &stops, NULL);
+    signals = signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signals < 0)
+        fprintf(stderr, "rxtrack-gateway: signals: %s\n", strerror(errno));
+    return signals;
+}
+
+static bool take_signal(int signals)
+{
+    struct signalfd_siginfo taken;
+
+    return read(signals, &taken, sizeof taken) == (ssize_t)sizeof taken;
+}
+
+/* Until a signal comes: accepts, and sweeps. */
+static void serve(int listener, int signals, const struct config *config)
+{
+    int64_t sweep_at = clock_ms() + SWEEP_MS;
+    int64_t pause_until = 0;
+
+    for (;;) {
+        int64_t now = clock_ms();
+        bool full = client_count() >= (size_t)config->connection_limit || now < pause_until;
+        struct pollfd polled[] = {{.fd = signals, .events = POLLIN},
+                                  {.fd = full ? -1 : listener, .events = POLLIN}};
+        int64_t wait = full ? ACCEPT_PAUSE_MS : sweep_at - now;
+
+        if (poll(polled, 2, wait > 0 ? (int)wait : 0) > 0) {
+            if (polled[0].revents != 0 && take_signal(signals))
+                return;
+            if (polled[1].revents != 0 && !listener_accept(listener)) {
+                log_event("descriptors_exhausted", NULL);
+                pause_until = clock_ms() + ACCEPT_PAUSE_MS;
+            }
+        }
+        if (clock_ms() >= sweep_at) {
+            http_sweep();
+            sweep_at = clock_ms() + SWEEP_MS;
+        }
+    }
+}
+
+/* Lets what is in flight finish; a second signal ends all at once. */
+static void drain(int signals, const struct config *config)
+{
+    int64_t until = clock_ms() + config->shutdown_timeout * 1000;
+    struct pollfd polled = {.fd = signals, .events = POLLIN};
+
+    http_drain();
+    while (client_count() > 0 && clock_ms() < until) {
+        http_sweep();
+        if (poll(&polled, 1, DRAIN_SWEEP_MS) > 0 && take_signal(signals)) {
+            log_event("aborted", NULL);
+            _exit(EXIT_FAILED);
+        }
+    }
+}
+
+/* Starts what serve() needs, serves, and stops it all. Returns the exit status. */
+static int run(const struct config *config, int listener, int signals)
+{
+    if (!database_start(config))
+        return EXIT_FAILED;
+    database_wait(FIRST_WAIT_MS);
+    if (!http_start(config)) {
+        database_stop();
+        return EXIT_FAILED;
+    }
+    listener_announce(listener);
+    serve(listener, signals, config);
+    close(listener); /* from now on a connection is refused, and goes elsewhere */
+    log_event("stopping", "s:I", "connections", (json_int_t)client_count());
+    drain(signals, config);
+    database_stop();
+    http_stop();
+    log_event("stopped", NULL);
+    return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct config config;
+    int status = EXIT_USAGE;
+
+    tune_memory();
+    if (config_load(&config, argc, argv)) {
+        log_open();
+        fit_files(&config);
+        int signals = open_signals();
+        int listener = signals >= 0 ? listener_open(&config) : -1;
+
+        status = listener >= 0 ? run(&config, listener, signals) : EXIT_FAILED;
+    }
+    config_free(&config);
+    return status;
+}
