@@ -1,0 +1,30 @@
+/*
+ * date_time.h
+ *		RFC 3339 date-times to and from microseconds since 2000-01-01 00:00 UTC
+ *		(PostgreSQL's timestamp with time zone).  Pure C.
+ */
+#ifndef RXTRACK_DATE_TIME_H
+#define RXTRACK_DATE_TIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DATE_TIME_TEXT 32		/* the longest form, with its NUL */
+
+#define DATE_TIME_HOUR INT64_C(3600000000)	/* in microseconds */
+
+#pragma GCC visibility push(hidden)
+
+/*
+ * Reads a date-time with seconds and a zone (RFC 3339, section 5.6), years 0000
+ * to 9999; digits beyond a microsecond are dropped, a leap second counts as the
+ * second after it.  Returns NULL, or what is wrong.
+ */
+extern const char *date_time_parse(const char *text, size_t length, int64_t *result);
+
+/* Writes it in UTC: 2026-04-01T09:30:00Z, with a fraction only where there is one. */
+extern void date_time_format(int64_t when, char out[DATE_TIME_TEXT]);
+
+#pragma GCC visibility pop
+
+#endif							/* RXTRACK_DATE_TIME_H */
