@@ -1,0 +1,90 @@
+/*
+ * bundle.h
+ *		What a supplier's Bundle says, and everything that is wrong with it.
+ *
+ * A caller's fault is data: validation returns every fault of every entry and
+ * raises nothing.  It needs no server.
+ */
+#ifndef RXTRACK_BUNDLE_H
+#define RXTRACK_BUNDLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "identifiers.h"
+#include "json.h"
+
+/*
+ * A bound on what one answer may cost: a body of the largest size cannot hold as
+ * many valid entries, but half a million of "1,".
+ */
+#define BUNDLE_MAX_ENTRIES 5000
+
+/* One thing that is wrong, and where.  Both texts are static. */
+typedef struct Fault
+{
+	const char *field;			/* "Task.owner.identifier.value", "entry.fullUrl", "Bundle.type" */
+	const char *problem;		/* "is missing" */
+	struct Fault *next;
+} Fault;
+
+typedef struct FaultList
+{
+	Fault	   *first;
+	Fault	   *last;
+} FaultList;
+
+/* What one valid entry says: one status change of one prescription item. */
+typedef struct Update
+{
+	Uuid		task_id;
+	PrescriptionId prescription_id;
+	Uuid		line_item_id;
+	NhsNumber	nhs_number;
+	OdsCode		ods_code;
+	BusinessStatus status;
+	bool		completed;		/* Task.status: is nothing left to do? */
+	bool		post_dated;		/* did it carry meta.lastUpdated? */
+	int64_t		last_modified;	/* takes effect then; microseconds since 2000 */
+	int64_t		post_dated_set_at;	/* meta.lastUpdated; 0 where not post-dated */
+	int32_t		repeat_number;	/* 0 where there is none */
+} Update;
+
+typedef struct BundleEntry
+{
+	const char *full_url;		/* as sent; NULL where it was no string */
+	bool		has_task_id;	/* was Task.id a UUID? */
+	FaultList	faults;			/* update is whole only where there are none */
+	Update		update;
+} BundleEntry;
+
+typedef struct Bundle
+{
+	FaultList	faults;			/* of the bundle itself; then no entry was looked at */
+	bool		too_long;		/* the fault is having too many entries */
+	int			count;
+	int			faulty;			/* how many of its entries are */
+	BundleEntry *entries;
+} Bundle;
+
+#pragma GCC visibility push(hidden)
+
+/*
+ * Validates a document (NULL: there was none) as it arrives at a moment, in
+ * microseconds since 2000.  The result is palloc'd and refers to the document.
+ */
+extern Bundle *bundle_validate(const JsonNode *document, int64_t now);
+
+/* Adds a fault; the texts must outlive the list. */
+extern void fault_add(FaultList *list, const char *field, const char *problem);
+
+/* When an update was asserted: its post-dating if it has one, else when it happened. */
+static inline int64_t
+update_asserted_at(const Update *update)
+{
+	return update->post_dated ? update->post_dated_set_at : update->last_modified;
+}
+
+#pragma GCC visibility pop
+
+#endif							/* RXTRACK_BUNDLE_H */
