@@ -5,7 +5,8 @@
 -- btree and hash indexes. Comparisons are LEAKPROOF, so that an index can be used behind row-level security: they
 -- have no way to fail and nothing to say.
 --
--- The operators are in the schema rxtrack, where a query finds them by its search_path, or as OPERATOR(rxtrack.=).
+-- The operators are in pg_catalog, which every search_path has: WHERE prescription_id = '...' works for anyone, as
+-- with the server's own types, and cannot be misled to another operator of that name.
 
 -- ---------- NHS number ----------
 
@@ -108,61 +109,61 @@ CREATE FUNCTION rxtrack.nhs_number_hash_extended(rxtrack.nhs_number, bigint) RET
 COMMENT ON FUNCTION rxtrack.nhs_number_hash_extended(rxtrack.nhs_number, bigint) IS
   'Hash of 64 bits with a seed';
 
-CREATE OPERATOR rxtrack.= (
+CREATE OPERATOR pg_catalog.= (
   FUNCTION = rxtrack.nhs_number_eq, LEFTARG = rxtrack.nhs_number, RIGHTARG = rxtrack.nhs_number,
-  COMMUTATOR = OPERATOR(rxtrack.=), NEGATOR = OPERATOR(rxtrack.<>),
+  COMMUTATOR = OPERATOR(pg_catalog.=), NEGATOR = OPERATOR(pg_catalog.<>),
   RESTRICT = eqsel, JOIN = eqjoinsel,
   HASHES, MERGES
 );
-COMMENT ON OPERATOR rxtrack.= (rxtrack.nhs_number, rxtrack.nhs_number) IS
+COMMENT ON OPERATOR pg_catalog.= (rxtrack.nhs_number, rxtrack.nhs_number) IS
   'Equal';
 
-CREATE OPERATOR rxtrack.<> (
+CREATE OPERATOR pg_catalog.<> (
   FUNCTION = rxtrack.nhs_number_ne, LEFTARG = rxtrack.nhs_number, RIGHTARG = rxtrack.nhs_number,
-  COMMUTATOR = OPERATOR(rxtrack.<>), NEGATOR = OPERATOR(rxtrack.=),
+  COMMUTATOR = OPERATOR(pg_catalog.<>), NEGATOR = OPERATOR(pg_catalog.=),
   RESTRICT = neqsel, JOIN = neqjoinsel
 );
-COMMENT ON OPERATOR rxtrack.<> (rxtrack.nhs_number, rxtrack.nhs_number) IS
+COMMENT ON OPERATOR pg_catalog.<> (rxtrack.nhs_number, rxtrack.nhs_number) IS
   'Not equal';
 
-CREATE OPERATOR rxtrack.< (
+CREATE OPERATOR pg_catalog.< (
   FUNCTION = rxtrack.nhs_number_lt, LEFTARG = rxtrack.nhs_number, RIGHTARG = rxtrack.nhs_number,
-  COMMUTATOR = OPERATOR(rxtrack.>), NEGATOR = OPERATOR(rxtrack.>=),
+  COMMUTATOR = OPERATOR(pg_catalog.>), NEGATOR = OPERATOR(pg_catalog.>=),
   RESTRICT = scalarltsel, JOIN = scalarltjoinsel
 );
-COMMENT ON OPERATOR rxtrack.< (rxtrack.nhs_number, rxtrack.nhs_number) IS
+COMMENT ON OPERATOR pg_catalog.< (rxtrack.nhs_number, rxtrack.nhs_number) IS
   'Less than';
 
-CREATE OPERATOR rxtrack.<= (
+CREATE OPERATOR pg_catalog.<= (
   FUNCTION = rxtrack.nhs_number_le, LEFTARG = rxtrack.nhs_number, RIGHTARG = rxtrack.nhs_number,
-  COMMUTATOR = OPERATOR(rxtrack.>=), NEGATOR = OPERATOR(rxtrack.>),
+  COMMUTATOR = OPERATOR(pg_catalog.>=), NEGATOR = OPERATOR(pg_catalog.>),
   RESTRICT = scalarlesel, JOIN = scalarlejoinsel
 );
-COMMENT ON OPERATOR rxtrack.<= (rxtrack.nhs_number, rxtrack.nhs_number) IS
+COMMENT ON OPERATOR pg_catalog.<= (rxtrack.nhs_number, rxtrack.nhs_number) IS
   'Less than or equal';
 
-CREATE OPERATOR rxtrack.> (
+CREATE OPERATOR pg_catalog.> (
   FUNCTION = rxtrack.nhs_number_gt, LEFTARG = rxtrack.nhs_number, RIGHTARG = rxtrack.nhs_number,
-  COMMUTATOR = OPERATOR(rxtrack.<), NEGATOR = OPERATOR(rxtrack.<=),
+  COMMUTATOR = OPERATOR(pg_catalog.<), NEGATOR = OPERATOR(pg_catalog.<=),
   RESTRICT = scalargtsel, JOIN = scalargtjoinsel
 );
-COMMENT ON OPERATOR rxtrack.> (rxtrack.nhs_number, rxtrack.nhs_number) IS
+COMMENT ON OPERATOR pg_catalog.> (rxtrack.nhs_number, rxtrack.nhs_number) IS
   'Greater than';
 
-CREATE OPERATOR rxtrack.>= (
+CREATE OPERATOR pg_catalog.>= (
   FUNCTION = rxtrack.nhs_number_ge, LEFTARG = rxtrack.nhs_number, RIGHTARG = rxtrack.nhs_number,
-  COMMUTATOR = OPERATOR(rxtrack.<=), NEGATOR = OPERATOR(rxtrack.<),
+  COMMUTATOR = OPERATOR(pg_catalog.<=), NEGATOR = OPERATOR(pg_catalog.<),
   RESTRICT = scalargesel, JOIN = scalargejoinsel
 );
-COMMENT ON OPERATOR rxtrack.>= (rxtrack.nhs_number, rxtrack.nhs_number) IS
+COMMENT ON OPERATOR pg_catalog.>= (rxtrack.nhs_number, rxtrack.nhs_number) IS
   'Greater than or equal';
 
 CREATE OPERATOR CLASS rxtrack.nhs_number_ops DEFAULT FOR TYPE rxtrack.nhs_number USING btree AS
-  OPERATOR 1 rxtrack.<,
-  OPERATOR 2 rxtrack.<=,
-  OPERATOR 3 rxtrack.=,
-  OPERATOR 4 rxtrack.>=,
-  OPERATOR 5 rxtrack.>,
+  OPERATOR 1 pg_catalog.<,
+  OPERATOR 2 pg_catalog.<=,
+  OPERATOR 3 pg_catalog.=,
+  OPERATOR 4 pg_catalog.>=,
+  OPERATOR 5 pg_catalog.>,
   FUNCTION 1 rxtrack.nhs_number_cmp(rxtrack.nhs_number, rxtrack.nhs_number),
   FUNCTION 2 pg_catalog.btint4sortsupport(internal),
   FUNCTION 4 pg_catalog.btequalimage(oid);
@@ -170,7 +171,7 @@ COMMENT ON OPERATOR CLASS rxtrack.nhs_number_ops USING btree IS
   'NHS numbers in the order of their texts in the "C" collation; 4 bytes a key';
 
 CREATE OPERATOR CLASS rxtrack.nhs_number_ops DEFAULT FOR TYPE rxtrack.nhs_number USING hash AS
-  OPERATOR 1 rxtrack.=,
+  OPERATOR 1 pg_catalog.=,
   FUNCTION 1 rxtrack.nhs_number_hash(rxtrack.nhs_number),
   FUNCTION 2 rxtrack.nhs_number_hash_extended(rxtrack.nhs_number, bigint);
 COMMENT ON OPERATOR CLASS rxtrack.nhs_number_ops USING hash IS
@@ -286,61 +287,61 @@ CREATE FUNCTION rxtrack.prescription_id_sortsupport(internal) RETURNS void
 COMMENT ON FUNCTION rxtrack.prescription_id_sortsupport(internal) IS
   'Faster sorts and index builds';
 
-CREATE OPERATOR rxtrack.= (
+CREATE OPERATOR pg_catalog.= (
   FUNCTION = rxtrack.prescription_id_eq, LEFTARG = rxtrack.prescription_id, RIGHTARG = rxtrack.prescription_id,
-  COMMUTATOR = OPERATOR(rxtrack.=), NEGATOR = OPERATOR(rxtrack.<>),
+  COMMUTATOR = OPERATOR(pg_catalog.=), NEGATOR = OPERATOR(pg_catalog.<>),
   RESTRICT = eqsel, JOIN = eqjoinsel,
   HASHES, MERGES
 );
-COMMENT ON OPERATOR rxtrack.= (rxtrack.prescription_id, rxtrack.prescription_id) IS
+COMMENT ON OPERATOR pg_catalog.= (rxtrack.prescription_id, rxtrack.prescription_id) IS
   'Equal';
 
-CREATE OPERATOR rxtrack.<> (
+CREATE OPERATOR pg_catalog.<> (
   FUNCTION = rxtrack.prescription_id_ne, LEFTARG = rxtrack.prescription_id, RIGHTARG = rxtrack.prescription_id,
-  COMMUTATOR = OPERATOR(rxtrack.<>), NEGATOR = OPERATOR(rxtrack.=),
+  COMMUTATOR = OPERATOR(pg_catalog.<>), NEGATOR = OPERATOR(pg_catalog.=),
   RESTRICT = neqsel, JOIN = neqjoinsel
 );
-COMMENT ON OPERATOR rxtrack.<> (rxtrack.prescription_id, rxtrack.prescription_id) IS
+COMMENT ON OPERATOR pg_catalog.<> (rxtrack.prescription_id, rxtrack.prescription_id) IS
   'Not equal';
 
-CREATE OPERATOR rxtrack.< (
+CREATE OPERATOR pg_catalog.< (
   FUNCTION = rxtrack.prescription_id_lt, LEFTARG = rxtrack.prescription_id, RIGHTARG = rxtrack.prescription_id,
-  COMMUTATOR = OPERATOR(rxtrack.>), NEGATOR = OPERATOR(rxtrack.>=),
+  COMMUTATOR = OPERATOR(pg_catalog.>), NEGATOR = OPERATOR(pg_catalog.>=),
   RESTRICT = scalarltsel, JOIN = scalarltjoinsel
 );
-COMMENT ON OPERATOR rxtrack.< (rxtrack.prescription_id, rxtrack.prescription_id) IS
+COMMENT ON OPERATOR pg_catalog.< (rxtrack.prescription_id, rxtrack.prescription_id) IS
   'Less than';
 
-CREATE OPERATOR rxtrack.<= (
+CREATE OPERATOR pg_catalog.<= (
   FUNCTION = rxtrack.prescription_id_le, LEFTARG = rxtrack.prescription_id, RIGHTARG = rxtrack.prescription_id,
-  COMMUTATOR = OPERATOR(rxtrack.>=), NEGATOR = OPERATOR(rxtrack.>),
+  COMMUTATOR = OPERATOR(pg_catalog.>=), NEGATOR = OPERATOR(pg_catalog.>),
   RESTRICT = scalarlesel, JOIN = scalarlejoinsel
 );
-COMMENT ON OPERATOR rxtrack.<= (rxtrack.prescription_id, rxtrack.prescription_id) IS
+COMMENT ON OPERATOR pg_catalog.<= (rxtrack.prescription_id, rxtrack.prescription_id) IS
   'Less than or equal';
 
-CREATE OPERATOR rxtrack.> (
+CREATE OPERATOR pg_catalog.> (
   FUNCTION = rxtrack.prescription_id_gt, LEFTARG = rxtrack.prescription_id, RIGHTARG = rxtrack.prescription_id,
-  COMMUTATOR = OPERATOR(rxtrack.<), NEGATOR = OPERATOR(rxtrack.<=),
+  COMMUTATOR = OPERATOR(pg_catalog.<), NEGATOR = OPERATOR(pg_catalog.<=),
   RESTRICT = scalargtsel, JOIN = scalargtjoinsel
 );
-COMMENT ON OPERATOR rxtrack.> (rxtrack.prescription_id, rxtrack.prescription_id) IS
+COMMENT ON OPERATOR pg_catalog.> (rxtrack.prescription_id, rxtrack.prescription_id) IS
   'Greater than';
 
-CREATE OPERATOR rxtrack.>= (
+CREATE OPERATOR pg_catalog.>= (
   FUNCTION = rxtrack.prescription_id_ge, LEFTARG = rxtrack.prescription_id, RIGHTARG = rxtrack.prescription_id,
-  COMMUTATOR = OPERATOR(rxtrack.<=), NEGATOR = OPERATOR(rxtrack.<),
+  COMMUTATOR = OPERATOR(pg_catalog.<=), NEGATOR = OPERATOR(pg_catalog.<),
   RESTRICT = scalargesel, JOIN = scalargejoinsel
 );
-COMMENT ON OPERATOR rxtrack.>= (rxtrack.prescription_id, rxtrack.prescription_id) IS
+COMMENT ON OPERATOR pg_catalog.>= (rxtrack.prescription_id, rxtrack.prescription_id) IS
   'Greater than or equal';
 
 CREATE OPERATOR CLASS rxtrack.prescription_id_ops DEFAULT FOR TYPE rxtrack.prescription_id USING btree AS
-  OPERATOR 1 rxtrack.<,
-  OPERATOR 2 rxtrack.<=,
-  OPERATOR 3 rxtrack.=,
-  OPERATOR 4 rxtrack.>=,
-  OPERATOR 5 rxtrack.>,
+  OPERATOR 1 pg_catalog.<,
+  OPERATOR 2 pg_catalog.<=,
+  OPERATOR 3 pg_catalog.=,
+  OPERATOR 4 pg_catalog.>=,
+  OPERATOR 5 pg_catalog.>,
   FUNCTION 1 rxtrack.prescription_id_cmp(rxtrack.prescription_id, rxtrack.prescription_id),
   FUNCTION 2 rxtrack.prescription_id_sortsupport(internal),
   FUNCTION 4 pg_catalog.btequalimage(oid);
@@ -348,7 +349,7 @@ COMMENT ON OPERATOR CLASS rxtrack.prescription_id_ops USING btree IS
   'Prescription ids in the order of their texts in the "C" collation; 10 bytes a key';
 
 CREATE OPERATOR CLASS rxtrack.prescription_id_ops DEFAULT FOR TYPE rxtrack.prescription_id USING hash AS
-  OPERATOR 1 rxtrack.=,
+  OPERATOR 1 pg_catalog.=,
   FUNCTION 1 rxtrack.prescription_id_hash(rxtrack.prescription_id),
   FUNCTION 2 rxtrack.prescription_id_hash_extended(rxtrack.prescription_id, bigint);
 COMMENT ON OPERATOR CLASS rxtrack.prescription_id_ops USING hash IS
@@ -455,61 +456,61 @@ CREATE FUNCTION rxtrack.ods_code_hash_extended(rxtrack.ods_code, bigint) RETURNS
 COMMENT ON FUNCTION rxtrack.ods_code_hash_extended(rxtrack.ods_code, bigint) IS
   'Hash of 64 bits with a seed';
 
-CREATE OPERATOR rxtrack.= (
+CREATE OPERATOR pg_catalog.= (
   FUNCTION = rxtrack.ods_code_eq, LEFTARG = rxtrack.ods_code, RIGHTARG = rxtrack.ods_code,
-  COMMUTATOR = OPERATOR(rxtrack.=), NEGATOR = OPERATOR(rxtrack.<>),
+  COMMUTATOR = OPERATOR(pg_catalog.=), NEGATOR = OPERATOR(pg_catalog.<>),
   RESTRICT = eqsel, JOIN = eqjoinsel,
   HASHES, MERGES
 );
-COMMENT ON OPERATOR rxtrack.= (rxtrack.ods_code, rxtrack.ods_code) IS
+COMMENT ON OPERATOR pg_catalog.= (rxtrack.ods_code, rxtrack.ods_code) IS
   'Equal';
 
-CREATE OPERATOR rxtrack.<> (
+CREATE OPERATOR pg_catalog.<> (
   FUNCTION = rxtrack.ods_code_ne, LEFTARG = rxtrack.ods_code, RIGHTARG = rxtrack.ods_code,
-  COMMUTATOR = OPERATOR(rxtrack.<>), NEGATOR = OPERATOR(rxtrack.=),
+  COMMUTATOR = OPERATOR(pg_catalog.<>), NEGATOR = OPERATOR(pg_catalog.=),
   RESTRICT = neqsel, JOIN = neqjoinsel
 );
-COMMENT ON OPERATOR rxtrack.<> (rxtrack.ods_code, rxtrack.ods_code) IS
+COMMENT ON OPERATOR pg_catalog.<> (rxtrack.ods_code, rxtrack.ods_code) IS
   'Not equal';
 
-CREATE OPERATOR rxtrack.< (
+CREATE OPERATOR pg_catalog.< (
   FUNCTION = rxtrack.ods_code_lt, LEFTARG = rxtrack.ods_code, RIGHTARG = rxtrack.ods_code,
-  COMMUTATOR = OPERATOR(rxtrack.>), NEGATOR = OPERATOR(rxtrack.>=),
+  COMMUTATOR = OPERATOR(pg_catalog.>), NEGATOR = OPERATOR(pg_catalog.>=),
   RESTRICT = scalarltsel, JOIN = scalarltjoinsel
 );
-COMMENT ON OPERATOR rxtrack.< (rxtrack.ods_code, rxtrack.ods_code) IS
+COMMENT ON OPERATOR pg_catalog.< (rxtrack.ods_code, rxtrack.ods_code) IS
   'Less than';
 
-CREATE OPERATOR rxtrack.<= (
+CREATE OPERATOR pg_catalog.<= (
   FUNCTION = rxtrack.ods_code_le, LEFTARG = rxtrack.ods_code, RIGHTARG = rxtrack.ods_code,
-  COMMUTATOR = OPERATOR(rxtrack.>=), NEGATOR = OPERATOR(rxtrack.>),
+  COMMUTATOR = OPERATOR(pg_catalog.>=), NEGATOR = OPERATOR(pg_catalog.>),
   RESTRICT = scalarlesel, JOIN = scalarlejoinsel
 );
-COMMENT ON OPERATOR rxtrack.<= (rxtrack.ods_code, rxtrack.ods_code) IS
+COMMENT ON OPERATOR pg_catalog.<= (rxtrack.ods_code, rxtrack.ods_code) IS
   'Less than or equal';
 
-CREATE OPERATOR rxtrack.> (
+CREATE OPERATOR pg_catalog.> (
   FUNCTION = rxtrack.ods_code_gt, LEFTARG = rxtrack.ods_code, RIGHTARG = rxtrack.ods_code,
-  COMMUTATOR = OPERATOR(rxtrack.<), NEGATOR = OPERATOR(rxtrack.<=),
+  COMMUTATOR = OPERATOR(pg_catalog.<), NEGATOR = OPERATOR(pg_catalog.<=),
   RESTRICT = scalargtsel, JOIN = scalargtjoinsel
 );
-COMMENT ON OPERATOR rxtrack.> (rxtrack.ods_code, rxtrack.ods_code) IS
+COMMENT ON OPERATOR pg_catalog.> (rxtrack.ods_code, rxtrack.ods_code) IS
   'Greater than';
 
-CREATE OPERATOR rxtrack.>= (
+CREATE OPERATOR pg_catalog.>= (
   FUNCTION = rxtrack.ods_code_ge, LEFTARG = rxtrack.ods_code, RIGHTARG = rxtrack.ods_code,
-  COMMUTATOR = OPERATOR(rxtrack.<=), NEGATOR = OPERATOR(rxtrack.<),
+  COMMUTATOR = OPERATOR(pg_catalog.<=), NEGATOR = OPERATOR(pg_catalog.<),
   RESTRICT = scalargesel, JOIN = scalargejoinsel
 );
-COMMENT ON OPERATOR rxtrack.>= (rxtrack.ods_code, rxtrack.ods_code) IS
+COMMENT ON OPERATOR pg_catalog.>= (rxtrack.ods_code, rxtrack.ods_code) IS
   'Greater than or equal';
 
 CREATE OPERATOR CLASS rxtrack.ods_code_ops DEFAULT FOR TYPE rxtrack.ods_code USING btree AS
-  OPERATOR 1 rxtrack.<,
-  OPERATOR 2 rxtrack.<=,
-  OPERATOR 3 rxtrack.=,
-  OPERATOR 4 rxtrack.>=,
-  OPERATOR 5 rxtrack.>,
+  OPERATOR 1 pg_catalog.<,
+  OPERATOR 2 pg_catalog.<=,
+  OPERATOR 3 pg_catalog.=,
+  OPERATOR 4 pg_catalog.>=,
+  OPERATOR 5 pg_catalog.>,
   FUNCTION 1 rxtrack.ods_code_cmp(rxtrack.ods_code, rxtrack.ods_code),
   FUNCTION 2 pg_catalog.btint8sortsupport(internal),
   FUNCTION 4 pg_catalog.btequalimage(oid);
@@ -517,7 +518,7 @@ COMMENT ON OPERATOR CLASS rxtrack.ods_code_ops USING btree IS
   'ODS codes in the order of their texts in the "C" collation; 8 bytes a key';
 
 CREATE OPERATOR CLASS rxtrack.ods_code_ops DEFAULT FOR TYPE rxtrack.ods_code USING hash AS
-  OPERATOR 1 rxtrack.=,
+  OPERATOR 1 pg_catalog.=,
   FUNCTION 1 rxtrack.ods_code_hash(rxtrack.ods_code),
   FUNCTION 2 rxtrack.ods_code_hash_extended(rxtrack.ods_code, bigint);
 COMMENT ON OPERATOR CLASS rxtrack.ods_code_ops USING hash IS
@@ -625,68 +626,68 @@ CREATE FUNCTION rxtrack.business_status_hash_extended(rxtrack.business_status, b
 COMMENT ON FUNCTION rxtrack.business_status_hash_extended(rxtrack.business_status, bigint) IS
   'Hash of 64 bits with a seed';
 
-CREATE OPERATOR rxtrack.= (
+CREATE OPERATOR pg_catalog.= (
   FUNCTION = rxtrack.business_status_eq, LEFTARG = rxtrack.business_status, RIGHTARG = rxtrack.business_status,
-  COMMUTATOR = OPERATOR(rxtrack.=), NEGATOR = OPERATOR(rxtrack.<>),
+  COMMUTATOR = OPERATOR(pg_catalog.=), NEGATOR = OPERATOR(pg_catalog.<>),
   RESTRICT = eqsel, JOIN = eqjoinsel,
   HASHES, MERGES
 );
-COMMENT ON OPERATOR rxtrack.= (rxtrack.business_status, rxtrack.business_status) IS
+COMMENT ON OPERATOR pg_catalog.= (rxtrack.business_status, rxtrack.business_status) IS
   'Equal';
 
-CREATE OPERATOR rxtrack.<> (
+CREATE OPERATOR pg_catalog.<> (
   FUNCTION = rxtrack.business_status_ne, LEFTARG = rxtrack.business_status, RIGHTARG = rxtrack.business_status,
-  COMMUTATOR = OPERATOR(rxtrack.<>), NEGATOR = OPERATOR(rxtrack.=),
+  COMMUTATOR = OPERATOR(pg_catalog.<>), NEGATOR = OPERATOR(pg_catalog.=),
   RESTRICT = neqsel, JOIN = neqjoinsel
 );
-COMMENT ON OPERATOR rxtrack.<> (rxtrack.business_status, rxtrack.business_status) IS
+COMMENT ON OPERATOR pg_catalog.<> (rxtrack.business_status, rxtrack.business_status) IS
   'Not equal';
 
-CREATE OPERATOR rxtrack.< (
+CREATE OPERATOR pg_catalog.< (
   FUNCTION = rxtrack.business_status_lt, LEFTARG = rxtrack.business_status, RIGHTARG = rxtrack.business_status,
-  COMMUTATOR = OPERATOR(rxtrack.>), NEGATOR = OPERATOR(rxtrack.>=),
+  COMMUTATOR = OPERATOR(pg_catalog.>), NEGATOR = OPERATOR(pg_catalog.>=),
   RESTRICT = scalarltsel, JOIN = scalarltjoinsel
 );
-COMMENT ON OPERATOR rxtrack.< (rxtrack.business_status, rxtrack.business_status) IS
+COMMENT ON OPERATOR pg_catalog.< (rxtrack.business_status, rxtrack.business_status) IS
   'Less than';
 
-CREATE OPERATOR rxtrack.<= (
+CREATE OPERATOR pg_catalog.<= (
   FUNCTION = rxtrack.business_status_le, LEFTARG = rxtrack.business_status, RIGHTARG = rxtrack.business_status,
-  COMMUTATOR = OPERATOR(rxtrack.>=), NEGATOR = OPERATOR(rxtrack.>),
+  COMMUTATOR = OPERATOR(pg_catalog.>=), NEGATOR = OPERATOR(pg_catalog.>),
   RESTRICT = scalarlesel, JOIN = scalarlejoinsel
 );
-COMMENT ON OPERATOR rxtrack.<= (rxtrack.business_status, rxtrack.business_status) IS
+COMMENT ON OPERATOR pg_catalog.<= (rxtrack.business_status, rxtrack.business_status) IS
   'Less than or equal';
 
-CREATE OPERATOR rxtrack.> (
+CREATE OPERATOR pg_catalog.> (
   FUNCTION = rxtrack.business_status_gt, LEFTARG = rxtrack.business_status, RIGHTARG = rxtrack.business_status,
-  COMMUTATOR = OPERATOR(rxtrack.<), NEGATOR = OPERATOR(rxtrack.<=),
+  COMMUTATOR = OPERATOR(pg_catalog.<), NEGATOR = OPERATOR(pg_catalog.<=),
   RESTRICT = scalargtsel, JOIN = scalargtjoinsel
 );
-COMMENT ON OPERATOR rxtrack.> (rxtrack.business_status, rxtrack.business_status) IS
+COMMENT ON OPERATOR pg_catalog.> (rxtrack.business_status, rxtrack.business_status) IS
   'Greater than';
 
-CREATE OPERATOR rxtrack.>= (
+CREATE OPERATOR pg_catalog.>= (
   FUNCTION = rxtrack.business_status_ge, LEFTARG = rxtrack.business_status, RIGHTARG = rxtrack.business_status,
-  COMMUTATOR = OPERATOR(rxtrack.<=), NEGATOR = OPERATOR(rxtrack.<),
+  COMMUTATOR = OPERATOR(pg_catalog.<=), NEGATOR = OPERATOR(pg_catalog.<),
   RESTRICT = scalargesel, JOIN = scalargejoinsel
 );
-COMMENT ON OPERATOR rxtrack.>= (rxtrack.business_status, rxtrack.business_status) IS
+COMMENT ON OPERATOR pg_catalog.>= (rxtrack.business_status, rxtrack.business_status) IS
   'Greater than or equal';
 
 CREATE OPERATOR CLASS rxtrack.business_status_ops DEFAULT FOR TYPE rxtrack.business_status USING btree AS
-  OPERATOR 1 rxtrack.<,
-  OPERATOR 2 rxtrack.<=,
-  OPERATOR 3 rxtrack.=,
-  OPERATOR 4 rxtrack.>=,
-  OPERATOR 5 rxtrack.>,
+  OPERATOR 1 pg_catalog.<,
+  OPERATOR 2 pg_catalog.<=,
+  OPERATOR 3 pg_catalog.=,
+  OPERATOR 4 pg_catalog.>=,
+  OPERATOR 5 pg_catalog.>,
   FUNCTION 1 rxtrack.business_status_cmp(rxtrack.business_status, rxtrack.business_status),
   FUNCTION 4 pg_catalog.btequalimage(oid);
 COMMENT ON OPERATOR CLASS rxtrack.business_status_ops USING btree IS
   'Business statuses in the order of the statuses; 1 byte a key';
 
 CREATE OPERATOR CLASS rxtrack.business_status_ops DEFAULT FOR TYPE rxtrack.business_status USING hash AS
-  OPERATOR 1 rxtrack.=,
+  OPERATOR 1 pg_catalog.=,
   FUNCTION 1 rxtrack.business_status_hash(rxtrack.business_status),
   FUNCTION 2 rxtrack.business_status_hash_extended(rxtrack.business_status, bigint);
 COMMENT ON OPERATOR CLASS rxtrack.business_status_ops USING hash IS
