@@ -1,0 +1,34 @@
+/*
+ * application.h
+ *		Who calls, and what may they?
+ */
+#ifndef RXTRACK_APPLICATION_H
+#define RXTRACK_APPLICATION_H
+
+#include "postgres.h"
+
+/* Whom a credential belongs to. */
+typedef struct Caller
+{
+	bool		known;
+	bool		granted;		/* has the scope that was asked for */
+	int			application_id;
+	char	   *name;
+} Caller;
+
+#pragma GCC visibility push(hidden)
+
+/* All of them are to be called inside SPI. */
+
+/* The id of a registered application; raises 42704 where there is none. */
+extern int	application_by_name(const char *name);
+
+/*
+ * Finds the callers of a batch by the SHA-256 of their credentials (bytea; null:
+ * none given), and whether each holds a scope (NULL: none is needed).
+ */
+extern Caller *callers_identify(Datum *credentials, bool *nulls, int count, const char *scope);
+
+#pragma GCC visibility pop
+
+#endif							/* RXTRACK_APPLICATION_H */

@@ -1,0 +1,135 @@
+/*
+ * catalog.c
+ *		Finding the extension's types, and keeping prepared statements.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_type.h"
+#include "catalog/namespace.h"
+#include "utils/array.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+#include "utils/uuid.h"
+
+#include "catalog.h"
+
+static Catalog catalog;
+
+#define OURS(member) .ours = offsetof(Catalog, member)
+
+const ElementType element_nhs_number = {OURS(nhs_number), .length = 4, .by_value = true, .alignment = TYPALIGN_INT};
+const ElementType element_prescription_id = {OURS(prescription_id), .length = sizeof(PrescriptionId), .alignment = TYPALIGN_CHAR};
+const ElementType element_ods_code = {OURS(ods_code), .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
+const ElementType element_business_status = {OURS(business_status), .length = 1, .by_value = true, .alignment = TYPALIGN_CHAR};
+const ElementType element_transition_kind = {OURS(transition_kind), .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT};
+const ElementType element_uuid = {UUIDOID, .length = UUID_LEN, .alignment = TYPALIGN_CHAR};
+const ElementType element_timestamptz = {TIMESTAMPTZOID, .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
+const ElementType element_integer = {INT4OID, .length = 4, .by_value = true, .alignment = TYPALIGN_INT};
+const ElementType element_boolean = {BOOLOID, .length = 1, .by_value = true, .alignment = TYPALIGN_CHAR};
+const ElementType element_bytea = {BYTEAOID, .length = -1, .alignment = TYPALIGN_INT};
+const ElementType element_text = {TEXTOID, .length = -1, .alignment = TYPALIGN_INT};
+
+static Oid
+type_oid(const char *name)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, PointerGetDatum(name),
+									   ObjectIdGetDatum(catalog.namespace_oid));
+
+	if (!OidIsValid(type))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("type rxtrack.%s does not exist", name),
+				 errhint("Run CREATE EXTENSION rxtrack or ALTER EXTENSION rxtrack UPDATE.")));
+	return type;
+}
+
+static Oid
+enum_label(Oid type, const char *label)
+{
+	Oid			value = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(type),
+										CStringGetDatum(label));
+
+	if (!OidIsValid(value))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("transition kind \"%s\" does not exist", label)));
+	return value;
+}
+
+const Catalog *
+catalog_get(void)
+{
+	Oid			namespace_oid = get_namespace_oid("rxtrack", false);
+
+	if (catalog.namespace_oid == namespace_oid)
+		return &catalog;
+	catalog.namespace_oid = namespace_oid;
+	PG_TRY();
+	{
+		catalog.nhs_number = type_oid("nhs_number");
+		catalog.prescription_id = type_oid("prescription_id");
+		catalog.ods_code = type_oid("ods_code");
+		catalog.business_status = type_oid("business_status");
+		catalog.transition_kind = type_oid("transition_kind");
+		for (int kind = 0; kind < TRANSITION_KIND_COUNT; kind++)
+			catalog.transition_kinds[kind] = enum_label(catalog.transition_kind, transition_kind_name(kind));
+	}
+	PG_CATCH();
+	{
+		catalog.namespace_oid = InvalidOid;
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+	return &catalog;
+}
+
+static Oid
+element_oid(const ElementType *type, const Catalog *types)
+{
+	if (OidIsValid(type->built_in))
+		return type->built_in;
+	return *(const Oid *) ((const char *) types + type->ours);
+}
+
+Datum
+element_array(const ElementType *type, Datum *values, bool *nulls, int count)
+{
+	int			lower_bound = 1;
+
+	return PointerGetDatum(construct_md_array(values, nulls, 1, &count, &lower_bound,
+											  element_oid(type, catalog_get()),
+											  type->length, type->by_value, type->alignment));
+}
+
+static void
+prepare(Statement *statement, const Catalog *types)
+{
+	Oid			arguments[STATEMENT_MAX_ARGUMENTS];
+
+	if (statement->plan != NULL)
+	{
+		SPI_freeplan(statement->plan);
+		statement->plan = NULL;
+	}
+	for (int i = 0; i < statement->argument_count; i++)
+		arguments[i] = get_array_type(element_oid(statement->arguments[i], types));
+	statement->plan = SPI_prepare(statement->sql, statement->argument_count, arguments);
+	if (statement->plan == NULL || SPI_keepplan(statement->plan) != 0)
+		elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
+	statement->namespace_oid = types->namespace_oid;
+}
+
+void
+statement_execute(Statement *statement, Datum *arguments)
+{
+	const Catalog *types = catalog_get();
+	int			result;
+
+	if (statement->plan == NULL || statement->namespace_oid != types->namespace_oid)
+		prepare(statement, types);
+	result = SPI_execute_plan(statement->plan, arguments, NULL, false, 0);
+	if (result < 0)
+		elog(ERROR, "could not execute a statement: %s", SPI_result_code_string(result));
+}

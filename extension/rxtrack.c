@@ -1,0 +1,25 @@
+/*
+ * rxtrack.c
+ *		The library's door: what happens when the server loads it.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/guc.h"
+
+#include "transition.h"
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void
+_PG_init(void)
+{
+	transition_init();
+#if PG_VERSION_NUM >= 150000
+	MarkGUCPrefixReserved("rxtrack");
+#else
+	EmitWarningsOnPlaceholders("rxtrack");
+#endif
+}

@@ -1,0 +1,84 @@
+/*
+ * store.h
+ *		The tables of updates and items, as submission sees them.
+ *
+ * All of it is for use inside SPI.  Locks are taken in one order by everybody,
+ * so that no two submissions can wait for each other: the rows of items first,
+ * by prescription and line item; then tasks, by prescription and task id.
+ */
+#ifndef RXTRACK_STORE_H
+#define RXTRACK_STORE_H
+
+#include "postgres.h"
+
+#include "bundle.h"
+#include "transition.h"
+
+/* Something said about an item's status, without its details. */
+typedef struct Assertion
+{
+	BusinessStatus status;
+	bool		post_dated;
+	int64		asserted_at;
+	int64		takes_effect_at;
+} Assertion;
+
+/* Where an item stands: as stored, and then as each accepted update leaves it. */
+typedef struct ItemState
+{
+	PrescriptionId prescription_id;
+	Uuid		line_item_id;
+	bool		stored;			/* has a row, which is locked */
+	int			receipts;		/* how many updates it has; 0: none */
+	int			receipts_stored;	/* and how many of them its row knows of */
+	Assertion	newest;			/* where it has one */
+	Assertion  *known;			/* those that matter to its status, oldest receipt first */
+	int			known_count;
+	int			known_room;
+	const struct Acceptance *newest_accepted;	/* what a write has to say; NULL: nothing */
+} ItemState;
+
+/* A task of a prescription: by whom and how it was stored, if it was. */
+typedef struct TaskState
+{
+	PrescriptionId prescription_id;
+	Uuid		task_id;
+	bool		stored;
+	int			application_id;
+	Uuid		request_id;
+	Update		update;
+} TaskState;
+
+/* An update that is to be stored. */
+typedef struct Acceptance
+{
+	const Update *update;
+	ItemState  *item;
+	int			application_id;
+	Uuid		request_id;
+	int			receipt;
+	TransitionKind kind;
+	bool		changes_status;
+} Acceptance;
+
+#pragma GCC visibility push(hidden)
+
+/* Locks the rows of items (sorted, distinct) and reads where they stand. */
+extern void store_lock_items(ItemState *items, int count, int64 now);
+
+/* Reads which of the tasks (sorted, distinct) are stored. */
+extern void store_find_tasks(TaskState *tasks, int count);
+
+/*
+ * Stores updates, and where their items stand now.  Returns false when somebody
+ * else has stored one of the items or tasks meanwhile; then what was written is
+ * to be rolled back.  Sorts the acceptances by prescription and task.
+ */
+extern bool store_write(Acceptance **acceptances, int count, ItemState *items, int item_count);
+
+/* Adds what was said about an item to what is known of it. */
+extern void item_learn(ItemState *item, const Assertion *assertion);
+
+#pragma GCC visibility pop
+
+#endif							/* RXTRACK_STORE_H */

@@ -1,0 +1,138 @@
+/*
+ * transition.c
+ *		The transition rules: read from their table once a session, and again
+ *		when somebody has changed them.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "commands/trigger.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+#include "catalog.h"
+#include "types.h"
+
+int			transition_policy = TRANSITION_POLICY_ENFORCE;
+
+static const struct config_enum_entry policies[] = {
+	{"enforce", TRANSITION_POLICY_ENFORCE, false},
+	{"warn", TRANSITION_POLICY_WARN, false},
+	{"off", TRANSITION_POLICY_OFF, false},
+	{NULL, 0, false}
+};
+
+static const char *const kind_names[TRANSITION_KIND_COUNT] = {
+	"first", "forward", "correction", "repeat", "unexpected", "late"
+};
+
+/* The rules, by status from and to; what is not in the table is unexpected. */
+static struct
+{
+	Oid			relation;		/* the table they were read from; invalid: read them anew */
+	uint8		kind[BUSINESS_STATUS_COUNT + 1][BUSINESS_STATUS_COUNT + 1];
+}			rules;
+
+static Statement select_rules = {
+	.sql = "SELECT from_status, to_status, kind = 'forward' FROM rxtrack.transition_rule"
+};
+
+/* Somebody changed a table, perhaps the rules; InvalidOid stands for all tables. */
+static void
+forget_rules(Datum arg, Oid relation)
+{
+	(void) arg;
+	if (relation == InvalidOid || relation == rules.relation)
+		rules.relation = InvalidOid;
+}
+
+void
+transition_init(void)
+{
+	/*
+	 * Not for everyone to set: who may submit must not choose the rules.  A DBA
+	 * sets it for a database, a role or a session.
+	 */
+	DefineCustomEnumVariable("rxtrack.transition_policy",
+							 "What becomes of an update that no transition rule allows.",
+							 "enforce refuses it (422), warn stores and flags it, off stores it.",
+							 &transition_policy, TRANSITION_POLICY_ENFORCE, policies,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	CacheRegisterRelcacheCallback(forget_rules, (Datum) 0);
+}
+
+const char *
+transition_kind_name(TransitionKind kind)
+{
+	return kind_names[kind];
+}
+
+static void
+read_rules(void)
+{
+	Oid			relation = get_relname_relid("transition_rule", catalog_get()->namespace_oid);
+
+	/* set first: an invalidation that arrives while reading must not be lost */
+	rules.relation = relation;
+	statement_execute(&select_rules, NULL);
+	memset(rules.kind, TRANSITION_UNEXPECTED, sizeof(rules.kind));
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	columns = SPI_tuptable->tupdesc;
+		bool		isnull;
+		BusinessStatus from = DatumGetBusinessStatus(SPI_getbinval(row, columns, 1, &isnull));
+		BusinessStatus to = DatumGetBusinessStatus(SPI_getbinval(row, columns, 2, &isnull));
+		bool		forward = DatumGetBool(SPI_getbinval(row, columns, 3, &isnull));
+
+		rules.kind[from][to] = forward ? TRANSITION_FORWARD : TRANSITION_CORRECTION;
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+TransitionKind
+transition_judge(BusinessStatus from, BusinessStatus to)
+{
+	if (from == to)
+		return TRANSITION_REPEAT;
+	if (rules.relation == InvalidOid)
+		read_rules();
+	return (TransitionKind) rules.kind[from][to];
+}
+
+/* rxtrack.check_transition(from_status, to_status) */
+PG_FUNCTION_INFO_V1(check_transition);
+Datum
+check_transition(PG_FUNCTION_ARGS)
+{
+	TransitionKind kind;
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	if (PG_ARGISNULL(0))
+		kind = TRANSITION_FIRST;
+	else
+	{
+		SPI_connect();
+		kind = transition_judge(DatumGetBusinessStatus(PG_GETARG_DATUM(0)),
+								DatumGetBusinessStatus(PG_GETARG_DATUM(1)));
+		SPI_finish();
+	}
+	PG_RETURN_OID(catalog_get()->transition_kinds[kind]);
+}
+
+/* Trigger of rxtrack.transition_rule: at commit, every session forgets the rules. */
+PG_FUNCTION_INFO_V1(announce_rule_change);
+Datum
+announce_rule_change(PG_FUNCTION_ARGS)
+{
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("announce_rule_change is a trigger function")));
+	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
+	return PointerGetDatum(NULL);
+}
