@@ -1,0 +1,32 @@
+-- Roles and what the database must be.  Privileges are granted in the last file.
+
+DO $$
+BEGIN
+	IF pg_catalog.current_setting('server_encoding') <> 'UTF8' THEN
+		RAISE EXCEPTION 'rxtrack needs a database with the encoding UTF8'
+			USING HINT = 'CREATE DATABASE ... ENCODING ''UTF8'' TEMPLATE template0';
+	END IF;
+END
+$$;
+
+-- Roles belong to the whole cluster, so that they may be there already; they
+-- cannot log in, and a DBA grants them to roles that can.
+DO $$
+DECLARE
+	wanted record;
+BEGIN
+	FOR wanted IN
+		SELECT * FROM (VALUES
+			('rxtrack_gateway', 'rxtrack: the HTTP gateway; may call the gateway functions, reads no table'),
+			('rxtrack_listener', 'rxtrack: hears readiness notifications and reads readiness events'),
+			('rxtrack_reader', 'rxtrack: reads the status of items and their history'),
+			('rxtrack_admin', 'rxtrack: registers applications, changes the rules, submits by hand')
+		) AS w (name, purpose)
+	LOOP
+		IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = wanted.name) THEN
+			EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', wanted.name);
+			EXECUTE pg_catalog.format('COMMENT ON ROLE %I IS %L', wanted.name, wanted.purpose);
+		END IF;
+	END LOOP;
+END
+$$;

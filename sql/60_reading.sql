@@ -1,0 +1,47 @@
+-- Reading: where an item stands, and how it got there.
+
+-- At any time the status is that of the newest assertion whose effect has begun,
+-- but for post-dated ones that a newer assertion has replaced, which never count.
+-- The newest assertion is in rxtrack.item; only while that has not begun must the
+-- updates be searched, among which every post-dated one has been replaced.
+CREATE VIEW rxtrack.item_status AS
+SELECT i.prescription_id, i.line_item_id, c.nhs_number, c.ods_code, c.status,
+	   c.completed AS terminal, c.since, a.name AS application
+FROM rxtrack.item i
+CROSS JOIN LATERAL (
+	SELECT i.nhs_number, i.ods_code, i.status, i.completed, i.takes_effect_at AS since, i.application_id
+	WHERE i.takes_effect_at <= pg_catalog.statement_timestamp()
+	UNION ALL
+	(SELECT u.nhs_number, u.ods_code, u.status, u.completed, u.last_modified, u.application_id
+	 FROM rxtrack.status_update u
+	 WHERE i.takes_effect_at > pg_catalog.statement_timestamp()
+	   AND u.prescription_id = i.prescription_id AND u.line_item_id = i.line_item_id
+	   AND u.post_dated_set_at IS NULL
+	   AND u.last_modified <= pg_catalog.statement_timestamp()
+	 ORDER BY u.last_modified DESC, u.receipt DESC
+	 LIMIT 1)
+) AS c
+JOIN rxtrack.application a ON a.application_id = c.application_id;
+COMMENT ON VIEW rxtrack.item_status IS
+	'What the status of each item is now, by the clock of the statement that asks. An item whose only updates are still to take effect has no row';
+COMMENT ON COLUMN rxtrack.item_status.terminal IS 'Whether nothing is left to do: Task.status was completed';
+COMMENT ON COLUMN rxtrack.item_status.since IS 'When the update that says so took effect (Task.lastModified)';
+COMMENT ON COLUMN rxtrack.item_status.application IS 'The application that said so';
+
+CREATE FUNCTION rxtrack.status_history(prescription_id rxtrack.prescription_id)
+RETURNS TABLE (line_item_id uuid, task_id uuid, status rxtrack.business_status, terminal boolean,
+			   last_modified timestamptz, post_dated_set_at timestamptz, kind rxtrack.transition_kind,
+			   nhs_number rxtrack.nhs_number, ods_code rxtrack.ods_code, repeat_number integer,
+			   application text, request_id uuid, received_at timestamptz)
+LANGUAGE sql STABLE STRICT SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT u.line_item_id, u.task_id, u.status, u.completed, u.last_modified, u.post_dated_set_at, u.kind,
+		   u.nhs_number, u.ods_code, u.repeat_number, a.name, u.request_id, u.received_at
+	FROM rxtrack.status_update u
+	JOIN rxtrack.application a USING (application_id)
+	WHERE u.prescription_id = status_history.prescription_id
+	ORDER BY u.line_item_id, coalesce(u.post_dated_set_at, u.last_modified), u.receipt
+$$;
+COMMENT ON FUNCTION rxtrack.status_history(rxtrack.prescription_id) IS
+	'Every update of a prescription''s items, item by item, in the order in which they were asserted';

@@ -1,0 +1,58 @@
+-- Privileges are the wall.  Nobody has what is not granted here.
+
+DO $$
+DECLARE
+	member record;
+BEGIN
+	FOR member IN
+		SELECT d.classid, d.objid FROM pg_catalog.pg_depend d
+		JOIN pg_catalog.pg_extension e ON d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+			AND d.refobjid = e.oid AND d.deptype = 'e'
+		WHERE e.extname = 'rxtrack' AND d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+	LOOP
+		EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', member.objid::pg_catalog.regprocedure);
+	END LOOP;
+END
+$$;
+
+GRANT USAGE ON SCHEMA rxtrack TO rxtrack_gateway, rxtrack_listener, rxtrack_reader, rxtrack_admin;
+
+-- The functions of the types and their operators do nothing but compare and
+-- convert; whoever may see a value may use them.
+DO $$
+DECLARE
+	support record;
+BEGIN
+	FOR support IN
+		SELECT DISTINCT p.oid::pg_catalog.regprocedure AS signature
+		FROM pg_catalog.pg_proc p
+		WHERE p.pronamespace = 'rxtrack'::pg_catalog.regnamespace
+		  AND p.provolatile = 'i' AND p.proisstrict AND NOT p.prosecdef
+	LOOP
+		EXECUTE pg_catalog.format(
+			'GRANT EXECUTE ON FUNCTION %s TO rxtrack_listener, rxtrack_reader, rxtrack_admin', support.signature);
+	END LOOP;
+END
+$$;
+
+GRANT EXECUTE ON FUNCTION
+	rxtrack.gateway_interface(),
+	rxtrack.gateway_submit(text, bytea[], text[], text[], bytea[]),
+	rxtrack.gateway_status(text, bytea[], text[], text[], bytea[])
+	TO rxtrack_gateway;
+
+GRANT SELECT ON rxtrack.readiness_event TO rxtrack_listener;
+
+GRANT SELECT ON rxtrack.item_status TO rxtrack_reader;
+GRANT EXECUTE ON FUNCTION rxtrack.status_history(rxtrack.prescription_id) TO rxtrack_reader;
+
+GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update, rxtrack.readiness_event,
+	rxtrack.application TO rxtrack_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule TO rxtrack_admin;
+GRANT SELECT, INSERT, DELETE ON rxtrack.transition_rule_removed TO rxtrack_admin;
+GRANT EXECUTE ON FUNCTION
+	rxtrack.add_application(text, text[]),
+	rxtrack.submit(jsonb, uuid, text),
+	rxtrack.status_history(rxtrack.prescription_id),
+	rxtrack.check_transition(rxtrack.business_status, rxtrack.business_status)
+	TO rxtrack_admin;
