@@ -115,7 +115,9 @@ prepare(Statement *statement, const Catalog *types)
 	}
 	for (int i = 0; i < statement->argument_count; i++)
 		arguments[i] = get_array_type(element_oid(statement->arguments[i], types));
-	statement->plan = SPI_prepare(statement->sql, statement->argument_count, arguments);
+	/* one plan for all lengths of the arrays; a custom one would be made at each call */
+	statement->plan = SPI_prepare_cursor(statement->sql, statement->argument_count, arguments,
+										 CURSOR_OPT_GENERIC_PLAN);
 	if (statement->plan == NULL || SPI_keepplan(statement->plan) != 0)
 		elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
 	statement->namespace_oid = types->namespace_oid;
