@@ -32,11 +32,11 @@ find_postgresql() {
         fail "$bindir/postgres has no setting extension_destdir (Debian's packages have it)"
 }
 
-# What the environment says about other servers is not about ours.
-forget_libpq_environment() {
+# What the environment says about other servers and gateways is not about ours.
+forget_other_servers() {
     local name
-    for name in "${!PG@}"; do
-        [ "$name" = PG_CONFIG ] || unset "$name"
+    for name in "${!PG@}" "${!RXTRACK_@}"; do
+        [[ $name == PG_* ]] || unset "$name" # PG_CONFIG and PG_TEST_... are not libpq's
     done
 }
 
@@ -52,9 +52,14 @@ stage_rxtrack() {
     ) || { rm -rf "$made"; fail "could not stage the build"; }
     chmod 755 "$made"
     "${as_server[@]}" rm -rf "$1"
-    "${as_server[@]}" mkdir -p "$1"
-    tar -C "$made" -c . | "${as_server[@]}" tar -C "$1" -x --no-same-owner
+    tar -C "$made" -c . | unpack "$1"
     rm -rf "$made"
+}
+
+# Unpacks a tar stream into a new directory of the server's user.
+unpack() {
+    "${as_server[@]}" mkdir "$1"
+    "${as_server[@]}" tar -C "$1" -x --no-same-owner
 }
 
 # The path as a part of a URI.
