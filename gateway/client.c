@@ -17,6 +17,9 @@
 #define PHASE_BITS 3
 #define PHASE_MASK ((INT64_C(1) << PHASE_BITS) - 1)
 
+/* A phase so young is left alone: its data may have been read and not yet looked at. */
+#define GONE_AFTER_MS 250
+
 struct client {
     struct client *next, *previous;
     int socket;
@@ -104,17 +107,48 @@ static int64_t limit_of(enum client_phase phase, const struct client_limits *lim
     }
 }
 
-static void cut(const struct client *client, bool answer)
+/* A client that does not take these few bytes at once does without them. */
+static void send_timeout(const struct client *client)
 {
     char text[1024];
+    size_t length = answer_raw_timeout(text, sizeof text);
 
-    if (answer) {
-        size_t length = answer_raw_timeout(text, sizeof text);
-        /* A client that does not take these few bytes at once does without. */
-        if (length > 0 && send(client->socket, text, length, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-            length = 0;
-    }
+    (void)send(client->socket, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static void cut(const struct client *client, bool answer)
+{
+    if (answer)
+        send_timeout(client);
     shutdown(client->socket, SHUT_RDWR);
+}
+
+/*
+ * Whether the client has closed its side, with nothing left to read. libmicrohttpd can miss that
+ * where the last piece of data and the end arrive together: its epoll is edge-triggered, and a
+ * short read is taken for an empty socket. Without this a vanished client's half-sent body would
+ * stay until its time is up.
+ */
+static bool is_gone(const struct client *client)
+{
+    char unused;
+
+    return recv(client->socket, &unused, sizeof unused, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* What the sweep makes of a client that has been in a phase for so long; the phase itself where
+ * nothing is wrong. */
+static enum client_phase judge(const struct client *client, enum client_phase phase,
+                               int64_t duration_ms, const struct client_limits *limits)
+{
+    int64_t limit = limit_of(phase, limits);
+
+    if (limit >= 0 && duration_ms >= limit)
+        return phase == CLIENT_RECEIVING ? CLIENT_TIMED_OUT : CLIENT_CUT;
+    if ((phase == CLIENT_IDLE || phase == CLIENT_RECEIVING) && duration_ms >= GONE_AFTER_MS &&
+        is_gone(client))
+        return CLIENT_CUT;
+    return phase;
 }
 
 void client_sweep(const struct client_limits *limits)
@@ -125,14 +159,11 @@ void client_sweep(const struct client_limits *limits)
     for (struct client *client = clients.first; client != NULL; client = client->next) {
         int64_t word = atomic_load(&client->phase);
         enum client_phase phase = (enum client_phase)(word & PHASE_MASK);
-        int64_t limit = limit_of(phase, limits);
+        enum client_phase next = judge(client, phase, now - (word >> PHASE_BITS), limits);
 
-        if (limit < 0 || now - (word >> PHASE_BITS) < limit)
-            continue;
-        bool slow = phase == CLIENT_RECEIVING;
-        if (atomic_compare_exchange_strong(&client->phase, &word,
-                                           phase_word(slow ? CLIENT_TIMED_OUT : CLIENT_CUT)))
-            cut(client, slow && limits->answer);
+        if (next != phase &&
+            atomic_compare_exchange_strong(&client->phase, &word, phase_word(next)))
+            cut(client, next == CLIENT_TIMED_OUT && limits->answer);
     }
     pthread_mutex_unlock(&clients.lock);
 }

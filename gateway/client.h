@@ -45,7 +45,7 @@ struct client_limits {
     bool answer;        /* say 408 on the socket: not where a TLS session lies over it */
 };
 
-/* Cuts off every client that has been in its phase for too long. */
+/* Cuts off every client that has been in its phase for too long, or has gone away. */
 void client_sweep(const struct client_limits *limits);
 
 #endif

@@ -193,20 +193,17 @@ static void publish_state(void)
     }
 }
 
-/* Says once why there is no connection. libpq's words on connecting name hosts and roles, never
- * data; those on a connection that carried data are not looked at. */
+/* Says once, while the database is away, why. */
 static void report_failure(const struct link *link)
 {
-    if (database.was_reported || atomic_load(&database.state) == DATABASE_USABLE)
+    if (database.was_reported || atomic_load(&database.state) == DATABASE_USABLE ||
+        (!link->unsuitable && link->reason[0] == '\0'))
         return;
     database.was_reported = true;
     if (link->unsuitable)
         log_event("database_unsuitable", "s:s", "sqlstate", link->sqlstate);
-    else if (link->state == LINK_CONNECTING)
-        log_event("database_away", "s:s%", "reason", PQerrorMessage(link->connection),
-                  strcspn(PQerrorMessage(link->connection), "\n"));
     else
-        log_event("database_away", NULL);
+        log_event("database_away", "s:s", "reason", link->reason);
 }
 
 /* ---- links ---- */

@@ -26,6 +26,11 @@
 /* How many connections may be accepted beyond the limit before it is looked at again. */
 #define ACCEPT_SLACK 256
 
+/* While draining a busy connection gets so long, in ms, for its next request, which is then
+ * answered with Connection: close: cutting it between two requests could hit the second on its way.
+ */
+#define DRAIN_IDLE_MS 100
+
 static struct {
     const struct config *config;
     struct MHD_Daemon *daemon;
@@ -247,7 +252,7 @@ void http_add(int socket, const struct sockaddr *address, socklen_t length)
 void http_sweep(void)
 {
     const struct client_limits limits = {
-        .idle_ms = atomic_load(&http.draining) ? 0 : http.config->idle_timeout * 1000,
+        .idle_ms = atomic_load(&http.draining) ? DRAIN_IDLE_MS : http.config->idle_timeout * 1000,
         .request_ms = http.config->client_timeout * 1000,
         .answer = true,
     };

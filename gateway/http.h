@@ -20,7 +20,7 @@ void http_add(int socket, const struct sockaddr *address, socklen_t length);
  * its pace is the precision of the timeouts. */
 void http_sweep(void);
 
-/* From now on connections close with their next answer, and idle ones with the next sweep. */
+/* From now on connections close with their next answer, and idle ones are cut off by the sweep. */
 void http_drain(void);
 
 /* Closes what is left and ends the threads. After database_stop(): no request may wait there. */

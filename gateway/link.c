@@ -21,6 +21,15 @@ static void ignore_notice(void *unused, const PGresult *notice)
     (void)notice; /* a notice may quote data, and has no one to read it here */
 }
 
+/* The first line of what libpq says on connecting: it names hosts and roles, never data. What it
+ * says on a connection that has carried data is not looked at anywhere. */
+static void take_reason(struct link *link)
+{
+    const char *reason = PQerrorMessage(link->connection);
+
+    snprintf(link->reason, sizeof link->reason, "%.*s", (int)strcspn(reason, "\n"), reason);
+}
+
 bool link_connect(struct link *link, const struct config *config, int64_t now_ms)
 {
     /* What comes after dbname goes before what is in the connection string. */
@@ -28,8 +37,10 @@ bool link_connect(struct link *link, const struct config *config, int64_t now_ms
     const char *const values[] = {config->database, "rxtrack-gateway/" RXTRACK_VERSION, "UTF8",
                                   NULL};
 
+    link->reason[0] = '\0';
     link->connection = PQconnectStartParams(keywords, values, 1);
     if (link->connection == NULL || PQstatus(link->connection) == CONNECTION_BAD) {
+        take_reason(link);
         link_close(link);
         return false;
     }
@@ -129,6 +140,7 @@ static enum link_event step_connecting(struct link *link, const struct config *c
     case PGRES_POLLING_OK:
         return send_check(link, config) ? LINK_NOTHING : LINK_LOST;
     default:
+        take_reason(link);
         return LINK_LOST;
     }
 }

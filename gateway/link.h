@@ -46,6 +46,8 @@ struct link {
     char sqlstate[6];  /* of the query under way, where it failed; "" for none */
     char function[64]; /* the server's C function that raised it, for the log; "" for none */
 
+    char reason[200]; /* why the last try to connect failed, in libpq's words; "" for none */
+
     struct job *jobs[CONFIG_BATCH_MAX]; /* the batch, of one route */
     size_t count;
 };

@@ -112,21 +112,25 @@ void log_request(const struct log_request *request)
                            "application", request->application));
 }
 
+static json_t *pack_members(const char *format, va_list arguments)
+{
+    char braced[128];
+
+    snprintf(braced, sizeof braced, "{%s}", format);
+    return json_vpack_ex(NULL, 0, braced, arguments);
+}
+
 void log_event(const char *event, const char *format, ...)
 {
     char time[CLOCK_UTC_TEXT];
-    char braced[128];
     va_list arguments;
 
     clock_utc(time);
     json_t *object = json_pack("{s:s,s:s}", "time", time, "event", event);
-    if (object != NULL && format != NULL) {
-        snprintf(braced, sizeof braced, "{%s}", format);
-        va_start(arguments, format);
-        json_t *members = json_vpack_ex(NULL, 0, braced, arguments);
-        va_end(arguments);
-        json_object_update(object, members);
-        json_decref(members);
-    }
+    va_start(arguments, format);
+    json_t *members = format != NULL ? pack_members(format, arguments) : NULL;
+    va_end(arguments);
+    json_object_update(object, members);
+    json_decref(members);
     write_object(object);
 }

@@ -24,7 +24,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define SWEEP_MS 250       /* the precision of the timeouts of clients */
+#define SWEEP_MS 500       /* the precision of the timeouts of clients */
 #define DRAIN_SWEEP_MS 20  /* the same while stopping */
 #define ACCEPT_PAUSE_MS 50 /* when descriptors have run out */
 #define FIRST_WAIT_MS 1000 /* for the database, before the first client is let in */
