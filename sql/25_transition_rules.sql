@@ -108,8 +108,11 @@ $$;
 COMMENT ON FUNCTION rxtrack.remove_shipped_rule() IS
 	'Trigger of rxtrack.transition_rule_removed: takes the shipped rule away where a dump is restored';
 
+-- Not for what the triggers above write: they run while the rule itself is being
+-- deleted, and a row cannot be deleted twice by one command.
 CREATE TRIGGER remove_shipped_rule AFTER INSERT ON rxtrack.transition_rule_removed
-	FOR EACH ROW EXECUTE FUNCTION rxtrack.remove_shipped_rule();
+	FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0)
+	EXECUTE FUNCTION rxtrack.remove_shipped_rule();
 
 CREATE FUNCTION rxtrack.announce_rule_change()
 RETURNS trigger
