@@ -11,7 +11,7 @@
 
 /* ---------- Faults ---------- */
 
-/* FHIRPath of a field; index tells which entry it is of. */
+/* FHIRPath of a field; index tells which entry it is of.  NULL for a field of Format 1. */
 static char *
 field_expression(const char *field, int index)
 {
@@ -19,7 +19,9 @@ field_expression(const char *field, int index)
 		return psprintf("Bundle.entry[%d].resource%s", index, field + 4);
 	if (strncmp(field, "entry", 5) == 0)
 		return psprintf("Bundle.entry[%d]%s", index, field + 5);
-	return pstrdup(field);
+	if (strncmp(field, "Bundle", 6) == 0)
+		return pstrdup(field);
+	return NULL;
 }
 
 static void
@@ -167,12 +169,27 @@ answer_judgements(Submission *submission, int64 now)
 	response_end(out);
 }
 
+static void
+answer_ignored(Submission *submission, int64 now)
+{
+	static const Issue ignored = {
+		.severity = "information",
+		.code = "informational",
+		.diagnostics = "A message of this MessageType is ignored"
+	};
+
+	submission->status = 202;
+	response_of_one(&submission->answer, now, http_status_line(202), &ignored);
+}
+
 void
 answer_submission(Submission *submission, int64 now)
 {
 	const Bundle *bundle = submission->bundle;
 
-	if (bundle->faults.first != NULL)
+	if (bundle->ignored)
+		answer_ignored(submission, now);
+	else if (bundle->faults.first != NULL)
 		answer_bundle_faults(submission, now);
 	else if (bundle->faulty > 0)
 		answer_entry_faults(submission, now);

@@ -66,8 +66,8 @@ find_tasks(Batch *batch, Entry **sorted)
 	}
 }
 
-static bool
-has_something_to_store(const Submission *submission)
+bool
+submission_is_valid(const Submission *submission)
 {
 	return submission->bundle != NULL && submission->bundle->faults.first == NULL &&
 		submission->bundle->faulty == 0 && submission->bundle->count > 0;
@@ -98,7 +98,7 @@ batch_make(Submission *submissions, int count, int64 now)
 	batch->submissions = palloc(Max(count, 1) * sizeof(Submission *));
 	for (int i = 0; i < count; i++)
 	{
-		if (!has_something_to_store(&submissions[i]))
+		if (!submission_is_valid(&submissions[i]))
 			continue;
 		batch->submissions[batch->count++] = &submissions[i];
 		entry_count += submissions[i].bundle->count;

@@ -64,16 +64,15 @@ fault_add(FaultList *list, const char *field, const char *problem)
 
 /* ---------- Asking for a field of a kind, or noting its fault ---------- */
 
-/* A member; NULL for one that is null as well, which FHIR does not have. */
-static const JsonNode *
-member(const JsonNode *object, const char *name)
+const JsonNode *
+optional_member(const JsonNode *object, const char *name)
 {
 	const JsonNode *node = json_member(object, name);
 
 	return node != NULL && node->kind == JSON_NODE_NULL ? NULL : node;
 }
 
-static const JsonNode *
+const JsonNode *
 require(FaultList *faults, const JsonNode *node, JsonKind kind, const char *field)
 {
 	if (node != NULL && node->kind == kind)
@@ -114,16 +113,15 @@ identifier_value(FaultList *faults, const JsonNode *reference, const IdentifierP
 
 	if (reference == NULL)
 		return NULL;			/* its absence has been noted */
-	identifier = require(faults, member(reference, "identifier"), JSON_NODE_OBJECT, path->identifier);
+	identifier = require(faults, optional_member(reference, "identifier"), JSON_NODE_OBJECT, path->identifier);
 	if (identifier == NULL)
 		return NULL;
-	require_text(faults, member(identifier, "system"), path->system,
+	require_text(faults, optional_member(identifier, "system"), path->system,
 				 path->required_system, path->system_problem);
-	return require(faults, member(identifier, "value"), JSON_NODE_STRING, path->value);
+	return require(faults, optional_member(identifier, "value"), JSON_NODE_STRING, path->value);
 }
 
-/* Notes what a parser said of a field; NULL says that all is well. */
-static void
+void
 note(FaultList *faults, const char *field, const char *problem)
 {
 	if (problem != NULL)
@@ -135,7 +133,7 @@ note(FaultList *faults, const char *field, const char *problem)
 static void
 read_task_id(BundleEntry *entry, const JsonNode *task)
 {
-	const JsonNode *id = require(&entry->faults, member(task, "id"), JSON_NODE_STRING, "Task.id");
+	const JsonNode *id = require(&entry->faults, optional_member(task, "id"), JSON_NODE_STRING, "Task.id");
 	const char *problem;
 
 	if (id == NULL)
@@ -143,6 +141,7 @@ read_task_id(BundleEntry *entry, const JsonNode *task)
 	problem = uuid_parse(id->text, id->length, &entry->update.task_id);
 	note(&entry->faults, "Task.id", problem);
 	entry->has_task_id = problem == NULL;
+	entry->task_id_field = "Task.id";
 }
 
 static void
@@ -150,24 +149,24 @@ read_identifiers(BundleEntry *entry, const JsonNode *task)
 {
 	FaultList  *faults = &entry->faults;
 	Update	   *update = &entry->update;
-	const JsonNode *based_on = require_first(faults, member(task, "basedOn"), "Task.basedOn", "Task.basedOn[0]");
+	const JsonNode *based_on = require_first(faults, optional_member(task, "basedOn"), "Task.basedOn", "Task.basedOn[0]");
 	const JsonNode *value = identifier_value(faults, based_on, &prescription_path);
 
 	if (value != NULL)
 		note(faults, prescription_path.value,
 			 prescription_id_parse(value->text, value->length, &update->prescription_id));
 
-	value = identifier_value(faults, require(faults, member(task, "focus"), JSON_NODE_OBJECT, "Task.focus"),
+	value = identifier_value(faults, require(faults, optional_member(task, "focus"), JSON_NODE_OBJECT, "Task.focus"),
 							 &line_item_path);
 	if (value != NULL)
 		note(faults, line_item_path.value, uuid_parse(value->text, value->length, &update->line_item_id));
 
-	value = identifier_value(faults, require(faults, member(task, "for"), JSON_NODE_OBJECT, "Task.for"),
+	value = identifier_value(faults, require(faults, optional_member(task, "for"), JSON_NODE_OBJECT, "Task.for"),
 							 &patient_path);
 	if (value != NULL)
 		note(faults, patient_path.value, nhs_number_parse(value->text, value->length, &update->nhs_number));
 
-	value = identifier_value(faults, require(faults, member(task, "owner"), JSON_NODE_OBJECT, "Task.owner"),
+	value = identifier_value(faults, require(faults, optional_member(task, "owner"), JSON_NODE_OBJECT, "Task.owner"),
 							 &pharmacy_path);
 	if (value != NULL)
 		note(faults, pharmacy_path.value, ods_code_parse(value->text, value->length, &update->ods_code));
@@ -178,20 +177,20 @@ static bool
 read_business_status(BundleEntry *entry, const JsonNode *task)
 {
 	FaultList  *faults = &entry->faults;
-	const JsonNode *status = require(faults, member(task, "businessStatus"), JSON_NODE_OBJECT, "Task.businessStatus");
+	const JsonNode *status = require(faults, optional_member(task, "businessStatus"), JSON_NODE_OBJECT, "Task.businessStatus");
 	const JsonNode *coding;
 	const JsonNode *code;
 	const char *problem;
 
 	if (status == NULL)
 		return false;
-	coding = require_first(faults, member(status, "coding"),
+	coding = require_first(faults, optional_member(status, "coding"),
 						   "Task.businessStatus.coding", "Task.businessStatus.coding[0]");
 	if (coding == NULL)
 		return false;
-	require_text(faults, member(coding, "system"), "Task.businessStatus.coding[0].system",
+	require_text(faults, optional_member(coding, "system"), "Task.businessStatus.coding[0].system",
 				 STATUS_SYSTEM, "must be " STATUS_SYSTEM);
-	code = require(faults, member(coding, "code"), JSON_NODE_STRING, "Task.businessStatus.coding[0].code");
+	code = require(faults, optional_member(coding, "code"), JSON_NODE_STRING, "Task.businessStatus.coding[0].code");
 	if (code == NULL)
 		return false;
 	problem = business_status_parse(code->text, code->length, &entry->update.status);
@@ -222,7 +221,7 @@ read_statuses(BundleEntry *entry, const JsonNode *task)
 {
 	FaultList  *faults = &entry->faults;
 	Update	   *update = &entry->update;
-	const JsonNode *status = require(faults, member(task, "status"), JSON_NODE_STRING, "Task.status");
+	const JsonNode *status = require(faults, optional_member(task, "status"), JSON_NODE_STRING, "Task.status");
 	bool		has_business_status = read_business_status(entry, task);
 
 	if (status == NULL)
@@ -236,16 +235,25 @@ read_statuses(BundleEntry *entry, const JsonNode *task)
 				  : "must be completed for this business status");
 }
 
-/* Reads a date-time that may be so far ahead of now, and no farther. */
-static void
-read_date_time(FaultList *faults, const JsonNode *node, const char *field,
-			   int64_t latest, const char *too_late, int64_t *result)
+void
+note_if_too_far_ahead(FaultList *faults, const char *field, int64_t when, int64_t now)
 {
-	const char *problem = date_time_parse(node->text, node->length, result);
+	if (when > now + AHEAD_LIMIT)
+		fault_add(faults, field, "must not be more than 24 hours ahead");
+}
 
+/* Reads a date-time; false, with a fault, where it is none. */
+static bool
+read_date_time(FaultList *faults, const JsonNode *node, const char *field, int64_t *result)
+{
+	const char *problem;
+
+	node = require(faults, node, JSON_NODE_STRING, field);
+	if (node == NULL)
+		return false;
+	problem = date_time_parse(node->text, node->length, result);
 	note(faults, field, problem);
-	if (problem == NULL && *result > latest)
-		fault_add(faults, field, too_late);
+	return problem == NULL;
 }
 
 static void
@@ -253,35 +261,28 @@ read_times(BundleEntry *entry, const JsonNode *task, int64_t now)
 {
 	FaultList  *faults = &entry->faults;
 	Update	   *update = &entry->update;
-	const JsonNode *meta = member(task, "meta");
-	const JsonNode *set_at;
-	const JsonNode *last_modified;
+	const JsonNode *meta = optional_member(task, "meta");
+	const JsonNode *set_at = optional_member(meta, "lastUpdated");
 
 	if (meta != NULL)
 		require(faults, meta, JSON_NODE_OBJECT, "Task.meta");
-	set_at = member(meta, "lastUpdated");
 	update->post_dated = set_at != NULL;
-	if (set_at != NULL && require(faults, set_at, JSON_NODE_STRING, "Task.meta.lastUpdated"))
-		read_date_time(faults, set_at, "Task.meta.lastUpdated", now + AHEAD_LIMIT,
-					   "must not be more than 24 hours ahead", &update->post_dated_set_at);
+	if (set_at != NULL && read_date_time(faults, set_at, "Task.meta.lastUpdated", &update->post_dated_set_at))
+		note_if_too_far_ahead(faults, "Task.meta.lastUpdated", update->post_dated_set_at, now);
 
-	last_modified = require(faults, member(task, "lastModified"), JSON_NODE_STRING, "Task.lastModified");
-	if (last_modified == NULL)
+	if (!read_date_time(faults, optional_member(task, "lastModified"), "Task.lastModified", &update->last_modified))
 		return;
-	if (update->post_dated)
-		read_date_time(faults, last_modified, "Task.lastModified", now + POST_DATED_AHEAD_LIMIT,
-					   "must not be more than 999 hours ahead", &update->last_modified);
-	else
-		read_date_time(faults, last_modified, "Task.lastModified", now + AHEAD_LIMIT,
-					   "must not be more than 24 hours ahead, but on a post-dated update (meta.lastUpdated)",
-					   &update->last_modified);
+	if (!update->post_dated)
+		note_if_too_far_ahead(faults, "Task.lastModified", update->last_modified, now);
+	else if (update->last_modified > now + POST_DATED_AHEAD_LIMIT)
+		fault_add(faults, "Task.lastModified", "must not be more than 999 hours ahead");
 }
 
 static void
 read_repeat_number(BundleEntry *entry, const JsonNode *task)
 {
 	FaultList  *faults = &entry->faults;
-	const JsonNode *input = member(task, "input");
+	const JsonNode *input = optional_member(task, "input");
 	const JsonNode *number;
 	const JsonNode *type;
 
@@ -289,12 +290,12 @@ read_repeat_number(BundleEntry *entry, const JsonNode *task)
 		input->first == NULL ||
 		require(faults, input->first, JSON_NODE_OBJECT, "Task.input[0]") == NULL)
 		return;
-	number = member(input->first, "valueInteger");
+	number = optional_member(input->first, "valueInteger");
 	if (number == NULL)
 		return;
-	type = require(faults, member(input->first, "type"), JSON_NODE_OBJECT, "Task.input[0].type");
+	type = require(faults, optional_member(input->first, "type"), JSON_NODE_OBJECT, "Task.input[0].type");
 	if (type != NULL)
-		require_text(faults, member(type, "text"), "Task.input[0].type.text",
+		require_text(faults, optional_member(type, "text"), "Task.input[0].type.text",
 					 "Repeat Number", "must be Repeat Number");
 	if (!json_int32(number, &entry->update.repeat_number) || entry->update.repeat_number < 1)
 		fault_add(faults, "Task.input[0].valueInteger", "must be an integer of 1 or more");
@@ -303,12 +304,12 @@ read_repeat_number(BundleEntry *entry, const JsonNode *task)
 static void
 read_task(BundleEntry *entry, const JsonNode *task, int64_t now)
 {
-	require_text(&entry->faults, member(task, "resourceType"), "Task.resourceType", "Task", "must be Task");
+	require_text(&entry->faults, optional_member(task, "resourceType"), "Task.resourceType", "Task", "must be Task");
 	read_task_id(entry, task);
 	read_identifiers(entry, task);
 	read_statuses(entry, task);
-	if (member(task, "intent") != NULL)
-		require_text(&entry->faults, member(task, "intent"), "Task.intent", "order", "must be order");
+	if (optional_member(task, "intent") != NULL)
+		require_text(&entry->faults, optional_member(task, "intent"), "Task.intent", "order", "must be order");
 	read_times(entry, task, now);
 	read_repeat_number(entry, task);
 }
@@ -319,7 +320,7 @@ read_task(BundleEntry *entry, const JsonNode *task, int64_t now)
 static void
 read_full_url(BundleEntry *entry, const JsonNode *node)
 {
-	const JsonNode *url = require(&entry->faults, member(node, "fullUrl"), JSON_NODE_STRING, "entry.fullUrl");
+	const JsonNode *url = require(&entry->faults, optional_member(node, "fullUrl"), JSON_NODE_STRING, "entry.fullUrl");
 	Uuid		id;
 
 	if (url == NULL)
@@ -335,12 +336,12 @@ read_full_url(BundleEntry *entry, const JsonNode *node)
 static void
 read_request(BundleEntry *entry, const JsonNode *node)
 {
-	const JsonNode *request = member(node, "request");
+	const JsonNode *request = optional_member(node, "request");
 
 	if (request == NULL || require(&entry->faults, request, JSON_NODE_OBJECT, "entry.request") == NULL)
 		return;
-	require_text(&entry->faults, member(request, "method"), "entry.request.method", "POST", "must be POST");
-	require_text(&entry->faults, member(request, "url"), "entry.request.url", "Task", "must be Task");
+	require_text(&entry->faults, optional_member(request, "method"), "entry.request.method", "POST", "must be POST");
+	require_text(&entry->faults, optional_member(request, "url"), "entry.request.url", "Task", "must be Task");
 }
 
 static void
@@ -353,7 +354,7 @@ read_entry(BundleEntry *entry, const JsonNode *node, int64_t now)
 		fault_add(&entry->faults, "entry", NOT_AN_OBJECT);
 		return;
 	}
-	task = require(&entry->faults, member(node, "resource"), JSON_NODE_OBJECT, "entry.resource");
+	task = require(&entry->faults, optional_member(node, "resource"), JSON_NODE_OBJECT, "entry.resource");
 	if (task != NULL)
 		read_task(entry, task, now);
 	read_full_url(entry, node);
@@ -386,30 +387,40 @@ find_repeated_task_ids(Bundle *bundle)
 	qsort(sorted, count, sizeof(BundleEntry *), compare_task_ids);
 	for (int i = 1; i < count; i++)
 		if (memcmp(&sorted[i - 1]->update.task_id, &sorted[i]->update.task_id, sizeof(Uuid)) == 0)
-			fault_add(&sorted[i]->faults, "Task.id", "must not be that of an earlier entry of this bundle");
+			fault_add(&sorted[i]->faults, sorted[i]->task_id_field, "must not be that of an earlier entry");
 }
 
-static void
-read_entries(Bundle *bundle, const JsonNode *entries, int64_t now)
+bool
+bundle_make_room(Bundle *bundle, const JsonNode *entries, const char *field)
 {
-	BundleEntry *entry;
-
 	if (entries->count > BUNDLE_MAX_ENTRIES)
 	{
-		fault_add(&bundle->faults, "Bundle.entry", "must not have more than 5000 entries");
+		fault_add(&bundle->faults, field, "must not have more than 5000 entries");
 		bundle->too_long = true;
-		return;
+		return false;
 	}
-	bundle->count = entries->count;
-	bundle->entries = palloc0(Max(bundle->count, 1) * sizeof(BundleEntry));
-	entry = bundle->entries;
-	for (const JsonNode *node = entries->first; node != NULL; node = node->next)
-		read_entry(entry++, node, now);
+	bundle->entries = palloc0(Max(entries->count, 1) * sizeof(BundleEntry));
+	return true;
+}
+
+void
+bundle_finish(Bundle *bundle)
+{
 	if (bundle->count > 1)
 		find_repeated_task_ids(bundle);
 	for (int i = 0; i < bundle->count; i++)
 		if (bundle->entries[i].faults.first != NULL)
 			bundle->faulty++;
+}
+
+static void
+read_entries(Bundle *bundle, const JsonNode *entries, int64_t now)
+{
+	if (!bundle_make_room(bundle, entries, "Bundle.entry"))
+		return;
+	for (const JsonNode *node = entries->first; node != NULL; node = node->next)
+		read_entry(&bundle->entries[bundle->count++], node, now);
+	bundle_finish(bundle);
 }
 
 Bundle *
@@ -420,11 +431,11 @@ bundle_validate(const JsonNode *document, int64_t now)
 
 	if (require(&bundle->faults, document, JSON_NODE_OBJECT, "Bundle") == NULL)
 		return bundle;
-	require_text(&bundle->faults, member(document, "resourceType"), "Bundle.resourceType",
+	require_text(&bundle->faults, optional_member(document, "resourceType"), "Bundle.resourceType",
 				 "Bundle", "must be Bundle");
-	require_text(&bundle->faults, member(document, "type"), "Bundle.type",
+	require_text(&bundle->faults, optional_member(document, "type"), "Bundle.type",
 				 "transaction", "must be transaction");
-	entries = member(document, "entry");
+	entries = optional_member(document, "entry");
 	if (entries != NULL)
 		require(&bundle->faults, entries, JSON_NODE_ARRAY, "Bundle.entry");
 	if (bundle->faults.first == NULL && entries != NULL)

@@ -20,7 +20,7 @@
  */
 #define BUNDLE_MAX_ENTRIES 5000
 
-/* One thing that is wrong, and where.  Both texts are static. */
+/* One thing that is wrong, and where. */
 typedef struct Fault
 {
 	const char *field;			/* "Task.owner.identifier.value", "entry.fullUrl", "Bundle.type" */
@@ -54,6 +54,7 @@ typedef struct BundleEntry
 {
 	const char *full_url;		/* as sent; NULL where it was no string */
 	bool		has_task_id;	/* was Task.id a UUID? */
+	const char *task_id_field;	/* what a fault of it is to name, then */
 	FaultList	faults;			/* update is whole only where there are none */
 	Update		update;
 } BundleEntry;
@@ -62,6 +63,7 @@ typedef struct Bundle
 {
 	FaultList	faults;			/* of the bundle itself; then no entry was looked at */
 	bool		too_long;		/* the fault is having too many entries */
+	bool		ignored;		/* it is none of our business (Format 1) */
 	int			count;
 	int			faulty;			/* how many of its entries are */
 	BundleEntry *entries;
@@ -77,6 +79,29 @@ extern Bundle *bundle_validate(const JsonNode *document, int64_t now);
 
 /* Adds a fault; the texts must outlive the list. */
 extern void fault_add(FaultList *list, const char *field, const char *problem);
+
+/*
+ * What validation needs of any format.  A text that is passed as field must
+ * outlive the bundle.
+ */
+
+/* A member; NULL for one that is null as well, which FHIR does not have. */
+extern const JsonNode *optional_member(const JsonNode *object, const char *name);
+
+/* The node, if it is of the kind; otherwise NULL, and a fault is noted. */
+extern const JsonNode *require(FaultList *faults, const JsonNode *node, JsonKind kind, const char *field);
+
+/* Notes what a parser said of a field; NULL says that all is well. */
+extern void note(FaultList *faults, const char *field, const char *problem);
+
+/* Notes a time that is farther ahead than an update may be that is not post-dated. */
+extern void note_if_too_far_ahead(FaultList *faults, const char *field, int64_t when, int64_t now);
+
+/* Gives a bundle room for its entries; false, with a fault, when they are too many. */
+extern bool bundle_make_room(Bundle *bundle, const JsonNode *entries, const char *field);
+
+/* Finds task ids that repeat an earlier entry's, and counts the faulty entries. */
+extern void bundle_finish(Bundle *bundle);
 
 /* When an update was asserted: its post-dating if it has one, else when it happened. */
 static inline int64_t

@@ -46,7 +46,7 @@ extern const ElementType element_boolean;
 extern const ElementType element_bytea;
 extern const ElementType element_text;
 
-#define STATEMENT_MAX_ARGUMENTS 16
+#define STATEMENT_MAX_ARGUMENTS 17
 
 /* A statement that is prepared once a session; to be kept in static storage. */
 typedef struct Statement

@@ -133,23 +133,38 @@ zone_part(const char **p, const char *end, int64_t *usecs)
 	return true;
 }
 
-const char *
-date_time_parse(const char *text, size_t length, int64_t *result)
+static const char *
+parse(const char *text, size_t length, bool loosely, int64_t *result)
 {
+	static const char *const shape = "must be a date and time such as 2026-04-01T09:30:00Z (RFC 3339)";
 	const char *p = text;
 	const char *end = text + length;
 	int64_t		days;
 	int64_t		time;
-	int64_t		zone;
+	int64_t		zone = 0;
 
-	if (!date_part(&p, end, &days) || !literal(&p, end, 'T', 't') || !time_part(&p, end, &time))
-		return "must be a date and time such as 2026-04-01T09:30:00Z (RFC 3339)";
-	if (p == end)
+	if (!date_part(&p, end, &days) ||
+		!(literal(&p, end, 'T', 't') || (loosely && literal(&p, end, ' ', ' '))) ||
+		!time_part(&p, end, &time))
+		return shape;
+	if (p == end && !loosely)
 		return "must have a time zone (Z or an offset such as +01:00)";
-	if (!zone_part(&p, end, &zone) || p != end)
-		return "must be a date and time such as 2026-04-01T09:30:00Z (RFC 3339)";
+	if (p != end && (!zone_part(&p, end, &zone) || p != end))
+		return shape;
 	*result = (days - DAYS_TO_2000) * DAY + time - zone;
 	return NULL;
+}
+
+const char *
+date_time_parse(const char *text, size_t length, int64_t *result)
+{
+	return parse(text, length, false, result);
+}
+
+const char *
+date_time_parse_loosely(const char *text, size_t length, int64_t *result)
+{
+	return parse(text, length, true, result);
 }
 
 void

@@ -22,6 +22,12 @@
  */
 extern const char *date_time_parse(const char *text, size_t length, int64_t *result);
 
+/*
+ * The same, but a space may stand for the T, and a time without a zone is UTC
+ * (Format 1).
+ */
+extern const char *date_time_parse_loosely(const char *text, size_t length, int64_t *result);
+
 /* Writes it in UTC: 2026-04-01T09:30:00Z, with a fraction only where there is one. */
 extern void date_time_format(int64_t when, char out[DATE_TIME_TEXT]);
 

@@ -125,6 +125,8 @@ http_status_line(int status)
 			return "200 OK";
 		case 201:
 			return "201 Created";
+		case 202:
+			return "202 Accepted";
 		case 400:
 			return "400 Bad Request";
 		case 401:
@@ -137,6 +139,12 @@ http_status_line(int status)
 			return "413 Payload Too Large";
 		case 422:
 			return "422 Unprocessable Entity";
+		case 429:
+			return "429 Too Many Requests";
+		case 503:
+			return "503 Service Unavailable";
+		case 504:
+			return "504 Gateway Timeout";
 		default:
 			return "500 Internal Server Error";
 	}

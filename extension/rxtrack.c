@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "rehearsal.h"
 #include "transition.h"
 
 PG_MODULE_MAGIC;
@@ -17,6 +18,7 @@ void
 _PG_init(void)
 {
 	transition_init();
+	rehearsal_init();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("rxtrack");
 #else

@@ -18,7 +18,8 @@
 #include "types.h"
 
 static Statement lock_items = {
-	.sql = "SELECT k.n::int4, i.status, i.asserted_at, i.takes_effect_at, i.post_dated, i.receipts"
+	.sql = "SELECT k.n::int4, i.status, i.asserted_at, i.takes_effect_at, i.post_dated, i.receipts,"
+	" i.application_id, i.nhs_number, i.ods_code"
 	" FROM unnest($1, $2) WITH ORDINALITY AS k (prescription_id, line_item_id, n)"
 	" CROSS JOIN LATERAL (SELECT * FROM rxtrack.item i"
 	"  WHERE i.prescription_id = k.prescription_id AND i.line_item_id = k.line_item_id FOR UPDATE) AS i",
@@ -81,20 +82,20 @@ static Statement count_receipts = {
 	.arguments = {&element_prescription_id, &element_uuid, &element_integer}
 };
 
-#define UPDATE_COLUMN_COUNT 16
+#define UPDATE_COLUMN_COUNT 17
 
 static Statement insert_updates = {
 	.sql = "INSERT INTO rxtrack.status_update (prescription_id, status, completed, nhs_number, task_id,"
 	" line_item_id, request_id, ods_code, last_modified, received_at, application_id, receipt, kind,"
-	" changes_status, repeat_number, post_dated_set_at)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+	" changes_status, introduces, repeat_number, post_dated_set_at)"
+	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
 	" ON CONFLICT (prescription_id, task_id) DO NOTHING",
 	.argument_count = UPDATE_COLUMN_COUNT,
 	.arguments = {
 		&element_prescription_id, &element_business_status, &element_boolean, &element_nhs_number,
 		&element_uuid, &element_uuid, &element_uuid, &element_ods_code, &element_timestamptz,
 		&element_timestamptz, &element_integer, &element_integer, &element_transition_kind,
-		&element_boolean, &element_integer, &element_timestamptz
+		&element_boolean, &element_boolean, &element_integer, &element_timestamptz
 	}
 };
 
@@ -228,6 +229,9 @@ store_lock_items(ItemState *items, int count, int64 now)
 		item->newest.takes_effect_at = DatumGetTimestampTz(result(row, 4));
 		item->newest.post_dated = DatumGetBool(result(row, 5));
 		item->receipts = item->receipts_stored = DatumGetInt32(result(row, 6));
+		item->parties.application_id = DatumGetInt32(result(row, 7));
+		item->parties.nhs_number = DatumGetNhsNumber(result(row, 8));
+		item->parties.ods_code = DatumGetOdsCode(result(row, 9));
 		item_learn(item, &item->newest);
 	}
 	SPI_freetuptable(SPI_tuptable);
@@ -346,10 +350,11 @@ add_update_row(Rows *rows, const Acceptance *acceptance)
 	rows->values[11][n] = Int32GetDatum(acceptance->receipt);
 	rows->values[12][n] = ObjectIdGetDatum(catalog_get()->transition_kinds[acceptance->kind]);
 	rows->values[13][n] = BoolGetDatum(acceptance->changes_status);
-	rows->values[14][n] = Int32GetDatum(update->repeat_number);
-	rows->nulls[14][n] = update->repeat_number == 0;
-	rows->values[15][n] = TimestampTzGetDatum(update->post_dated_set_at);
-	rows->nulls[15][n] = !update->post_dated;
+	rows->values[14][n] = BoolGetDatum(acceptance->introduces);
+	rows->values[15][n] = Int32GetDatum(update->repeat_number);
+	rows->nulls[15][n] = update->repeat_number == 0;
+	rows->values[16][n] = TimestampTzGetDatum(update->post_dated_set_at);
+	rows->nulls[16][n] = !update->post_dated;
 }
 
 static int

@@ -23,6 +23,14 @@ typedef struct Assertion
 	int64		takes_effect_at;
 } Assertion;
 
+/* Who said it, of whom, and where. */
+typedef struct Parties
+{
+	int			application_id;
+	NhsNumber	nhs_number;
+	OdsCode		ods_code;
+} Parties;
+
 /* Where an item stands: as stored, and then as each accepted update leaves it. */
 typedef struct ItemState
 {
@@ -32,6 +40,7 @@ typedef struct ItemState
 	int			receipts;		/* how many updates it has; 0: none */
 	int			receipts_stored;	/* and how many of them its row knows of */
 	Assertion	newest;			/* where it has one */
+	Parties		parties;		/* of the newest */
 	Assertion  *known;			/* those that matter to its status, oldest receipt first */
 	int			known_count;
 	int			known_room;
@@ -59,6 +68,7 @@ typedef struct Acceptance
 	int			receipt;
 	TransitionKind kind;
 	bool		changes_status;
+	bool		introduces;		/* the item's first of these parties */
 } Acceptance;
 
 #pragma GCC visibility push(hidden)

@@ -80,6 +80,16 @@ find_repeated(Submission *submission)
 	return true;
 }
 
+/* Is it the first of an item that these parties are told in? */
+static bool
+introduces_parties(const ItemState *item, const Acceptance *acceptance)
+{
+	return item->receipts == 0 ||
+		item->parties.application_id != acceptance->application_id ||
+		item->parties.nhs_number != acceptance->update->nhs_number ||
+		item->parties.ods_code != acceptance->update->ods_code;
+}
+
 /* Lets an update change what is known of its item. */
 static void
 accept_update(Entry *entry)
@@ -94,11 +104,15 @@ accept_update(Entry *entry)
 	};
 
 	entry->acceptance.item = item;
+	entry->acceptance.introduces = introduces_parties(item, &entry->acceptance);
 	entry->acceptance.receipt = ++item->receipts;
 	item_learn(item, &assertion);
 	if (entry->acceptance.kind != TRANSITION_LATE)
 	{
 		item->newest = assertion;
+		item->parties.application_id = entry->acceptance.application_id;
+		item->parties.nhs_number = update->nhs_number;
+		item->parties.ods_code = update->ods_code;
 		item->newest_accepted = &entry->acceptance;
 	}
 }
@@ -110,6 +124,7 @@ undo_update(Entry *entry)
 
 	item->receipts = entry->before.receipts;
 	item->newest = entry->before.newest;
+	item->parties = entry->before.parties;
 	item->newest_accepted = entry->before.newest_accepted;
 	item->known_count = entry->before.known_count;
 }

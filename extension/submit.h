@@ -21,6 +21,7 @@ typedef struct Submission
 	/* what is answered */
 	int			status;			/* HTTP status */
 	StringInfoData answer;		/* a transaction-response Bundle, begun empty */
+	const char *headers;		/* further header lines; NULL: none */
 
 	struct Entry *entries;		/* its part of the batch, while that is judged */
 } Submission;
@@ -33,6 +34,9 @@ typedef struct Submission
  * where others store the same things again and again.
  */
 extern void submit_batch(Submission *submissions, int count, int64 now);
+
+/* Whether a submission's bundle is valid and has entries: something to store. */
+extern bool submission_is_valid(const Submission *submission);
 
 /* Answers a submission, one without a bundle, with a fault that belongs to no entry. */
 extern void submission_fault(Submission *submission, int64 now, int status,

@@ -20,6 +20,7 @@ CREATE TABLE rxtrack.status_update (
 	receipt integer NOT NULL,
 	kind rxtrack.transition_kind NOT NULL,
 	changes_status boolean NOT NULL,
+	introduces boolean NOT NULL,
 	repeat_number integer CHECK (repeat_number >= 1),
 	post_dated_set_at timestamptz,
 	PRIMARY KEY (prescription_id, task_id)
@@ -32,8 +33,14 @@ COMMENT ON COLUMN rxtrack.status_update.received_at IS 'When the transaction tha
 COMMENT ON COLUMN rxtrack.status_update.receipt IS 'The item''s updates in the order of receipt: 1, 2, 3 ...';
 COMMENT ON COLUMN rxtrack.status_update.kind IS 'What it was to its item, by the transition rules of the day';
 COMMENT ON COLUMN rxtrack.status_update.changes_status IS 'Whether the item''s status becomes this one by this update, having been another or none';
+COMMENT ON COLUMN rxtrack.status_update.introduces IS 'Whether it is the item''s first by this application for this patient at this pharmacy, or the first after another''s: what the indexes by patient and pharmacy hold';
 COMMENT ON COLUMN rxtrack.status_update.repeat_number IS 'Repeat number of an electronic repeat dispensing prescription, or NULL';
 COMMENT ON COLUMN rxtrack.status_update.post_dated_set_at IS 'Task.meta.lastUpdated, where the update is post-dated: when last_modified was predicted';
+
+-- A search by patient or pharmacy finds prescriptions, and these their updates by
+-- the primary key; so one entry an item is enough, not one an update.
+CREATE INDEX status_update_patient ON rxtrack.status_update (nhs_number, prescription_id) WHERE introduces;
+CREATE INDEX status_update_pharmacy ON rxtrack.status_update (application_id, ods_code, prescription_id) WHERE introduces;
 
 CREATE TABLE rxtrack.item (
 	prescription_id rxtrack.prescription_id NOT NULL,

@@ -45,3 +45,22 @@ AS $$
 $$;
 COMMENT ON FUNCTION rxtrack.status_history(rxtrack.prescription_id) IS
 	'Every update of a prescription''s items, item by item, in the order in which they were asserted';
+
+CREATE FUNCTION rxtrack.status_at(prescription_id rxtrack.prescription_id, line_item_id uuid, at timestamptz)
+RETURNS rxtrack.business_status
+LANGUAGE sql STABLE STRICT SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT a.status
+	FROM (
+		SELECT u.status, u.last_modified, u.post_dated_set_at IS NOT NULL AS post_dated,
+			   row_number() OVER (ORDER BY coalesce(u.post_dated_set_at, u.last_modified) DESC, u.receipt DESC) AS age
+		FROM rxtrack.status_update u
+		WHERE u.prescription_id = status_at.prescription_id AND u.line_item_id = status_at.line_item_id
+	) AS a
+	WHERE a.last_modified <= status_at.at AND (a.age = 1 OR NOT a.post_dated)
+	ORDER BY a.age
+	LIMIT 1
+$$;
+COMMENT ON FUNCTION rxtrack.status_at(rxtrack.prescription_id, uuid, timestamptz) IS
+	'What the status of an item is, was or will be at a time, by all that is known now: that of the newest assertion whose effect has begun by then, but for post-dated ones that a newer assertion has replaced. NULL where none has';

@@ -19,7 +19,64 @@ SET search_path = pg_catalog, rxtrack, pg_temp
 SET enable_seqscan = off
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.gateway_submit(text, bytea[], text[], text[], bytea[]) IS
-	'POST /: rxtrack.submit for a batch of requests, each with its own caller, its own request id and its own answer. credential: SHA-256 of the API key; parameters: not used';
+	'POST /: rxtrack.submit for a batch of requests, each with its own caller, its own request id and its own answer. parameters: not used; credential: SHA-256 of the API key';
+
+CREATE FUNCTION rxtrack.gateway_format_1(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
+RETURNS SETOF rxtrack.gateway_answer
+LANGUAGE C VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+SET enable_seqscan = off
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION rxtrack.gateway_format_1(text, bytea[], text[], text[], bytea[]) IS
+	'POST /format-1: the same for messages of Format 1, each read as the Bundle that it stands for. parameters: not used';
+
+-- The searches are to walk an index in order and stop after a page.
+CREATE FUNCTION rxtrack.gateway_check(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
+RETURNS SETOF rxtrack.gateway_answer
+LANGUAGE C VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_hashagg = off
+SET enable_sort = off
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION rxtrack.gateway_check(text, bytea[], text[], text[], bytea[]) IS
+	'GET /checkprescriptionstatusupdates: the calling application''s own updates, 15 a page. parameters: prescriptionid, nhsnumber, odscode (at least one), and exclusivestartkey-prescriptionid with exclusivestartkey-taskid to go on after a page';
+
+CREATE FUNCTION rxtrack.gateway_metadata(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
+RETURNS SETOF rxtrack.gateway_answer
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT 200, NULL::text, NULL::text, convert_to(jsonb_build_object(
+		'resourceType', 'CapabilityStatement',
+		'status', 'active',
+		'date', to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD'),
+		'kind', 'instance',
+		'fhirVersion', '4.0.1',
+		'format', jsonb_build_array('json', 'application/fhir+json'),
+		'software', jsonb_build_object('name', 'rxtrack', 'version', e.extversion),
+		'implementation', jsonb_build_object('description', obj_description(e.oid, 'pg_extension')),
+		'rest', jsonb_build_array(jsonb_build_object(
+			'mode', 'server',
+			'security', jsonb_build_object('description', 'Each caller is a registered application and sends its key as Authorization: Bearer'),
+			'documentation', routes.documentation,
+			'interaction', jsonb_build_array(jsonb_build_object(
+				'code', 'transaction',
+				'documentation', format('A Bundle of Tasks, each one status change of one prescription item. Business statuses: %s', statuses.names))))))::text, 'UTF8')
+	FROM unnest(gateway_metadata.request_id) AS request,
+		 pg_extension e,
+		 -- what is there: the functions that the gateway calls, each with what it says of itself
+		 (SELECT string_agg(format('- %s', split_part(obj_description(p.oid, 'pg_proc'), '. parameters:', 1)), E'\n'
+							ORDER BY p.proname) AS documentation
+		  FROM pg_proc p
+		  WHERE p.pronamespace = 'rxtrack'::regnamespace
+			AND p.prorettype = 'rxtrack.gateway_answer'::regtype) AS routes,
+		 (SELECT string_agg(DISTINCT r.from_status::text, ', ') AS names FROM rxtrack.transition_rule r) AS statuses
+	WHERE e.extname = 'rxtrack'
+$$;
+COMMENT ON FUNCTION rxtrack.gateway_metadata(text, bytea[], text[], text[], bytea[]) IS
+	'GET /metadata: a FHIR R4 CapabilityStatement, made from the functions that are there and their comments';
 
 CREATE FUNCTION rxtrack.gateway_status(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
 RETURNS SETOF rxtrack.gateway_answer

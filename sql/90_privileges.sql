@@ -38,21 +38,28 @@ $$;
 GRANT EXECUTE ON FUNCTION
 	rxtrack.gateway_interface(),
 	rxtrack.gateway_submit(text, bytea[], text[], text[], bytea[]),
+	rxtrack.gateway_format_1(text, bytea[], text[], text[], bytea[]),
+	rxtrack.gateway_check(text, bytea[], text[], text[], bytea[]),
+	rxtrack.gateway_metadata(text, bytea[], text[], text[], bytea[]),
 	rxtrack.gateway_status(text, bytea[], text[], text[], bytea[])
 	TO rxtrack_gateway;
 
 GRANT SELECT ON rxtrack.readiness_event TO rxtrack_listener;
 
 GRANT SELECT ON rxtrack.item_status TO rxtrack_reader;
-GRANT EXECUTE ON FUNCTION rxtrack.status_history(rxtrack.prescription_id) TO rxtrack_reader;
+GRANT EXECUTE ON FUNCTION
+	rxtrack.status_history(rxtrack.prescription_id),
+	rxtrack.status_at(rxtrack.prescription_id, uuid, timestamptz)
+	TO rxtrack_reader;
 
 GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update, rxtrack.readiness_event,
 	rxtrack.application TO rxtrack_admin;
-GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule TO rxtrack_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal TO rxtrack_admin;
 GRANT SELECT, INSERT, DELETE ON rxtrack.transition_rule_removed TO rxtrack_admin;
 GRANT EXECUTE ON FUNCTION
 	rxtrack.add_application(text, text[]),
 	rxtrack.submit(jsonb, uuid, text),
 	rxtrack.status_history(rxtrack.prescription_id),
+	rxtrack.status_at(rxtrack.prescription_id, uuid, timestamptz),
 	rxtrack.check_transition(rxtrack.business_status, rxtrack.business_status)
 	TO rxtrack_admin;

@@ -1,0 +1,63 @@
+/*
+ * gateway.h
+ *		What every function for the HTTP gateway does alike: taking a batch of
+ *		requests apart, and giving an answer to each.
+ *
+ * The gateway knows HTTP and nothing else; who calls, whether they may, and what
+ * a request says is found out on this side.
+ */
+#ifndef RXTRACK_GATEWAY_H
+#define RXTRACK_GATEWAY_H
+
+#include "postgres.h"
+#include "fmgr.h"
+#include "lib/stringinfo.h"
+#include "utils/tuplestore.h"
+
+#include "application.h"
+
+/* The arguments, taken apart; each array has an element a request. */
+typedef struct GatewayCall
+{
+	int			count;
+	char	   *scope;			/* NULL: an open route */
+	Datum	   *credential;		/* bytea */
+	bool	   *credential_null;
+	Datum	   *request_id;		/* text */
+	bool	   *request_id_null;
+	Datum	   *parameters;		/* text: a JSON object */
+	bool	   *parameters_null;
+	Datum	   *body;			/* bytea */
+	bool	   *body_null;
+	Tuplestorestate *rows;		/* the answers */
+	TupleDesc	columns;
+} GatewayCall;
+
+/* One answer. */
+typedef struct GatewayAnswer
+{
+	int			status;
+	const char *application;	/* NULL: unknown */
+	const char *headers;		/* lines, each ended by a line feed; NULL: none */
+	StringInfoData body;
+} GatewayAnswer;
+
+#pragma GCC visibility push(hidden)
+
+/* To be called once, before SPI_connect. */
+extern GatewayCall *gateway_begin(FunctionCallInfo fcinfo);
+
+/* Identifies the callers; inside SPI. */
+extern Caller *gateway_callers(const GatewayCall *call);
+
+/* Adds the answer to the next request, in their order. */
+extern void gateway_put(GatewayCall *call, const GatewayAnswer *answer);
+
+/* Answers a caller who is not known: 401 and a bare OperationOutcome. */
+extern void gateway_unknown_caller(GatewayAnswer *answer, int64 now);
+
+#define GATEWAY_NO_SCOPE "The credential does not have the scope that this needs"
+
+#pragma GCC visibility pop
+
+#endif							/* RXTRACK_GATEWAY_H */

@@ -1,0 +1,122 @@
+/*
+ * gateway_submit.c
+ *		POST / and POST /format-1: a batch of submissions.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/timestamp.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#include "format_1.h"
+#include "gateway.h"
+#include "json.h"
+#include "rehearsal.h"
+#include "submit.h"
+
+/* Makes a bundle of a document; both formats have the same faults and answers. */
+typedef Bundle *(*BundleReader) (const JsonNode *document, int64 now);
+
+/* Without a known caller the answer is a bare OperationOutcome, not a Bundle. */
+static bool
+is_admitted(Submission *submission, const Caller *caller, int64 now)
+{
+	if (!caller->known)
+		return false;
+	submission->application_id = caller->application_id;
+	if (!caller->granted)
+		submission_fault(submission, now, 403, "forbidden", GATEWAY_NO_SCOPE);
+	return caller->granted;
+}
+
+static bool
+take_request_id(Submission *submission, const GatewayCall *call, int n, int64 now)
+{
+	text	   *id;
+
+	if (call->request_id_null[n])
+	{
+		submission_fault(submission, now, 400, "value", "X-Request-ID is missing");
+		return false;
+	}
+	id = DatumGetTextPP(call->request_id[n]);
+	if (uuid_parse(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id), &submission->request_id) != NULL)
+	{
+		submission_fault(submission, now, 400, "value", "X-Request-ID must be a UUID");
+		return false;
+	}
+	return true;
+}
+
+static void
+take_bundle(Submission *submission, const GatewayCall *call, int n, BundleReader read, int64 now)
+{
+	bytea	   *body = call->body_null[n] ? NULL : DatumGetByteaPP(call->body[n]);
+	const char *problem = NULL;
+	JsonNode   *document = body == NULL ? NULL :
+		json_from_text(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &problem);
+
+	if (problem != NULL)
+		submission_fault(submission, now, 400, "value", psprintf("The body is not JSON: %s", problem));
+	else
+		submission->bundle = read(document, now);
+}
+
+static void
+put_answer(GatewayCall *call, const Submission *submission, const Caller *caller, int64 now)
+{
+	GatewayAnswer answer = {
+		.status = submission->status,
+		.application = caller->name,
+		.headers = submission->headers,
+		.body = submission->answer
+	};
+
+	if (!caller->known)
+		gateway_unknown_caller(&answer, now);
+	gateway_put(call, &answer);
+}
+
+static Datum
+submit_call(FunctionCallInfo fcinfo, BundleReader read)
+{
+	GatewayCall *call = gateway_begin(fcinfo);
+	Submission *submissions = palloc0(Max(call->count, 1) * sizeof(Submission));
+	TimestampTz now = GetCurrentTimestamp();
+	Caller	   *callers;
+
+	SPI_connect();
+	callers = gateway_callers(call);
+	for (int n = 0; n < call->count; n++)
+	{
+		initStringInfo(&submissions[n].answer);
+		if (is_admitted(&submissions[n], &callers[n], now) &&
+			take_request_id(&submissions[n], call, n, now))
+			take_bundle(&submissions[n], call, n, read, now);
+	}
+	rehearse(submissions, call->count, now);
+	submit_batch(submissions, call->count, now);
+	for (int n = 0; n < call->count; n++)
+		put_answer(call, &submissions[n], &callers[n], now);
+	SPI_finish();
+	return (Datum) 0;
+}
+
+/* rxtrack.gateway_submit(scope, credential[], request_id[], parameters[], body[]) */
+PG_FUNCTION_INFO_V1(gateway_submit);
+Datum
+gateway_submit(PG_FUNCTION_ARGS)
+{
+	return submit_call(fcinfo, bundle_validate);
+}
+
+/* rxtrack.gateway_format_1(scope, credential[], request_id[], parameters[], body[]) */
+PG_FUNCTION_INFO_V1(gateway_format_1);
+Datum
+gateway_format_1(PG_FUNCTION_ARGS)
+{
+	return submit_call(fcinfo, format_1_read);
+}
