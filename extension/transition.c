@@ -36,8 +36,14 @@ static struct
 	uint8		kind[BUSINESS_STATUS_COUNT + 1][BUSINESS_STATUS_COUNT + 1];
 }			rules;
 
+/*
+ * In the order of the primary key, so that it can be read by its index: where
+ * sequential scans are off, one would seem so costly as to be worth compiling,
+ * and a session's first judgement would wait a tenth of a second for that.
+ */
 static Statement select_rules = {
 	.sql = "SELECT from_status, to_status, kind = 'forward' FROM rxtrack.transition_rule"
+	" ORDER BY from_status, to_status"
 };
 
 /* Somebody changed a table, perhaps the rules; InvalidOid stands for all tables. */
