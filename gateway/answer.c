@@ -13,6 +13,8 @@
 
 #define FHIR_JSON "application/fhir+json"
 #define HEALTH_JSON "application/health+json"
+#define REQUEST_ID "X-Request-ID"
+#define CORRELATION_ID "X-Correlation-ID"
 
 static const struct fault_text {
     unsigned status;
@@ -62,11 +64,17 @@ static char *outcome_text(const struct fault_text *fault)
                                "error", "code", fault->code, "diagnostics", fault->diagnostics));
 }
 
-/* output, the reason, may be NULL. */
-static char *health_text(const char *status, const char *output)
+/* The shape of gateway_status, as far as can be said without a database. */
+static char *failing_health_text(const char *why)
 {
-    return take_json(json_pack("{s:s,s:s,s:s*}", "status", status, "releaseId", RXTRACK_VERSION,
-                               "output", output));
+    char now[CLOCK_UTC_TEXT];
+
+    clock_utc(now);
+    return take_json(json_pack("{s:s,s:s,s:s,s:{s:[{s:s,s:s,s:s}],s:[{s:s,s:s,s:s,s:s}]}}",
+                               "status", "fail", "releaseId", RXTRACK_VERSION, "output", why,
+                               "checks", "gateway", "componentType", "component", "status", "pass",
+                               "version", RXTRACK_VERSION, "database", "componentType", "datastore",
+                               "status", "fail", "output", why, "time", now));
 }
 
 static void set_body(struct answer *answer, unsigned status, const char *content_type,
@@ -87,7 +95,7 @@ void answer_fault(struct answer *answer, const struct route *route, enum fault f
 
     if (route != NULL && (route->flags & ROUTE_HEALTH) && text->status >= 500)
         set_body(answer, text->status, HEALTH_JSON, text->headers,
-                 health_text("fail", text->diagnostics));
+                 failing_health_text(text->diagnostics));
     else
         set_body(answer, text->status, FHIR_JSON, text->headers, outcome_text(text));
 }
@@ -125,8 +133,7 @@ static bool add_header_lines(struct MHD_Response *response, char *lines)
     return has_type;
 }
 
-struct MHD_Response *answer_response(struct answer *answer, const char *request_id,
-                                     const char *correlation_id, bool last)
+struct MHD_Response *answer_response(struct answer *answer, const struct mirror *mirror, bool last)
 {
     struct MHD_Response *response =
         answer->body != NULL
@@ -139,26 +146,40 @@ struct MHD_Response *answer_response(struct answer *answer, const char *request_
     if (answer->headers == NULL || !add_header_lines(response, answer->headers))
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, FHIR_JSON);
     MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    if (request_id != NULL)
-        MHD_add_response_header(response, "X-Request-ID", request_id);
-    if (correlation_id != NULL)
-        MHD_add_response_header(response, "X-Correlation-ID", correlation_id);
+    if (mirror->request_id[0] != '\0')
+        MHD_add_response_header(response, REQUEST_ID, mirror->request_id);
+    if (mirror->correlation_id[0] != '\0')
+        MHD_add_response_header(response, CORRELATION_ID, mirror->correlation_id);
     if (last)
         MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
     return response;
 }
 
-size_t answer_raw_timeout(char *out, size_t size)
+/* A header line to mirror an id, or nothing. */
+static void write_mirrored(char *out, size_t size, const char *name, const char *id)
 {
+    out[0] = '\0';
+    if (id[0] != '\0')
+        snprintf(out, size, "%s: %s\r\n", name, id);
+}
+
+size_t answer_raw_timeout(const struct mirror *mirror, char *out, size_t size)
+{
+    char request_id[MIRROR_TEXT + 32] = "", correlation_id[MIRROR_TEXT + 32] = "";
     char *body = outcome_text(&faults[FAULT_CLIENT_SLOW]);
 
     if (body == NULL)
         return 0;
+    if (mirror != NULL) {
+        write_mirrored(request_id, sizeof request_id, REQUEST_ID, mirror->request_id);
+        write_mirrored(correlation_id, sizeof correlation_id, CORRELATION_ID,
+                       mirror->correlation_id);
+    }
     int length = snprintf(out, size,
                           "HTTP/1.1 408 Request Timeout\r\nContent-Type: " FHIR_JSON
                           "\r\nCache-Control: no-store\r\nConnection: close\r\n"
-                          "Content-Length: %zu\r\n\r\n%s",
-                          strlen(body), body);
+                          "%s%sContent-Length: %zu\r\n\r\n%s",
+                          request_id, correlation_id, strlen(body), body);
     free(body);
     return length > 0 && (size_t)length < size ? (size_t)length : 0;
 }

@@ -20,6 +20,14 @@ struct answer {
     size_t length;     /* of the body, in bytes */
 };
 
+#define MIRROR_TEXT 129 /* a longer id is not mirrored */
+
+/* The ids that an answer mirrors; "" where there is none, or none fit to be mirrored. */
+struct mirror {
+    char request_id[MIRROR_TEXT];
+    char correlation_id[MIRROR_TEXT];
+};
+
 /* What the gateway itself may find wrong. Their statuses and texts are a table in answer.c. */
 enum fault {
     FAULT_NONE,
@@ -54,17 +62,15 @@ void answer_alive(struct answer *answer);
 void answer_clear(struct answer *answer);
 
 /*
- * Turns the answer into a response, which takes over the answer's body. request_id and
- * correlation_id are mirrored where not NULL; last says that the connection closes after it.
- * NULL without memory. The caller destroys the response.
+ * Turns the answer into a response, which takes over the answer's body; last says that the
+ * connection closes after it. NULL without memory. The caller destroys the response.
  */
-struct MHD_Response *answer_response(struct answer *answer, const char *request_id,
-                                     const char *correlation_id, bool last);
+struct MHD_Response *answer_response(struct answer *answer, const struct mirror *mirror, bool last);
 
 /*
  * A whole 408 answer as bytes for a socket, to be sent past libmicrohttpd, which cannot answer in
- * mid-upload. Returns its length, at most size; 0 where it does not fit.
+ * mid-upload. mirror may be NULL. Returns its length; 0 where it does not fit into size bytes.
  */
-size_t answer_raw_timeout(char *out, size_t size);
+size_t answer_raw_timeout(const struct mirror *mirror, char *out, size_t size);
 
 #endif

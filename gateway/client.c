@@ -5,7 +5,6 @@
  */
 #include "client.h"
 
-#include "answer.h"
 #include "clock.h"
 
 #include <pthread.h>
@@ -23,6 +22,7 @@
 struct client {
     struct client *next, *previous;
     int socket;
+    _Atomic(const struct mirror *) mirror;
     _Atomic int64_t phase; /* since, in ms, << PHASE_BITS | enum client_phase */
 };
 
@@ -71,6 +71,11 @@ void client_close(struct client *client)
     free(client);
 }
 
+void client_lend_mirror(struct client *client, const struct mirror *mirror)
+{
+    atomic_store(&client->mirror, mirror);
+}
+
 bool client_enter(struct client *client, enum client_phase phase)
 {
     int64_t before = atomic_load(&client->phase);
@@ -81,6 +86,17 @@ bool client_enter(struct client *client, enum client_phase phase)
             return false;
     } while (!atomic_compare_exchange_weak(&client->phase, &before, after));
     return true;
+}
+
+enum client_phase client_finish(struct client *client)
+{
+    if (!client_enter(client, CLIENT_IDLE)) {
+        /* The sweep may be reading the mirror just now; it holds the lock while it does. */
+        pthread_mutex_lock(&clients.lock);
+        pthread_mutex_unlock(&clients.lock);
+    }
+    atomic_store(&client->mirror, NULL);
+    return client_phase(client);
 }
 
 enum client_phase client_phase(const struct client *client)
@@ -108,15 +124,15 @@ static int64_t limit_of(enum client_phase phase, const struct client_limits *lim
 }
 
 /* A client that does not take these few bytes at once does without them. */
-static void send_timeout(const struct client *client)
+static void send_timeout(struct client *client)
 {
     char text[1024];
-    size_t length = answer_raw_timeout(text, sizeof text);
+    size_t length = answer_raw_timeout(atomic_load(&client->mirror), text, sizeof text);
 
     (void)send(client->socket, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void cut(const struct client *client, bool answer)
+static void cut(struct client *client, bool answer)
 {
     if (answer)
         send_timeout(client);

@@ -8,6 +8,8 @@
 #ifndef RXTRACK_CLIENT_H
 #define RXTRACK_CLIENT_H
 
+#include "answer.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +34,18 @@ void client_close(struct client *client);
 /* Moves to a phase, unless the sweep was faster: then false, and the connection is as good as
  * closed. */
 bool client_enter(struct client *client, enum client_phase phase);
+
+/*
+ * Lends what a 408 is to mirror; until the next CLIENT_RECEIVING, and for no longer than to the
+ * end of client_finish().
+ */
+void client_lend_mirror(struct client *client, const struct mirror *mirror);
+
+/*
+ * The request has ended: moves to CLIENT_IDLE, or where the sweep was faster waits until it is
+ * done. Then nothing of the request is in use any more. Returns the phase.
+ */
+enum client_phase client_finish(struct client *client);
 
 /* The phase now. */
 enum client_phase client_phase(const struct client *client);

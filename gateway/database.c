@@ -138,6 +138,10 @@ static enum fault fault_of(const char *sqlstate)
         return FAULT_SLOW;
     if (strncmp(sqlstate, "57P0", 4) == 0 || strncmp(sqlstate, "08", 2) == 0)
         return FAULT_AWAY; /* shutdown, connection */
+    if (strcmp(sqlstate, "42883") == 0 || strcmp(sqlstate, "0A000") == 0 ||
+        strcmp(sqlstate, "26000") == 0)
+        return FAULT_UNSUITABLE; /* the schema moved under the prepared statement: link_is_stale()
+                                  */
     if (strncmp(sqlstate, "53", 2) == 0 || is_retriable(sqlstate))
         return FAULT_BUSY; /* out of a resource, or retried in vain */
     return FAULT_INTERNAL;

@@ -47,9 +47,7 @@ static enum MHD_Result send_answer(struct request *request)
     request->stage = REQUEST_ANSWERED;
     if (!client_enter(request->client, CLIENT_ANSWERING))
         return MHD_NO;
-    response = answer_response(
-        &request->job.answer, request->request_id[0] ? request->request_id : NULL,
-        request->correlation_id[0] ? request->correlation_id : NULL, atomic_load(&http.draining));
+    response = answer_response(&request->job.answer, &request->mirror, atomic_load(&http.draining));
     if (response == NULL)
         return MHD_NO;
     if (request->refusal == FAULT_METHOD)
@@ -118,6 +116,7 @@ static enum MHD_Result begin(struct request *request, const char *method, const 
 {
     request_read_headers(request, http.config, method, path, version);
     request->stage = REQUEST_RECEIVING;
+    client_lend_mirror(request->client, &request->mirror);
     if (request->refusal != FAULT_NONE &&
         (request->expects_continue || request->unframed || !request_is_discardable(request)))
         return send_fault(request, request->refusal);
@@ -189,20 +188,18 @@ static void on_completed(void *unused, struct MHD_Connection *connection, void *
     *context = NULL;
     if (request == NULL)
         return;
-    enum client_phase phase = client_phase(request->client);
+    enum client_phase phase = client_finish(request->client);
     if (request->status == 0)
         request->status = phase == CLIENT_TIMED_OUT ? fault_status(FAULT_CLIENT_SLOW)
                                                     : status_of_library(connection);
-    const char *id = request->request_id[0] != '\0' ? request->request_id : NULL;
     log_request(&(struct log_request){
         .method = request->method,
         .path = request->route != NULL ? request->route->path : NULL,
         .status = request->status,
         .duration_us = clock_us() - request->began_us,
-        .request_id = id,
+        .request_id = request->mirror.request_id,
         .application = request->job.answer.application,
     });
-    client_enter(request->client, CLIENT_IDLE);
     request_free(request);
 }
 

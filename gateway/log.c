@@ -103,7 +103,7 @@ void log_request(const struct log_request *request)
     const char *request_id = request->request_id;
 
     clock_utc(time);
-    if (request_id != NULL && !is_uuid(request_id))
+    if (!is_uuid(request_id))
         request_id = NULL; /* anything may be in it */
     write_object(json_pack("{s:s,s:s?,s:s?,s:o,s:o,s:s?,s:s?}", "time", time, "method",
                            request->method, "path", request->path, "status",

@@ -16,7 +16,7 @@ struct log_request {
     const char *path;        /* the matched route's, or NULL */
     unsigned status;         /* HTTP status; 0: the client got no answer */
     int64_t duration_us;     /* from the request line's arrival to the answer's last byte */
-    const char *request_id;  /* as sent, or NULL; logged where it is a UUID */
+    const char *request_id;  /* as sent; logged where it is a UUID */
     const char *application; /* name, or NULL */
 };
 

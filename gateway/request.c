@@ -104,11 +104,11 @@ static const char *known_method(const char *method)
 }
 
 /* Copies an id that is to be mirrored, where it is printable ASCII and not too long. */
-static void copy_id(const char *value, char out[REQUEST_ID_TEXT])
+static void copy_id(const char *value, char out[MIRROR_TEXT])
 {
     size_t length = value != NULL ? strlen(value) : 0;
 
-    if (length >= REQUEST_ID_TEXT)
+    if (length >= MIRROR_TEXT)
         return;
     for (size_t i = 0; i < length; i++)
         if (value[i] < ' ' || value[i] > '~')
@@ -245,7 +245,7 @@ static const char *id_for_database(const struct request *request, const char *se
 {
     if (sent == NULL)
         return NULL;
-    return request->request_id[0] != '\0' ? request->request_id : REPLACEMENT;
+    return request->mirror.request_id[0] != '\0' ? request->mirror.request_id : REPLACEMENT;
 }
 
 void request_read_headers(struct request *request, const struct config *config, const char *method,
@@ -255,8 +255,8 @@ void request_read_headers(struct request *request, const struct config *config, 
     bool path_known = false;
 
     MHD_get_connection_values(request->connection, MHD_HEADER_KIND, note_header, &headers);
-    copy_id(headers.request_id, request->request_id);
-    copy_id(headers.correlation_id, request->correlation_id);
+    copy_id(headers.request_id, request->mirror.request_id);
+    copy_id(headers.correlation_id, request->mirror.correlation_id);
     request->job.request_id = id_for_database(request, headers.request_id);
     request->method = known_method(method);
     request->announced =

@@ -15,8 +15,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REQUEST_ID_TEXT 129 /* a longer id is not mirrored, and malformed to the database */
-
 enum request_stage {
     REQUEST_NEW,       /* its first line was read */
     REQUEST_RECEIVING, /* its headers were read */
@@ -43,8 +41,7 @@ struct request {
     uint64_t discarded; /* bytes of body thrown away */
 
     unsigned char credential[CREDENTIAL_BYTES];
-    char request_id[REQUEST_ID_TEXT]; /* "" where it is not to be mirrored */
-    char correlation_id[REQUEST_ID_TEXT];
+    struct mirror mirror;
     char *parameters;
     char *body;
     size_t body_length, body_capacity;
