@@ -225,49 +225,67 @@ json_is_string(const JsonNode *node, const char *text)
 	return node != NULL && node->kind == JSON_NODE_STRING && strcmp(node->text, text) == 0;
 }
 
+/* Multiplies by a power of ten, unless that goes beyond the limit. */
+static bool
+take_by_ten(int64_t *digits, int64_t power, int64_t limit)
+{
+	for (; power > 0 && *digits != 0; power--)
+	{
+		*digits *= 10;
+		if (*digits > limit)
+			return false;
+	}
+	return true;
+}
+
 /*
- * Counts in decimal, so that 20e-1 is 2 and 1e99999999 is merely too large: the
- * digits are gathered without the point, then shifted by the exponent.
+ * Counts in decimal, so that 20e-1 is 2 and 1e99999999 is merely too large.  The
+ * digits up to the last one that is not 0 are gathered without the point; zeros
+ * count only once another digit follows them, however many were written.
  */
 bool
 json_int32(const JsonNode *node, int32_t *value)
 {
 	const char *p;
 	int64_t		digits = 0;
-	long		shift = 0;
+	int64_t		zeros = 0;
+	int64_t		shift = 0;		/* the power of ten that digits and zeros are to be taken by */
+	int64_t		limit;
 	bool		negative;
+	bool		point = false;
 
 	if (node == NULL || node->kind != JSON_NODE_NUMBER)
 		return false;
 	p = node->text;
 	negative = (*p == '-');
+	limit = negative ? -(int64_t) INT32_MIN : INT32_MAX;
 	if (negative)
 		p++;
-	for (bool point = false; (*p >= '0' && *p <= '9') || *p == '.'; p++)
+	for (; (*p >= '0' && *p <= '9') || *p == '.'; p++)
 	{
 		if (*p == '.')
 		{
 			point = true;
 			continue;
 		}
-		if (digits > INT64_MAX / 100)
-			return false;
-		digits = digits * 10 + (*p - '0');
 		shift -= point;
+		zeros++;
+		if (*p == '0')
+			continue;
+		if (!take_by_ten(&digits, zeros, limit))
+			return false;
+		digits += *p - '0';
+		zeros = 0;
 	}
 	if (*p == 'e' || *p == 'E')
 	{
 		long		exponent = strtol(p + 1, NULL, 10);
 
-		if (exponent < -1000000 || exponent > 1000000)
-			return false;
-		shift += exponent;
+		shift += Max(Min(exponent, INT_MAX), -INT_MAX);
 	}
-	for (; shift < 0 && digits % 10 == 0 && digits != 0; shift++)
-		digits /= 10;
-	for (; shift > 0 && digits != 0 && digits <= INT32_MAX; shift--)
-		digits *= 10;
-	if ((shift != 0 && digits != 0) || digits > INT32_MAX)
+	if (digits != 0 && (shift + zeros < 0 || !take_by_ten(&digits, shift + zeros, limit)))
+		return false;
+	if (digits > limit)
 		return false;
 	*value = (int32_t) (negative ? -digits : digits);
 	return true;
