@@ -14,6 +14,10 @@
 #define DAY (24 * DATE_TIME_HOUR)
 #define DAYS_TO_2000 10957		/* from 1970-01-01 */
 
+/* The years 0000 to 9999 in UTC: beyond them RFC 3339 cannot write it back. */
+#define EARLIEST (INT64_C(-730485) * DAY)
+#define LATEST (INT64_C(2921940) * DAY - 1)
+
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. */
 static int64_t
 days_of(int year, int month, int day)
@@ -152,6 +156,8 @@ parse(const char *text, size_t length, bool loosely, int64_t *result)
 	if (p != end && (!zone_part(&p, end, &zone) || p != end))
 		return shape;
 	*result = (days - DAYS_TO_2000) * DAY + time - zone;
+	if (*result < EARLIEST || *result > LATEST)
+		return "must be in the years 0000 to 9999, in UTC too";
 	return NULL;
 }
 

@@ -17,8 +17,8 @@
 
 /*
  * Reads a date-time with seconds and a zone (RFC 3339, section 5.6), years 0000
- * to 9999; digits beyond a microsecond are dropped, a leap second counts as the
- * second after it.  Returns NULL, or what is wrong.
+ * to 9999 as written and in UTC; digits beyond a microsecond are dropped, a leap
+ * second counts as the second after it.  Returns NULL, or what is wrong.
  */
 extern const char *date_time_parse(const char *text, size_t length, int64_t *result);
 
