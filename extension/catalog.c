@@ -9,6 +9,7 @@
 #include "catalog/pg_type.h"
 #include "catalog/namespace.h"
 #include "utils/array.h"
+#include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
@@ -16,6 +17,8 @@
 #include "catalog.h"
 
 static Catalog catalog;
+static uint64 doubts = 1;		/* how often its types may have become others */
+static uint64 doubts_settled = 0;
 
 #define OURS(member) .ours = offsetof(Catalog, member)
 
@@ -32,10 +35,10 @@ const ElementType element_bytea = {BYTEAOID, .length = -1, .alignment = TYPALIGN
 const ElementType element_text = {TEXTOID, .length = -1, .alignment = TYPALIGN_INT};
 
 static Oid
-type_oid(const char *name)
+type_oid(Oid namespace_oid, const char *name)
 {
 	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, PointerGetDatum(name),
-									   ObjectIdGetDatum(catalog.namespace_oid));
+									   ObjectIdGetDatum(namespace_oid));
 
 	if (!OidIsValid(type))
 		ereport(ERROR,
@@ -58,30 +61,53 @@ enum_label(Oid type, const char *label)
 	return value;
 }
 
+/* Some type was made, changed or dropped, perhaps ours. */
+static void
+doubt_catalog(Datum arg, int cache, uint32 hash)
+{
+	(void) arg;
+	(void) cache;
+	(void) hash;
+	doubts++;
+}
+
+void
+catalog_init(void)
+{
+	CacheRegisterSyscacheCallback(TYPEOID, doubt_catalog, (Datum) 0);
+}
+
+static void
+look_up(Catalog *found)
+{
+	Oid			schema = get_namespace_oid("rxtrack", false);
+
+	found->namespace_oid = schema;
+	found->nhs_number = type_oid(schema, "nhs_number");
+	found->prescription_id = type_oid(schema, "prescription_id");
+	found->ods_code = type_oid(schema, "ods_code");
+	found->business_status = type_oid(schema, "business_status");
+	found->transition_kind = type_oid(schema, "transition_kind");
+	for (int kind = 0; kind < TRANSITION_KIND_COUNT; kind++)
+		found->transition_kinds[kind] = enum_label(found->transition_kind, transition_kind_name(kind));
+}
+
 const Catalog *
 catalog_get(void)
 {
-	Oid			namespace_oid = get_namespace_oid("rxtrack", false);
+	uint64		doubts_before = doubts;
+	Catalog		found = {0};
 
-	if (catalog.namespace_oid == namespace_oid)
+	if (doubts == doubts_settled)
 		return &catalog;
-	catalog.namespace_oid = namespace_oid;
-	PG_TRY();
+	look_up(&found);
+	if (memcmp(&found, &catalog, offsetof(Catalog, generation)) != 0)
 	{
-		catalog.nhs_number = type_oid("nhs_number");
-		catalog.prescription_id = type_oid("prescription_id");
-		catalog.ods_code = type_oid("ods_code");
-		catalog.business_status = type_oid("business_status");
-		catalog.transition_kind = type_oid("transition_kind");
-		for (int kind = 0; kind < TRANSITION_KIND_COUNT; kind++)
-			catalog.transition_kinds[kind] = enum_label(catalog.transition_kind, transition_kind_name(kind));
+		found.generation = catalog.generation + 1;
+		catalog = found;
 	}
-	PG_CATCH();
-	{
-		catalog.namespace_oid = InvalidOid;
-		PG_RE_THROW();
-	}
-	PG_END_TRY();
+	/* a doubt that came while looking is for the next call to settle */
+	doubts_settled = doubts_before;
 	return &catalog;
 }
 
@@ -120,7 +146,7 @@ prepare(Statement *statement, const Catalog *types)
 										 CURSOR_OPT_GENERIC_PLAN);
 	if (statement->plan == NULL || SPI_keepplan(statement->plan) != 0)
 		elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
-	statement->namespace_oid = types->namespace_oid;
+	statement->generation = types->generation;
 }
 
 void
@@ -129,7 +155,7 @@ statement_execute(Statement *statement, Datum *arguments)
 	const Catalog *types = catalog_get();
 	int			result;
 
-	if (statement->plan == NULL || statement->namespace_oid != types->namespace_oid)
+	if (statement->plan == NULL || statement->generation != types->generation)
 		prepare(statement, types);
 	result = SPI_execute_plan(statement->plan, arguments, NULL, false, 0);
 	if (result < 0)

@@ -20,6 +20,7 @@ typedef struct Catalog
 	Oid			business_status;
 	Oid			transition_kind;
 	Oid			transition_kinds[TRANSITION_KIND_COUNT];	/* its labels */
+	uint64		generation;		/* counts how often these were others */
 } Catalog;
 
 /* A type that an argument is an array of. */
@@ -54,13 +55,16 @@ typedef struct Statement
 	const char *sql;
 	int			argument_count; /* every argument is an array */
 	const ElementType *arguments[STATEMENT_MAX_ARGUMENTS];
-	SPIPlanPtr	plan;			/* prepared for the schema below */
-	Oid			namespace_oid;
+	SPIPlanPtr	plan;
+	uint64		generation;		/* of the catalog that the plan was made for */
 } Statement;
+
+/* To be called once, when the library is loaded. */
+extern void catalog_init(void);
 
 /*
  * Looks the types up once, and again after the extension was dropped and made
- * anew.  Raises 3F000 where it is not there.
+ * anew.  Raises 3F000 or 42704 where it is not there.
  */
 extern const Catalog *catalog_get(void);
 

@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "catalog.h"
 #include "rehearsal.h"
 #include "transition.h"
 
@@ -17,6 +18,7 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	catalog_init();
 	transition_init();
 	rehearsal_init();
 #if PG_VERSION_NUM >= 150000
