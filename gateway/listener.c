@@ -81,9 +81,9 @@ int listener_open(const struct config *config)
     return listener;
 }
 
-bool listener_accept(int listener)
+bool listener_accept(int listener, size_t room)
 {
-    for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
+    for (size_t i = 0; i < room && i < ACCEPT_AT_ONCE; i++) {
         struct sockaddr_storage address;
         socklen_t length = sizeof address;
         int accepted =

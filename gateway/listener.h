@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Opens the socket, on which connections wait from then on. Returns it, or -1 after a message on
  * stderr. */
@@ -16,8 +17,8 @@ int listener_open(const struct config *config);
 /* Logs where it listens: the port that was bound, where any free one was asked for. */
 void listener_announce(int listener);
 
-/* Accepts what waits, up to a bounded number. False where there is a lack of descriptors or
+/* Accepts what waits, at most room connections. False where there is a lack of descriptors or
  * memory, which is worth a pause. */
-bool listener_accept(int listener);
+bool listener_accept(int listener, size_t room);
 
 #endif

@@ -92,7 +92,8 @@ static void serve(int listener, int signals, const struct config *config)
 
     for (;;) {
         int64_t now = clock_ms();
-        bool full = client_count() >= (size_t)config->connection_limit || now < pause_until;
+        size_t clients = client_count(), limit = (size_t)config->connection_limit;
+        bool full = clients >= limit || now < pause_until;
         struct pollfd polled[] = {{.fd = signals, .events = POLLIN},
                                   {.fd = full ? -1 : listener, .events = POLLIN}};
         int64_t wait = full ? ACCEPT_PAUSE_MS : sweep_at - now;
@@ -100,7 +101,7 @@ static void serve(int listener, int signals, const struct config *config)
         if (poll(polled, 2, wait > 0 ? (int)wait : 0) > 0) {
             if (polled[0].revents != 0 && take_signal(signals))
                 return;
-            if (polled[1].revents != 0 && !listener_accept(listener)) {
+            if (polled[1].revents != 0 && !listener_accept(listener, limit - clients)) {
                 log_event("descriptors_exhausted", NULL);
                 pause_until = clock_ms() + ACCEPT_PAUSE_MS;
             }
