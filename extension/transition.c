@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "commands/trigger.h"
 #include "utils/guc.h"
@@ -97,6 +98,10 @@ read_rules(void)
 		rules.kind[from][to] = forward ? TRANSITION_FORWARD : TRANSITION_CORRECTION;
 	}
 	SPI_freetuptable(SPI_tuptable);
+
+	/* the rules of an old snapshot must not outlive it, and nobody would tell */
+	if (IsolationUsesXactSnapshot())
+		rules.relation = InvalidOid;
 }
 
 TransitionKind
@@ -104,6 +109,8 @@ transition_judge(BusinessStatus from, BusinessStatus to)
 {
 	if (from == to)
 		return TRANSITION_REPEAT;
+	/* in a long transaction, which holds its locks already, nothing else would */
+	AcceptInvalidationMessages();
 	if (rules.relation == InvalidOid)
 		read_rules();
 	return (TransitionKind) rules.kind[from][to];
