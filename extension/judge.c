@@ -9,37 +9,44 @@
 
 #include "judge.h"
 
+/* Of equal times, the one received later wins. */
+static bool
+is_newer(const Assertion *a, const Assertion *b)
+{
+	return a->asserted_at > b->asserted_at ||
+		(a->asserted_at == b->asserted_at && a->receipt > b->receipt);
+}
+
 /*
  * The assertion that holds at a moment, among what is known of the item.  A
  * post-dated one counts only while it is the newest, which excepted says: the
- * index of the post-dated one that may count, or -1.
+ * one post-dated assertion that may count, or NULL.
  */
 static const Assertion *
-assertion_at(const Assertion *known, int count, int excepted, int64 moment)
+assertion_at(const ItemState *item, const Assertion *excepted, int64 moment)
 {
 	const Assertion *best = NULL;
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < item->known_count; i++)
 	{
-		const Assertion *candidate = &known[i];
+		const Assertion *candidate = &item->known[i];
 
-		if (candidate->takes_effect_at > moment || (candidate->post_dated && i != excepted))
+		if (candidate->takes_effect_at > moment || (candidate->post_dated && candidate != excepted))
 			continue;
-		/* of equal ones the one received later wins */
-		if (best == NULL || candidate->asserted_at >= best->asserted_at)
+		if (best == NULL || is_newer(candidate, best))
 			best = candidate;
 	}
 	return best;
 }
 
-static int
-newest_of(const Assertion *known, int count)
+static const Assertion *
+newest_of(const ItemState *item)
 {
-	int			newest = -1;
+	const Assertion *newest = NULL;
 
-	for (int i = 0; i < count; i++)
-		if (newest < 0 || known[i].asserted_at >= known[newest].asserted_at)
-			newest = i;
+	for (int i = 0; i < item->known_count; i++)
+		if (newest == NULL || is_newer(&item->known[i], newest))
+			newest = &item->known[i];
 	return newest;
 }
 
@@ -52,10 +59,9 @@ newest_of(const Assertion *known, int count)
 static bool
 newest_changes_status(const ItemState *item, const Update *update, int64 now)
 {
-	int			newest = newest_of(item->known, item->known_count);
-	bool		begun = newest >= 0 && item->known[newest].takes_effect_at <= now;
-	const Assertion *before = assertion_at(item->known, item->known_count, begun ? newest : -1,
-										   update->last_modified);
+	const Assertion *newest = newest_of(item);
+	bool		has_begun = newest != NULL && newest->takes_effect_at <= now;
+	const Assertion *before = assertion_at(item, has_begun ? newest : NULL, update->last_modified);
 
 	return before == NULL || before->status != update->status;
 }
@@ -67,8 +73,7 @@ newest_changes_status(const ItemState *item, const Update *update, int64 now)
 static bool
 late_changes_status(const ItemState *item, const Update *update, int64 now)
 {
-	int			newest = newest_of(item->known, item->known_count);
-	const Assertion *before = assertion_at(item->known, item->known_count, newest, now);
+	const Assertion *before = assertion_at(item, newest_of(item), now);
 
 	if (update->post_dated || update->last_modified > now)
 		return false;

@@ -1,154 +1,69 @@
 /*
  * store.c
- *		Reading and writing the tables, a batch of rows at a time.
- *
- * Each statement takes arrays, so that a request costs the same few executor
- * starts whether it brings one update or a thousand.  A LATERAL subselect probes
- * an index for each element, in the order of the array, which is the order in
- * which everybody locks.
+ *		Reading and writing the tables of items and updates.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "executor/spi.h"
 #include "utils/timestamp.h"
 
+#include "access.h"
 #include "catalog.h"
 #include "store.h"
 #include "types.h"
 
-static Statement lock_items = {
-	.sql = "SELECT k.n::int4, i.status, i.asserted_at, i.takes_effect_at, i.post_dated, i.receipts,"
-	" i.application_id, i.nhs_number, i.ods_code"
-	" FROM unnest($1, $2) WITH ORDINALITY AS k (prescription_id, line_item_id, n)"
-	" CROSS JOIN LATERAL (SELECT * FROM rxtrack.item i"
-	"  WHERE i.prescription_id = k.prescription_id AND i.line_item_id = k.line_item_id FOR UPDATE) AS i",
-	.argument_count = 2,
-	.arguments = {&element_prescription_id, &element_uuid}
-};
-
-static Statement find_assertions = {
-	.sql = "SELECT k.n::int4, u.status, coalesce(u.post_dated_set_at, u.last_modified), u.last_modified,"
-	" u.post_dated_set_at IS NOT NULL"
-	" FROM unnest($1, $2) WITH ORDINALITY AS k (prescription_id, line_item_id, n)"
-	" CROSS JOIN LATERAL (SELECT * FROM rxtrack.status_update u"
-	"  WHERE u.prescription_id = k.prescription_id AND u.line_item_id = k.line_item_id"
-	"  ORDER BY u.receipt OFFSET 0) AS u",
-	.argument_count = 2,
-	.arguments = {&element_prescription_id, &element_uuid}
-};
-
-static Statement find_tasks = {
-	.sql = "SELECT k.n::int4, u.application_id, u.request_id, u.line_item_id, u.nhs_number, u.ods_code,"
-	" u.status, u.completed, u.last_modified, u.post_dated_set_at, u.repeat_number"
-	" FROM unnest($1, $2) WITH ORDINALITY AS k (prescription_id, task_id, n)"
-	" CROSS JOIN LATERAL (SELECT * FROM rxtrack.status_update u"
-	"  WHERE u.prescription_id = k.prescription_id AND u.task_id = k.task_id OFFSET 0) AS u",
-	.argument_count = 2,
-	.arguments = {&element_prescription_id, &element_uuid}
-};
-
-#define ITEM_COLUMNS "prescription_id, line_item_id, status, completed, nhs_number, ods_code," \
-	" asserted_at, takes_effect_at, application_id, receipts, post_dated"
-#define ITEM_ARGUMENTS { \
-	&element_prescription_id, &element_uuid, &element_business_status, &element_boolean, \
-	&element_nhs_number, &element_ods_code, &element_timestamptz, &element_timestamptz, \
-	&element_integer, &element_integer, &element_boolean}
-#define ITEM_COLUMN_COUNT 11
-
-static Statement insert_items = {
-	.sql = "INSERT INTO rxtrack.item (" ITEM_COLUMNS ")"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-	" ON CONFLICT (prescription_id, line_item_id) DO NOTHING",
-	.argument_count = ITEM_COLUMN_COUNT,
-	.arguments = ITEM_ARGUMENTS
-};
-
-static Statement update_items = {
-	.sql = "UPDATE rxtrack.item i SET status = k.status, completed = k.completed, nhs_number = k.nhs_number,"
-	" ods_code = k.ods_code, asserted_at = k.asserted_at, takes_effect_at = k.takes_effect_at,"
-	" application_id = k.application_id, receipts = k.receipts, post_dated = k.post_dated"
-	" FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS k (" ITEM_COLUMNS ")"
-	" WHERE i.prescription_id = k.prescription_id AND i.line_item_id = k.line_item_id",
-	.argument_count = ITEM_COLUMN_COUNT,
-	.arguments = ITEM_ARGUMENTS
-};
-
-static Statement count_receipts = {
-	.sql = "UPDATE rxtrack.item i SET receipts = k.receipts"
-	" FROM unnest($1, $2, $3) AS k (prescription_id, line_item_id, receipts)"
-	" WHERE i.prescription_id = k.prescription_id AND i.line_item_id = k.line_item_id",
-	.argument_count = 3,
-	.arguments = {&element_prescription_id, &element_uuid, &element_integer}
-};
-
-#define UPDATE_COLUMN_COUNT 17
-
-static Statement insert_updates = {
-	.sql = "INSERT INTO rxtrack.status_update (prescription_id, status, completed, nhs_number, task_id,"
-	" line_item_id, request_id, ods_code, last_modified, received_at, application_id, receipt, kind,"
-	" changes_status, introduces, repeat_number, post_dated_set_at)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
-	" ON CONFLICT (prescription_id, task_id) DO NOTHING",
-	.argument_count = UPDATE_COLUMN_COUNT,
-	.arguments = {
-		&element_prescription_id, &element_business_status, &element_boolean, &element_nhs_number,
-		&element_uuid, &element_uuid, &element_uuid, &element_ods_code, &element_timestamptz,
-		&element_timestamptz, &element_integer, &element_integer, &element_transition_kind,
-		&element_boolean, &element_boolean, &element_integer, &element_timestamptz
-	}
-};
-
-/* ---------- Arguments and results ---------- */
-
-/* The values of a statement's arguments, gathered row by row. */
-typedef struct Rows
+/* The columns of rxtrack.item, as sql/30_updates.sql has them. */
+enum
 {
-	Statement  *statement;
-	int			count;
-	Datum	   *values[STATEMENT_MAX_ARGUMENTS];
-	bool	   *nulls[STATEMENT_MAX_ARGUMENTS];
-} Rows;
+	ITEM_PRESCRIPTION_ID = 1,
+	ITEM_STATUS,
+	ITEM_COMPLETED,
+	ITEM_NHS_NUMBER,
+	ITEM_LINE_ITEM_ID,
+	ITEM_ODS_CODE,
+	ITEM_ASSERTED_AT,
+	ITEM_TAKES_EFFECT_AT,
+	ITEM_APPLICATION_ID,
+	ITEM_RECEIPTS,
+	ITEM_POST_DATED,
+	ITEM_COLUMNS = ITEM_POST_DATED
+};
 
-static Rows *
-rows_for(Statement *statement, int most)
+/* The columns of rxtrack.status_update. */
+enum
 {
-	Rows	   *rows = palloc0(sizeof(Rows));
+	UPDATE_PRESCRIPTION_ID = 1,
+	UPDATE_STATUS,
+	UPDATE_COMPLETED,
+	UPDATE_NHS_NUMBER,
+	UPDATE_TASK_ID,
+	UPDATE_LINE_ITEM_ID,
+	UPDATE_REQUEST_ID,
+	UPDATE_ODS_CODE,
+	UPDATE_LAST_MODIFIED,
+	UPDATE_RECEIVED_AT,
+	UPDATE_APPLICATION_ID,
+	UPDATE_RECEIPT,
+	UPDATE_KIND,
+	UPDATE_CHANGES_STATUS,
+	UPDATE_INTRODUCES,
+	UPDATE_REPEAT_NUMBER,
+	UPDATE_POST_DATED_SET_AT,
+	UPDATE_COLUMNS = UPDATE_POST_DATED_SET_AT
+};
 
-	rows->statement = statement;
-	for (int i = 0; i < statement->argument_count; i++)
-	{
-		rows->values[i] = palloc(most * sizeof(Datum));
-		rows->nulls[i] = palloc0(most * sizeof(bool));
-	}
-	return rows;
+static Datum
+column(Access *access, int number)
+{
+	bool		isnull;
+
+	return access_column(access, number, &isnull);
 }
 
 static void
-rows_execute(Rows *rows)
+copy_uuid(Uuid *to, Datum from)
 {
-	Datum		arguments[STATEMENT_MAX_ARGUMENTS];
-
-	for (int i = 0; i < rows->statement->argument_count; i++)
-		arguments[i] = element_array(rows->statement->arguments[i], rows->values[i], rows->nulls[i], rows->count);
-	statement_execute(rows->statement, arguments);
-}
-
-static Datum
-result(uint64 row, int column)
-{
-	bool		isnull;
-
-	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
-}
-
-static bool
-result_is_null(uint64 row, int column)
-{
-	bool		isnull;
-
-	SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
-	return isnull;
+	memcpy(to, DatumGetPointer(from), sizeof(Uuid));
 }
 
 /* ---------- Items ---------- */
@@ -168,193 +83,202 @@ item_learn(ItemState *item, const Assertion *assertion)
 
 /*
  * An item whose newest assertion has yet to begin stands where an older one put
- * it, so that these have to be known as well.
+ * it, so that these have to be known as well: all updates of its prescription
+ * are looked through.
  */
 static void
-find_older_assertions(ItemState *items, int count, int64 now)
+learn_older_assertions(ItemState *item)
 {
-	Rows	   *rows = rows_for(&find_assertions, count);
-	ItemState **asked = palloc(count * sizeof(ItemState *));
+	Access	   *updates = access_open("status_update");
+	Datum		key = PrescriptionIdGetDatum(&item->prescription_id);
 
-	for (int i = 0; i < count; i++)
+	item->known_count = 0;
+	access_search(updates, &key, 1);
+	while (access_next(updates))
 	{
-		if (!items[i].stored || items[i].newest.takes_effect_at <= now)
-			continue;
-		rows->values[0][rows->count] = PrescriptionIdGetDatum(&items[i].prescription_id);
-		rows->values[1][rows->count] = PointerGetDatum(&items[i].line_item_id);
-		items[i].known_count = 0;
-		asked[rows->count++] = &items[i];
-	}
-	if (rows->count == 0)
-		return;
-	rows_execute(rows);
-	for (uint64 row = 0; row < SPI_processed; row++)
-	{
+		bool		is_punctual;
+		Datum		set_at = access_column(updates, UPDATE_POST_DATED_SET_AT, &is_punctual);
+		Datum		last_modified = column(updates, UPDATE_LAST_MODIFIED);
 		Assertion	assertion = {
-			.status = DatumGetBusinessStatus(result(row, 2)),
-			.asserted_at = DatumGetTimestampTz(result(row, 3)),
-			.takes_effect_at = DatumGetTimestampTz(result(row, 4)),
-			.post_dated = DatumGetBool(result(row, 5))
+			.status = DatumGetBusinessStatus(column(updates, UPDATE_STATUS)),
+			.post_dated = !is_punctual,
+			.receipt = DatumGetInt32(column(updates, UPDATE_RECEIPT)),
+			.asserted_at = DatumGetTimestampTz(is_punctual ? last_modified : set_at),
+			.takes_effect_at = DatumGetTimestampTz(last_modified)
 		};
 
-		item_learn(asked[DatumGetInt32(result(row, 1)) - 1], &assertion);
+		if (memcmp(DatumGetPointer(column(updates, UPDATE_LINE_ITEM_ID)), &item->line_item_id, sizeof(Uuid)) == 0)
+			item_learn(item, &assertion);
 	}
-	SPI_freetuptable(SPI_tuptable);
+	access_close(updates);
+}
+
+/* Takes over what the row that was found says. */
+static void
+read_item(ItemState *item, Access *items)
+{
+	item->stored = true;
+	item->place = items->found->tts_tid;
+	item->receipts = item->receipts_stored = DatumGetInt32(column(items, ITEM_RECEIPTS));
+	item->newest.receipt = 0;	/* whichever it was, it is before those to come */
+	item->newest.status = DatumGetBusinessStatus(column(items, ITEM_STATUS));
+	item->newest.post_dated = DatumGetBool(column(items, ITEM_POST_DATED));
+	item->newest.asserted_at = DatumGetTimestampTz(column(items, ITEM_ASSERTED_AT));
+	item->newest.takes_effect_at = DatumGetTimestampTz(column(items, ITEM_TAKES_EFFECT_AT));
+	item->parties.application_id = DatumGetInt32(column(items, ITEM_APPLICATION_ID));
+	item->parties.nhs_number = DatumGetNhsNumber(column(items, ITEM_NHS_NUMBER));
+	item->parties.ods_code = DatumGetOdsCode(column(items, ITEM_ODS_CODE));
 }
 
 void
 store_lock_items(ItemState *items, int count, int64 now)
 {
-	Rows	   *rows = rows_for(&lock_items, count);
-
-	for (int i = 0; i < count; i++)
-	{
-		rows->values[0][i] = PrescriptionIdGetDatum(&items[i].prescription_id);
-		rows->values[1][i] = PointerGetDatum(&items[i].line_item_id);
-		items[i].stored = false;
-		items[i].receipts = 0;
-		items[i].receipts_stored = 0;
-		items[i].known_count = 0;
-		items[i].newest_accepted = NULL;
-	}
-	rows->count = count;
-	rows_execute(rows);
-	for (uint64 row = 0; row < SPI_processed; row++)
-	{
-		ItemState  *item = &items[DatumGetInt32(result(row, 1)) - 1];
-
-		item->stored = true;
-		item->newest.status = DatumGetBusinessStatus(result(row, 2));
-		item->newest.asserted_at = DatumGetTimestampTz(result(row, 3));
-		item->newest.takes_effect_at = DatumGetTimestampTz(result(row, 4));
-		item->newest.post_dated = DatumGetBool(result(row, 5));
-		item->receipts = item->receipts_stored = DatumGetInt32(result(row, 6));
-		item->parties.application_id = DatumGetInt32(result(row, 7));
-		item->parties.nhs_number = DatumGetNhsNumber(result(row, 8));
-		item->parties.ods_code = DatumGetOdsCode(result(row, 9));
-		item_learn(item, &item->newest);
-	}
-	SPI_freetuptable(SPI_tuptable);
-	find_older_assertions(items, count, now);
-}
-
-static void
-add_item_row(Rows *rows, const ItemState *item)
-{
-	const Acceptance *newest = item->newest_accepted;
-	int			n = rows->count++;
-
-	rows->values[0][n] = PrescriptionIdGetDatum(&item->prescription_id);
-	rows->values[1][n] = PointerGetDatum(&item->line_item_id);
-	rows->values[2][n] = BusinessStatusGetDatum(newest->update->status);
-	rows->values[3][n] = BoolGetDatum(newest->update->completed);
-	rows->values[4][n] = NhsNumberGetDatum(newest->update->nhs_number);
-	rows->values[5][n] = OdsCodeGetDatum(newest->update->ods_code);
-	rows->values[6][n] = TimestampTzGetDatum(item->newest.asserted_at);
-	rows->values[7][n] = TimestampTzGetDatum(item->newest.takes_effect_at);
-	rows->values[8][n] = Int32GetDatum(newest->application_id);
-	rows->values[9][n] = Int32GetDatum(item->receipts);
-	rows->values[10][n] = BoolGetDatum(item->newest.post_dated);
-}
-
-/*
- * New items are inserted, those with a new newest assertion updated, and those
- * that only got late updates have them counted.
- */
-static bool
-write_items(ItemState *items, int count)
-{
-	Rows	   *fresh = rows_for(&insert_items, count);
-	Rows	   *changed = rows_for(&update_items, count);
-	Rows	   *counted = rows_for(&count_receipts, count);
+	Access	   *access = access_open("item");
 
 	for (int i = 0; i < count; i++)
 	{
 		ItemState  *item = &items[i];
+		Datum		key[2] = {PrescriptionIdGetDatum(&item->prescription_id), PointerGetDatum(&item->line_item_id)};
 
-		if (item->newest_accepted != NULL)
-			add_item_row(item->stored ? changed : fresh, item);
-		else if (item->receipts > item->receipts_stored)
-		{
-			counted->values[0][counted->count] = PrescriptionIdGetDatum(&item->prescription_id);
-			counted->values[1][counted->count] = PointerGetDatum(&item->line_item_id);
-			counted->values[2][counted->count++] = Int32GetDatum(item->receipts);
-		}
+		item->stored = false;
+		item->receipts = item->receipts_stored = 0;
+		item->known_count = 0;
+		item->newest_accepted = NULL;
+		if (!access_find(access, key, 2, true))
+			continue;
+		read_item(item, access);
+		if (item->newest.takes_effect_at > now)
+			learn_older_assertions(item);
+		else
+			item_learn(item, &item->newest);
 	}
-	if (changed->count > 0)
-		rows_execute(changed);
-	if (counted->count > 0)
-		rows_execute(counted);
-	if (fresh->count > 0)
+	access_close(access);
+}
+
+static void
+write_item(Access *access, const ItemState *item)
+{
+	const Acceptance *newest = item->newest_accepted;
+	Datum		values[ITEM_COLUMNS];
+	bool		nulls[ITEM_COLUMNS] = {false};
+
+	values[ITEM_PRESCRIPTION_ID - 1] = PrescriptionIdGetDatum(&item->prescription_id);
+	values[ITEM_LINE_ITEM_ID - 1] = PointerGetDatum(&item->line_item_id);
+	values[ITEM_STATUS - 1] = BusinessStatusGetDatum(newest->update->status);
+	values[ITEM_COMPLETED - 1] = BoolGetDatum(newest->update->completed);
+	values[ITEM_NHS_NUMBER - 1] = NhsNumberGetDatum(newest->update->nhs_number);
+	values[ITEM_ODS_CODE - 1] = OdsCodeGetDatum(newest->update->ods_code);
+	values[ITEM_ASSERTED_AT - 1] = TimestampTzGetDatum(item->newest.asserted_at);
+	values[ITEM_TAKES_EFFECT_AT - 1] = TimestampTzGetDatum(item->newest.takes_effect_at);
+	values[ITEM_APPLICATION_ID - 1] = Int32GetDatum(newest->application_id);
+	values[ITEM_RECEIPTS - 1] = Int32GetDatum(item->receipts);
+	values[ITEM_POST_DATED - 1] = BoolGetDatum(item->newest.post_dated);
+	if (item->stored)
+		access_update(access, &item->place, values, nulls);
+	else
+		access_insert(access, values, nulls);
+}
+
+/* An item that only got late updates stays as it is, but for their count. */
+static void
+count_receipts(Access *access, const ItemState *item)
+{
+	Datum		key[2] = {PrescriptionIdGetDatum(&item->prescription_id), PointerGetDatum(&item->line_item_id)};
+	Datum		values[ITEM_COLUMNS];
+	bool		nulls[ITEM_COLUMNS];
+
+	if (!access_find(access, key, 2, true))
+		elog(ERROR, "a locked item is gone");
+	for (int i = 0; i < ITEM_COLUMNS; i++)
+		values[i] = access_column(access, i + 1, &nulls[i]);
+	values[ITEM_RECEIPTS - 1] = Int32GetDatum(item->receipts);
+	access_update(access, &item->place, values, nulls);
+}
+
+static void
+write_items(ItemState *items, int count)
+{
+	Access	   *access = access_open("item");
+
+	for (int i = 0; i < count; i++)
 	{
-		rows_execute(fresh);
-		return SPI_processed == (uint64) fresh->count;
+		if (items[i].newest_accepted != NULL)
+			write_item(access, &items[i]);
+		else if (items[i].receipts > items[i].receipts_stored)
+			count_receipts(access, &items[i]);
 	}
-	return true;
+	access_close(access);
 }
 
 /* ---------- Tasks and updates ---------- */
 
+static void
+read_task(TaskState *task, Access *updates)
+{
+	Update	   *update = &task->update;
+	bool		isnull;
+	Datum		value;
+
+	task->stored = true;
+	task->application_id = DatumGetInt32(column(updates, UPDATE_APPLICATION_ID));
+	copy_uuid(&task->request_id, column(updates, UPDATE_REQUEST_ID));
+	update->task_id = task->task_id;
+	update->prescription_id = task->prescription_id;
+	copy_uuid(&update->line_item_id, column(updates, UPDATE_LINE_ITEM_ID));
+	update->nhs_number = DatumGetNhsNumber(column(updates, UPDATE_NHS_NUMBER));
+	update->ods_code = DatumGetOdsCode(column(updates, UPDATE_ODS_CODE));
+	update->status = DatumGetBusinessStatus(column(updates, UPDATE_STATUS));
+	update->completed = DatumGetBool(column(updates, UPDATE_COMPLETED));
+	update->last_modified = DatumGetTimestampTz(column(updates, UPDATE_LAST_MODIFIED));
+	value = access_column(updates, UPDATE_POST_DATED_SET_AT, &isnull);
+	update->post_dated = !isnull;
+	update->post_dated_set_at = isnull ? 0 : DatumGetTimestampTz(value);
+	value = access_column(updates, UPDATE_REPEAT_NUMBER, &isnull);
+	update->repeat_number = isnull ? 0 : DatumGetInt32(value);
+}
+
 void
 store_find_tasks(TaskState *tasks, int count)
 {
-	Rows	   *rows = rows_for(&find_tasks, count);
+	Access	   *updates = access_open("status_update");
 
 	for (int i = 0; i < count; i++)
 	{
-		rows->values[0][i] = PrescriptionIdGetDatum(&tasks[i].prescription_id);
-		rows->values[1][i] = PointerGetDatum(&tasks[i].task_id);
-	}
-	rows->count = count;
-	rows_execute(rows);
-	for (uint64 row = 0; row < SPI_processed; row++)
-	{
-		TaskState  *task = &tasks[DatumGetInt32(result(row, 1)) - 1];
-		Update	   *update = &task->update;
+		Datum		key[2] = {PrescriptionIdGetDatum(&tasks[i].prescription_id), PointerGetDatum(&tasks[i].task_id)};
 
-		task->stored = true;
-		task->application_id = DatumGetInt32(result(row, 2));
-		memcpy(&task->request_id, DatumGetPointer(result(row, 3)), sizeof(Uuid));
-		update->task_id = task->task_id;
-		update->prescription_id = task->prescription_id;
-		memcpy(&update->line_item_id, DatumGetPointer(result(row, 4)), sizeof(Uuid));
-		update->nhs_number = DatumGetNhsNumber(result(row, 5));
-		update->ods_code = DatumGetOdsCode(result(row, 6));
-		update->status = DatumGetBusinessStatus(result(row, 7));
-		update->completed = DatumGetBool(result(row, 8));
-		update->last_modified = DatumGetTimestampTz(result(row, 9));
-		update->post_dated = !result_is_null(row, 10);
-		update->post_dated_set_at = update->post_dated ? DatumGetTimestampTz(result(row, 10)) : 0;
-		update->repeat_number = result_is_null(row, 11) ? 0 : DatumGetInt32(result(row, 11));
+		if (access_find(updates, key, 2, false))
+			read_task(&tasks[i], updates);
 	}
-	SPI_freetuptable(SPI_tuptable);
+	access_close(updates);
 }
 
 static void
-add_update_row(Rows *rows, const Acceptance *acceptance)
+write_update(Access *updates, const Acceptance *acceptance)
 {
 	const Update *update = acceptance->update;
-	int			n = rows->count++;
+	Datum		values[UPDATE_COLUMNS];
+	bool		nulls[UPDATE_COLUMNS] = {false};
 
-	rows->values[0][n] = PrescriptionIdGetDatum(&update->prescription_id);
-	rows->values[1][n] = BusinessStatusGetDatum(update->status);
-	rows->values[2][n] = BoolGetDatum(update->completed);
-	rows->values[3][n] = NhsNumberGetDatum(update->nhs_number);
-	rows->values[4][n] = PointerGetDatum(&update->task_id);
-	rows->values[5][n] = PointerGetDatum(&update->line_item_id);
-	rows->values[6][n] = PointerGetDatum(&acceptance->request_id);
-	rows->values[7][n] = OdsCodeGetDatum(update->ods_code);
-	rows->values[8][n] = TimestampTzGetDatum(update->last_modified);
-	rows->values[9][n] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-	rows->values[10][n] = Int32GetDatum(acceptance->application_id);
-	rows->values[11][n] = Int32GetDatum(acceptance->receipt);
-	rows->values[12][n] = ObjectIdGetDatum(catalog_get()->transition_kinds[acceptance->kind]);
-	rows->values[13][n] = BoolGetDatum(acceptance->changes_status);
-	rows->values[14][n] = BoolGetDatum(acceptance->introduces);
-	rows->values[15][n] = Int32GetDatum(update->repeat_number);
-	rows->nulls[15][n] = update->repeat_number == 0;
-	rows->values[16][n] = TimestampTzGetDatum(update->post_dated_set_at);
-	rows->nulls[16][n] = !update->post_dated;
+	values[UPDATE_PRESCRIPTION_ID - 1] = PrescriptionIdGetDatum(&update->prescription_id);
+	values[UPDATE_STATUS - 1] = BusinessStatusGetDatum(update->status);
+	values[UPDATE_COMPLETED - 1] = BoolGetDatum(update->completed);
+	values[UPDATE_NHS_NUMBER - 1] = NhsNumberGetDatum(update->nhs_number);
+	values[UPDATE_TASK_ID - 1] = PointerGetDatum(&update->task_id);
+	values[UPDATE_LINE_ITEM_ID - 1] = PointerGetDatum(&update->line_item_id);
+	values[UPDATE_REQUEST_ID - 1] = PointerGetDatum(&acceptance->request_id);
+	values[UPDATE_ODS_CODE - 1] = OdsCodeGetDatum(update->ods_code);
+	values[UPDATE_LAST_MODIFIED - 1] = TimestampTzGetDatum(update->last_modified);
+	values[UPDATE_RECEIVED_AT - 1] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	values[UPDATE_APPLICATION_ID - 1] = Int32GetDatum(acceptance->application_id);
+	values[UPDATE_RECEIPT - 1] = Int32GetDatum(acceptance->receipt);
+	values[UPDATE_KIND - 1] = ObjectIdGetDatum(catalog_get()->transition_kinds[acceptance->kind]);
+	values[UPDATE_CHANGES_STATUS - 1] = BoolGetDatum(acceptance->changes_status);
+	values[UPDATE_INTRODUCES - 1] = BoolGetDatum(acceptance->introduces);
+	values[UPDATE_REPEAT_NUMBER - 1] = Int32GetDatum(update->repeat_number);
+	nulls[UPDATE_REPEAT_NUMBER - 1] = update->repeat_number == 0;
+	values[UPDATE_POST_DATED_SET_AT - 1] = TimestampTzGetDatum(update->post_dated_set_at);
+	nulls[UPDATE_POST_DATED_SET_AT - 1] = !update->post_dated;
+	access_insert(updates, values, nulls);
 }
 
 static int
@@ -367,16 +291,15 @@ compare_acceptances(const void *a, const void *b)
 	return order != 0 ? order : memcmp(&left->task_id, &right->task_id, sizeof(Uuid));
 }
 
-bool
+void
 store_write(Acceptance **acceptances, int count, ItemState *items, int item_count)
 {
-	Rows	   *rows = rows_for(&insert_updates, count);
+	Access	   *updates;
 
-	if (!write_items(items, item_count))
-		return false;
+	write_items(items, item_count);
+	updates = access_open("status_update");
 	qsort(acceptances, count, sizeof(Acceptance *), compare_acceptances);
 	for (int i = 0; i < count; i++)
-		add_update_row(rows, acceptances[i]);
-	rows_execute(rows);
-	return SPI_processed == (uint64) count;
+		write_update(updates, acceptances[i]);
+	access_close(updates);
 }

@@ -2,7 +2,7 @@
  * store.h
  *		The tables of updates and items, as submission sees them.
  *
- * All of it is for use inside SPI.  Locks are taken in one order by everybody,
+ * Locks are taken in one order by everybody,
  * so that no two submissions can wait for each other: the rows of items first,
  * by prescription and line item; then tasks, by prescription and task id.
  */
@@ -10,6 +10,7 @@
 #define RXTRACK_STORE_H
 
 #include "postgres.h"
+#include "storage/itemptr.h"
 
 #include "bundle.h"
 #include "transition.h"
@@ -19,6 +20,7 @@ typedef struct Assertion
 {
 	BusinessStatus status;
 	bool		post_dated;
+	int			receipt;		/* of equal times, the one received later wins */
 	int64		asserted_at;
 	int64		takes_effect_at;
 } Assertion;
@@ -37,11 +39,12 @@ typedef struct ItemState
 	PrescriptionId prescription_id;
 	Uuid		line_item_id;
 	bool		stored;			/* has a row, which is locked */
+	ItemPointerData place;		/* of that row */
 	int			receipts;		/* how many updates it has; 0: none */
 	int			receipts_stored;	/* and how many of them its row knows of */
 	Assertion	newest;			/* where it has one */
 	Parties		parties;		/* of the newest */
-	Assertion  *known;			/* those that matter to its status, oldest receipt first */
+	Assertion  *known;			/* those that matter to its status, in any order */
 	int			known_count;
 	int			known_room;
 	const struct Acceptance *newest_accepted;	/* what a write has to say; NULL: nothing */
@@ -80,11 +83,11 @@ extern void store_lock_items(ItemState *items, int count, int64 now);
 extern void store_find_tasks(TaskState *tasks, int count);
 
 /*
- * Stores updates, and where their items stand now.  Returns false when somebody
- * else has stored one of the items or tasks meanwhile; then what was written is
- * to be rolled back.  Sorts the acceptances by prescription and task.
+ * Stores updates, and where their items stand now.  Raises 23505 when somebody
+ * else has stored one of the items or tasks meanwhile.  Sorts the acceptances by
+ * prescription and task.
  */
-extern bool store_write(Acceptance **acceptances, int count, ItemState *items, int item_count);
+extern void store_write(Acceptance **acceptances, int count, ItemState *items, int item_count);
 
 /* Adds what was said about an item to what is known of it. */
 extern void item_learn(ItemState *item, const Assertion *assertion);

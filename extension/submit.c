@@ -105,7 +105,7 @@ accept_update(Entry *entry)
 
 	entry->acceptance.item = item;
 	entry->acceptance.introduces = introduces_parties(item, &entry->acceptance);
-	entry->acceptance.receipt = ++item->receipts;
+	entry->acceptance.receipt = assertion.receipt = ++item->receipts;
 	item_learn(item, &assertion);
 	if (entry->acceptance.kind != TRANSITION_LATE)
 	{
@@ -204,7 +204,7 @@ judge_batch(Batch *batch)
 
 /* ---------- Storing ---------- */
 
-static bool
+static void
 store_batch(Batch *batch)
 {
 	Acceptance **acceptances = palloc(batch->entry_count * sizeof(Acceptance *));
@@ -218,7 +218,36 @@ store_batch(Batch *batch)
 			if (submission->entries[j].fate == FATE_STORED)
 				acceptances[count++] = &submission->entries[j].acceptance;
 	}
-	return count == 0 || store_write(acceptances, count, batch->items, batch->item_count);
+	if (count > 0)
+		store_write(acceptances, count, batch->items, batch->item_count);
+}
+
+/* Judges and stores; false when it has to be done over. */
+static bool
+judge_and_store(Batch *batch)
+{
+	MemoryContext context = CurrentMemoryContext;
+	volatile bool done = false;
+
+	PG_TRY();
+	{
+		done = judge_batch(batch);
+		if (done)
+			store_batch(batch);
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
+			PG_RE_THROW();
+		FlushErrorState();
+		done = false;
+	}
+	PG_END_TRY();
+	return done;
 }
 
 /*
@@ -235,7 +264,7 @@ attempt_batch(Batch *batch)
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
-	done = judge_batch(batch) && store_batch(batch);
+	done = judge_and_store(batch);
 	if (done)
 		ReleaseCurrentSubTransaction();
 	else
