@@ -222,55 +222,45 @@ store_batch(Batch *batch)
 		store_write(acceptances, count, batch->items, batch->item_count);
 }
 
-/* Judges and stores; false when it has to be done over. */
-static bool
-judge_and_store(Batch *batch)
-{
-	MemoryContext context = CurrentMemoryContext;
-	volatile bool done = false;
-
-	PG_TRY();
-	{
-		done = judge_batch(batch);
-		if (done)
-			store_batch(batch);
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
-			PG_RE_THROW();
-		FlushErrorState();
-		done = false;
-	}
-	PG_END_TRY();
-	return done;
-}
-
 /*
  * One attempt, in a subtransaction of its own: what somebody else stored between
  * our look and our write is found by the unique indexes, and then all of it is
- * taken back and judged again.
+ * taken back and judged again.  No other error may leave the subtransaction open
+ * either: the session would be stuck in it.
  */
 static bool
 attempt_batch(Batch *batch)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
-	bool		done;
+	ErrorData  *volatile error = NULL;
+	volatile bool done = false;
 
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
-	done = judge_and_store(batch);
+	PG_TRY();
+	{
+		if (judge_batch(batch))
+		{
+			store_batch(batch);
+			done = true;
+		}
+	}
+	PG_CATCH();
+	{
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+	}
+	PG_END_TRY();
 	if (done)
 		ReleaseCurrentSubTransaction();
 	else
 		RollbackAndReleaseCurrentSubTransaction();
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
+	if (error != NULL && error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
+		ReThrowError(error);
 	batch->tasks_known = true;
 	return done;
 }
