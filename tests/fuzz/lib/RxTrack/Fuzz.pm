@@ -1,0 +1,158 @@
+package RxTrack::Fuzz;
+
+# A run: random requests, answered by the server and by the model, and judged.
+
+use strict;
+use warnings;
+
+use Time::HiRes ();
+use RxTrack::Fuzz::Generator;
+use RxTrack::Fuzz::Json ();
+use RxTrack::Fuzz::Judge qw(expected answered state_of updates_of statuses_at);
+use RxTrack::Fuzz::Model;
+use RxTrack::Fuzz::Random qw(chance one_of between);
+use RxTrack::Fuzz::Server;
+use RxTrack::Fuzz::Values qw(@statuses);
+
+use constant CHUNK => 500;
+
+my @writers = ('Alpha', 'Beta', 'Gamma "quoted"');
+my @others = ('Reader');
+
+sub new
+{
+	my ($class, %option) = @_;
+	srand $option{seed};
+	my $server = RxTrack::Fuzz::Server->new($option{connection});
+	my $model = RxTrack::Fuzz::Model->new;
+	for my $name (@writers, @others)
+	{
+		my $may_write = grep { $_ eq $name } @writers;
+		$_->add_application($name, $may_write) for $server, $model;
+	}
+	my $generator = RxTrack::Fuzz::Generator->new(
+		model => $model, writers => \@writers, others => \@others, prescriptions => 20 + $option{count} / 50);
+	return bless { %option, server => $server, model => $model, generator => $generator, seen => {} }, $class;
+}
+
+sub now { return int(Time::HiRes::time() * 1_000_000) }
+
+# Returns undef where all is well, else what differs.
+sub run
+{
+	my ($self) = @_;
+	for (my $first = 1; $first <= $self->{count}; $first += CHUNK)
+	{
+		my $last = $first + CHUNK - 1;
+		my $difference = $self->chunk($first, $last < $self->{count} ? $last : $self->{count});
+		return $difference if defined $difference;
+		$self->change_rule if chance(0.3);
+	}
+	return $self->compare_state;
+}
+
+sub compare_state
+{
+	my ($self) = @_;
+	my ($model, $server) = @$self{qw(model server)};
+	my $difference = compare('rxtrack.status_update', [ updates_of($model) ], [ $server->updates ])
+	  // compare('rxtrack.item_status', [ state_of($model, now()) ], [ $server->items ]);
+	for my $hours (-2000, -300, -24, 1, 24, 500, 1000)
+	{
+		my $time = now() + $hours * 3_600_000_000;
+		$difference //= compare("rxtrack.status_at, $hours hours from now,", [ statuses_at($model, $time) ], [ $server->statuses_at($time) ]);
+	}
+	return $difference;
+}
+
+# A DBA changes what may follow a status; the next bundles are judged by that.
+sub change_rule
+{
+	my ($self) = @_;
+	my ($from, $to) = (one_of(@statuses), one_of(@statuses));
+	return if $from eq $to;
+	my $kind = one_of('forward', 'correction', undef);
+	$_->set_rule($from, $to, $kind) for @$self{qw(model server)};
+}
+
+# The model goes first: what it holds decides what comes next. Policies change between chunks.
+sub chunk
+{
+	my ($self, $first, $last) = @_;
+	my $model = $self->{model};
+	$model->{policy} = one_of('enforce', 'enforce', 'enforce', 'warn', 'off');
+	my (@requests, %expected, $in_call);
+	for my $number ($first .. $last)
+	{
+		my $now = now();
+		my $request = $self->{generator}->request($now);
+		my $answer = $model->answer($request, $now);
+		$expected{$number} = expected($answer);
+		$self->{seen}{ $answer->{status} }++;
+		my $direct = chance(0.3) && $self->fits_submit($request);
+		$in_call = { call => $number, room => one_of(1, 1, between(2, 10), between(2, 60)) } if !$in_call || $direct || !$in_call->{room};
+		push @requests, { %$request, number => $number, call => $direct ? -$number : $in_call->{call}, policy => $model->{policy} };
+		$in_call->{room}--;
+		$in_call = undef if $direct;
+	}
+	my $answers = $self->{server}->answers($model->{policy}, @requests);
+	for my $request (@requests)
+	{
+		my $answered = answered($answers->{ $request->{number} });
+		next if $answered eq $expected{ $request->{number} };
+		return $self->report($request, $expected{ $request->{number} }, $answered, $answers->{ $request->{number} });
+	}
+	return undef;
+}
+
+# rxtrack.submit knows neither keys nor scopes, and takes a uuid and a jsonb.
+sub fits_submit
+{
+	my ($self, $request) = @_;
+	return 0 unless defined $request->{application} && $self->{model}{writer}{ $request->{application} };
+	return 0 unless ($request->{request_id} // '') =~ /\A[0-9a-fA-F-]{36}\z/ && defined $request->{body};
+	return defined RxTrack::Fuzz::Json::decode($request->{body});
+}
+
+sub report
+{
+	my ($self, $request, $expected, $answered, $answer) = @_;
+	my $way = $request->{call} < 0 ? 'rxtrack.submit' : "rxtrack.gateway_submit, call $request->{call}";
+	my @body = ($request->{body} // '(none)', $answer->{body} // '(none)');
+	$_ = substr($_, 0, 20_000) . ' ...' for grep { length > 20_000 } @body;
+	return <<"REPORT";
+seed $self->{seed}, bundle $request->{number} ($way, policy $request->{policy})
+application: @{[ $request->{application} // '(unknown)' ]}
+request id: @{[ $request->{request_id} // '(none)' ]}
+body: $body[0]
+
+the model expects:
+$expected
+the server answers:
+$answered
+in full: $body[1]
+REPORT
+}
+
+# Two lists without order.
+sub compare
+{
+	my ($what, $expected, $held) = @_;
+	my %count;
+	$count{$_}++ for @$expected;
+	$count{$_}-- for @$held;
+	my @differences = map { ($count{$_} > 0 ? 'the model only: ' : 'the server only: ') . $_ } grep { $count{$_} } sort keys %count;
+	return undef unless @differences;
+	return join "\n", "$what differs in " . @differences . ' lines:', @differences[ 0 .. ($#differences < 19 ? $#differences : 19) ], '';
+}
+
+# A line of what was tested.
+sub summary
+{
+	my ($self) = @_;
+	my $seen = $self->{seen};
+	return sprintf 'seed %d: %d bundles (%s), %d updates of %d items stored', $self->{seed}, $self->{count},
+	  join(', ', map { "$_: $seen->{$_}" } sort keys %$seen), scalar keys %{ $self->{model}{task} }, scalar keys %{ $self->{model}{item} };
+}
+
+1;

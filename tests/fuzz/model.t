@@ -1,0 +1,21 @@
+# Random requests, answered by the service and by a second implementation of the contract's rules
+# (lib/RxTrack/Fuzz/Model.pm), which must agree on every answer and on all that is stored.
+#
+#   make fuzz SEED=n COUNT=n    a longer run; the same seed makes the same requests
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use RxTrack;
+use RxTrack::Fuzz;
+use Test::More;
+
+my $node = node(conf => "fsync = off\n");
+my $fuzz = RxTrack::Fuzz->new(
+	connection => $node->connstr('rxtrack'),
+	seed => $ENV{FUZZ_SEED} || 1948,
+	count => $ENV{FUZZ_COUNT} || 1000);
+my $difference = $fuzz->run;
+ok(!defined $difference, 'the model and the server agree') or diag($difference);
+note($fuzz->summary);
+done_testing();
