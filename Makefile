@@ -16,7 +16,7 @@ export PG_CONFIG PREFIX PORT RUN_DIR DESTDIR
 MAKEFLAGS += --no-print-directory
 QUIET      = $(if $(V),,-s)
 
-.PHONY: all extension gateway run test lint format clean help \
+.PHONY: all extension gateway run test fuzz fuzz-c lint format clean help \
 	install install-extension install-gateway \
 	uninstall uninstall-extension uninstall-gateway
 
@@ -37,6 +37,16 @@ test:                                   ## install what is missing, build, and r
 	@scripts/dependencies test
 	@$(MAKE) all
 	@exec tests/run $(TESTS)
+
+fuzz:                                   ## hold random bundles against a model of the rules (SEED=n, COUNT=10000)
+	@scripts/dependencies test
+	@$(MAKE) all
+	@FUZZ_SEED=$(or $(SEED),$(shell date +%s)) FUZZ_COUNT=$(or $(COUNT),10000) PROVE_FLAGS=--verbose \
+		exec tests/run tests/fuzz/model.t
+
+fuzz-c:                                 ## fuzz the parsers by coverage, under sanitizers (SECONDS=600)
+	@scripts/dependencies fuzz-c
+	@exec tests/fuzz/fuzz-c $(or $(SECONDS),600)
 
 lint:                                   ## cppcheck, the strict warnings, shellcheck, formatting
 	@scripts/dependencies lint
@@ -59,6 +69,7 @@ install-gateway uninstall-gateway: %-gateway:
 clean:                                  ## remove the build products (what `make run` keeps stays)
 	@$(MAKE) -C extension clean
 	@$(MAKE) -C gateway clean
+	@$(MAKE) -C tests/fuzz/c clean
 
 help:                                   ## say this
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-16s %s\n", $$1, $$2 }'
