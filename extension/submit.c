@@ -189,6 +189,8 @@ static bool
 judge_batch(Batch *batch)
 {
 	store_lock_items(batch->items, batch->item_count, batch->now);
+	/* what others have asserted while we waited for their locks has begun */
+	batch->now = GetCurrentTimestamp();
 	for (int i = 0; i < batch->task_count; i++)
 		batch->tasks[i].stored = false;
 	if (batch->tasks_known)
