@@ -33,7 +33,9 @@ static const char *const kind_names[TRANSITION_KIND_COUNT] = {
 /* The rules, by status from and to; what is not in the table is unexpected. */
 static struct
 {
-	Oid			relation;		/* the table they were read from; invalid: read them anew */
+	Oid			relation;		/* their table */
+	bool		changed;		/* by somebody, since we began to read it */
+	bool		known;			/* do we hold what it holds? */
 	uint8		kind[BUSINESS_STATUS_COUNT + 1][BUSINESS_STATUS_COUNT + 1];
 }			rules;
 
@@ -53,7 +55,10 @@ forget_rules(Datum arg, Oid relation)
 {
 	(void) arg;
 	if (relation == InvalidOid || relation == rules.relation)
-		rules.relation = InvalidOid;
+	{
+		rules.changed = true;
+		rules.known = false;
+	}
 }
 
 void
@@ -80,10 +85,8 @@ transition_kind_name(TransitionKind kind)
 static void
 read_rules(void)
 {
-	Oid			relation = get_relname_relid("transition_rule", catalog_get()->namespace_oid);
-
-	/* set first: an invalidation that arrives while reading must not be lost */
-	rules.relation = relation;
+	rules.relation = get_relname_relid("transition_rule", catalog_get()->namespace_oid);
+	rules.changed = false;
 	statement_execute(&select_rules, NULL);
 	memset(rules.kind, TRANSITION_UNEXPECTED, sizeof(rules.kind));
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -100,8 +103,7 @@ read_rules(void)
 	SPI_freetuptable(SPI_tuptable);
 
 	/* the rules of an old snapshot must not outlive it, and nobody would tell */
-	if (IsolationUsesXactSnapshot())
-		rules.relation = InvalidOid;
+	rules.known = !rules.changed && !IsolationUsesXactSnapshot();
 }
 
 TransitionKind
@@ -111,7 +113,7 @@ transition_judge(BusinessStatus from, BusinessStatus to)
 		return TRANSITION_REPEAT;
 	/* in a long transaction, which holds its locks already, nothing else would */
 	AcceptInvalidationMessages();
-	if (rules.relation == InvalidOid)
+	if (!rules.known)
 		read_rules();
 	return (TransitionKind) rules.kind[from][to];
 }
