@@ -1,0 +1,84 @@
+package RxTrack::Session;
+
+=head1 NAME
+
+RxTrack::Session - a session of psql that a test tells one thing at a time
+
+=head1 SYNOPSIS
+
+    my ($one, $other) = map { RxTrack::Session->new($node) } 1 .. 2;
+    $one->sql('BEGIN');
+    is($other->sql('SELECT 1'), '1');
+    $other->send('SELECT ... FOR UPDATE');       # does not wait for the answer
+    is($other->answer, '55P03');
+
+=head1 METHODS
+
+=head2 new($node)
+
+Connects to the database C<rxtrack> of the node. The session ends with its object.
+
+=head2 sql($statement), send($statement), answer
+
+C<sql> is both of the others: it returns the rows, unaligned, or the SQLSTATE where the statement failed.
+
+=head2 notifications
+
+How many NOTIFYs have come with the answers so far.
+
+=cut
+
+use strict;
+use warnings;
+
+use IPC::Run;
+use PostgreSQL::Test::Utils;
+
+sub new
+{
+	my ($class, $node) = @_;
+	my $self = bless { in => '', out => '', notifications => 0 }, $class;
+	$self->{timer} = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default);
+	$self->{psql} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('rxtrack'), '-f', '-' ],
+		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{errors}, $self->{timer});
+	return $self;
+}
+
+sub send
+{
+	my ($self, $statement) = @_;
+	$self->{out} = '';
+	$self->{in} .= "$statement;\n\\echo done :SQLSTATE\n";
+	$self->{psql}->pump_nb;
+	return;
+}
+
+sub answer
+{
+	my ($self) = @_;
+	$self->{timer}->reset;
+	pump_until($self->{psql}, $self->{timer}, \$self->{out}, qr/^done \w{5}\n/m)
+	  or die "a session does not answer: $self->{errors}";
+	my ($rows, $state) = $self->{out} =~ /^(.*?)\n?^?done (\w{5})\n/ms;
+	$self->{notifications} += $rows =~ s/^Asynchronous notification [^\n]*(?:\n|\z)//mg;
+	return $state eq '00000' ? $rows : $state;
+}
+
+sub sql
+{
+	my ($self, $statement) = @_;
+	$self->send($statement);
+	return $self->answer;
+}
+
+sub notifications { return $_[0]{notifications} }
+
+sub DESTROY
+{
+	my ($self) = @_;
+	local ($?, $@);
+	eval { $self->{psql}->kill_kill(grace => 2) };
+	return;
+}
+
+1;
