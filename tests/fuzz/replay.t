@@ -22,7 +22,7 @@ sub run
 
 is(run('make', '-s', '-C', $source, "BUILD=$dir/build", 'replays'), 0, 'the targets are built');
 is(run("$source/seeds", "$dir/seeds"), 0, 'the seeds are written');
-for my $target (qw(identifiers date_time json bundle))
+for my $target (qw(identifiers date_time json bundle format_1))
 {
 	my @inputs = (glob("$dir/seeds/$target/*"), glob("$FindBin::Bin/crashes/$target/*"));
 	cmp_ok(scalar @inputs, '>', 5, "$target has inputs");
