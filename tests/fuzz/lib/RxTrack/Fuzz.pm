@@ -32,7 +32,9 @@ sub new
 	}
 	my $generator = RxTrack::Fuzz::Generator->new(
 		model => $model, writers => \@writers, others => \@others, prescriptions => 20 + $option{count} / 50);
-	return bless { %option, server => $server, model => $model, generator => $generator, seen => {} }, $class;
+	# One time for the whole run, so that a seed always means the same; the generator keeps half an
+	# hour away from what the clock decides.
+	return bless { %option, start => now(), server => $server, model => $model, generator => $generator, seen => {} }, $class;
 }
 
 sub now { return int(Time::HiRes::time() * 1_000_000) }
@@ -84,9 +86,8 @@ sub chunk
 	my (@requests, %expected, $in_call);
 	for my $number ($first .. $last)
 	{
-		my $now = now();
-		my $request = $self->{generator}->request($now);
-		my $answer = $model->answer($request, $now);
+		my $request = $self->{generator}->request($self->{start});
+		my $answer = $model->answer($request, $self->{start});
 		$expected{$number} = expected($answer);
 		$self->{seen}{ $answer->{status} }++;
 		my $direct = chance(0.3) && $self->fits_submit($request);
