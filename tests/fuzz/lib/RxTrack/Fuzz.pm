@@ -22,8 +22,8 @@ my @others = ('Reader');
 sub new
 {
 	my ($class, %option) = @_;
-	srand $option{seed};
 	my $server = RxTrack::Fuzz::Server->new($option{connection});
+	srand $option{seed};	# last, for names of temporary files are random too
 	my $model = RxTrack::Fuzz::Model->new;
 	for my $name (@writers, @others)
 	{
@@ -32,9 +32,10 @@ sub new
 	}
 	my $generator = RxTrack::Fuzz::Generator->new(
 		model => $model, writers => \@writers, others => \@others, prescriptions => 20 + $option{count} / 50);
-	# One time for the whole run, so that a seed always means the same; the generator keeps half an
-	# hour away from what the clock decides.
-	return bless { %option, start => now(), server => $server, model => $model, generator => $generator, seen => {} }, $class;
+	# One time for the whole run, with the same seconds whenever it is, so that a seed means the same
+	# always; the generator keeps half an hour away from what the clock decides.
+	my $start = int(time / 600) * 600 * 1_000_000;
+	return bless { %option, start => $start, server => $server, model => $model, generator => $generator, seen => {} }, $class;
 }
 
 sub now { return int(Time::HiRes::time() * 1_000_000) }
