@@ -15,11 +15,16 @@
 
 static bool sandbox = false;
 
-/* A row is used up once in a statement, however many requests name it. */
+/*
+ * A row is used up once in a statement, however many requests name it.  They are
+ * locked in one order, so that no two batches can wait for each other.
+ */
 static Statement take_rehearsals = {
-	.sql = "UPDATE rxtrack.rehearsal r SET remaining = r.remaining - 1"
-	" FROM unnest($1, $2) AS k (prescription_id, n)"
-	" WHERE r.prescription_id = k.prescription_id AND (r.remaining IS NULL OR r.remaining > 0)"
+	.sql = "WITH locked AS MATERIALIZED (SELECT r.prescription_id FROM rxtrack.rehearsal r"
+	"  WHERE r.prescription_id = ANY ($1) ORDER BY r.prescription_id FOR UPDATE)"
+	" UPDATE rxtrack.rehearsal r SET remaining = r.remaining - 1"
+	" FROM locked JOIN unnest($1, $2) AS k (prescription_id, n) USING (prescription_id)"
+	" WHERE r.prescription_id = locked.prescription_id AND (r.remaining IS NULL OR r.remaining > 0)"
 	" RETURNING k.n, r.answer",
 	.argument_count = 2,
 	.arguments = {&element_prescription_id, &element_integer}

@@ -262,7 +262,12 @@ attempt_batch(Batch *batch)
 	MemoryContextSwitchTo(context);
 	CurrentResourceOwner = owner;
 	if (error != NULL && error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
+	{
+		/* the detail of a violated constraint quotes the row, and with it a patient */
+		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+			error->detail = error->detail_log = NULL;
 		ReThrowError(error);
+	}
 	batch->tasks_known = true;
 	return done;
 }

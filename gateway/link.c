@@ -78,7 +78,8 @@ static bool flush(struct link *link)
     return left >= 0;
 }
 
-/* Asks for the interface's number, and sets what every session of ours needs, in one round trip. */
+/* Asks for the interface's number, and sets what every session of ours needs, in one round trip:
+ * what is told 201 must be durable, even on a server whose other sessions need not care. */
 static bool send_check(struct link *link, const struct config *config)
 {
     char timeout[32];
@@ -89,7 +90,9 @@ static bool send_check(struct link *link, const struct config *config)
     return PQsetnonblocking(link->connection, 1) == 0 &&
            PQsendQueryParams(link->connection,
                              "SELECT rxtrack.gateway_interface(),"
-                             " set_config('statement_timeout', $1, false)",
+                             " set_config('statement_timeout', $1, false),"
+                             " CASE current_setting('synchronous_commit') WHEN 'off'"
+                             " THEN set_config('synchronous_commit', 'on', false) END",
                              1, NULL, values, NULL, NULL, 0) == 1 &&
            flush(link);
 }

@@ -23,9 +23,9 @@ SELECT throws_ok(format($$ SELECT rxtrack.add_application('X', %L) $$, scopes), 
 FROM unnest(ARRAY['{updates:writ}', '{updates:write,everything}', '{NULL}', '{""}', '{Updates:Write}']) AS scopes;
 SELECT lives_ok($$ SELECT rxtrack.add_application('Supplier C', '{updates:write,updates:read,patient:read,events:read,metrics:read}') $$,
                 'all scopes that there are');
-SELECT throws_ok(format($$ SELECT rxtrack.add_application(%L, '{}') $$, name), '23514', NULL, format('name %L', left(name, 20)))
+SELECT throws_ok(format($$ SELECT rxtrack.add_application(%L, '{}') $$, name), '23514', NULL, format('name %s', to_json(left(name, 20))))
 FROM unnest(ARRAY['', E'A\nB', E'A\n', E'A\tB', repeat('n', 129)]) AS name;
-SELECT lives_ok(format($$ SELECT rxtrack.add_application(%L, '{}') $$, name), format('name %L', left(name, 20)))
+SELECT lives_ok(format($$ SELECT rxtrack.add_application(%L, '{}') $$, name), format('name %s', to_json(left(name, 20))))
 FROM unnest(ARRAY['x', repeat('n', 128), 'Société d''Été "quoted" \ % _']) AS name;
 SELECT is(rxtrack.add_application(NULL, '{}'), NULL, 'without a name nothing is registered');
 SELECT is(rxtrack.add_application('Supplier D', NULL), NULL, 'nor without scopes');

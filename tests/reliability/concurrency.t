@@ -68,6 +68,13 @@ CREATE FUNCTION test.same_request() RETURNS int LANGUAGE sql AS $$
 		md5('q' || slot)::uuid, 'A pharmacy system')
 	FROM (SELECT floor(extract(epoch FROM clock_timestamp()) * 40) AS slot OFFSET 0) AS s, test.prescription, generate_series(1, 3) i WHERE n = 5 GROUP BY slot
 $$;
+-- Two of the prescriptions that get a rehearsed answer, in any order.
+CREATE FUNCTION test.rehearsal() RETURNS int LANGUAGE sql AS $$
+	SELECT (rxtrack.gateway_submit('updates:write', ARRAY[(SELECT key_hash FROM rxtrack.api_key ORDER BY created_at LIMIT 1)], ARRAY[gen_random_uuid()::text],
+		ARRAY[NULL::text], ARRAY[convert_to(jsonb_build_object('resourceType', 'Bundle', 'type', 'transaction', 'entry', jsonb_agg(
+			test.task(gen_random_uuid(), prescription_id::text, gen_random_uuid(), '9449304130', 'With Pharmacy', clock_timestamp())))::text, 'UTF8')])).status
+	FROM (SELECT prescription_id FROM rxtrack.rehearsal ORDER BY random() LIMIT 4) AS chosen
+$$;
 SQL
 my @prescription = map { { id => random_prescription_id(), nhs => random_nhs_number() } } 1 .. 6;
 $node->safe_psql('rxtrack', join ';', map { "INSERT INTO test.prescription VALUES ($_, '$prescription[$_ - 1]{id}', '$prescription[$_ - 1]{nhs}')" } 1 .. @prescription);
@@ -137,6 +144,9 @@ is($gather->(), 0, 'the clients of the gateway came through');
 pgbench('new_items', 4, 16);
 pgbench('same_task', 4, 16);
 pgbench('same_request', 4, 16);
+sql("INSERT INTO rxtrack.rehearsal VALUES ('" . random_prescription_id() . "', 503)") for 1 .. 6;
+sql('ALTER DATABASE rxtrack SET rxtrack.sandbox = on');
+pgbench('rehearsal', 2, 16);
 
 my %posted = map { /^(\S+) (\d+)$/mg } map { slurp_file("$PostgreSQL::Test::Utils::log_path/concurrency_told_$_") } 1 .. 4;
 sql("INSERT INTO test.told (phase, task_id, status) VALUES " . join ',', map { "('gateway', '$_', $posted{$_})" } keys %posted);

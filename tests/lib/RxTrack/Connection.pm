@@ -46,6 +46,7 @@ use warnings;
 
 use IO::Select;
 use JSON::PP ();
+use RxTrack::Seen;
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time);
 
@@ -62,6 +63,18 @@ sub socket { return $_[0]{socket} }
 sub send
 {
 	my ($self, $bytes) = @_;
+	if ($bytes =~ m{\A([A-Z]+) (\S+) HTTP/1\.[01]\r\n})
+	{
+		push @{ $self->{asked} }, [ $1, $2 ];
+		# How many requests are in these bytes cannot be told, so that what later answers are to is not known.
+		$self->{known} //= @{ $self->{asked} };
+	}
+	return $self->transmit($bytes);
+}
+
+sub transmit
+{
+	my ($self, $bytes) = @_;
 	local $SIG{PIPE} = 'IGNORE';
 	for (my $sent = 0; $sent < length $bytes;)
 	{
@@ -75,8 +88,8 @@ sub request
 	my ($self, $method, $target, $headers, $body) = @_;
 	my %header = (Host => 'localhost', %{ $headers // {} });
 	$header{'Content-Length'} //= length $body if defined $body && !exists $header{'Transfer-Encoding'};
-	push @{ $self->{asked} }, $method;
-	return $self->send("$method $target HTTP/1.1\r\n" . join('', map { "$_: $header{$_}\r\n" } sort keys %header) . "\r\n" . ($body // ''));
+	push @{ $self->{asked} }, [ $method, $target ];
+	return $self->transmit("$method $target HTTP/1.1\r\n" . join('', map { "$_: $header{$_}\r\n" } sort keys %header) . "\r\n" . ($body // ''));
 }
 
 sub answer
@@ -90,7 +103,9 @@ sub answer
 	add_header($answer{headers}, $_) for @lines;
 	return \%answer if $1 eq '100';
 	my $length = $answer{headers}{'content-length'} // 0;
-	$length = 0 if (shift @{ $self->{asked} } // '') eq 'HEAD';
+	my $asked = shift @{ $self->{asked} } // [ '', '' ];
+	$length = 0 if $asked->[0] eq 'HEAD';
+	RxTrack::Seen::note(@$asked, \%answer) if !defined $self->{known} || $self->{known}-- > 0;
 	$answer{content} = $self->take_length($length, $until) // return;
 	$answer{json} = eval { $json->decode($answer{content}) } if !$plain && ($answer{headers}{'content-type'} // '') =~ /json/;
 	return \%answer;

@@ -51,6 +51,7 @@ use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
 use PostgreSQL::Test::Utils;
+use RxTrack::Seen;
 use Time::HiRes qw(sleep time);
 
 my $json = JSON::PP->new->utf8->allow_nonref;
@@ -143,6 +144,7 @@ sub request
 	$option{content} = $body if defined $body;
 	my $answer = HTTP::Tiny->new(keep_alive => 0, max_redirect => 0, timeout => 60)->request($method, $self->url . $path, \%option);
 	$answer->{json} = eval { $json->decode($answer->{content}) } if ($answer->{headers}{'content-type'} // '') =~ /json/;
+	RxTrack::Seen::note($method, $path, $answer);
 	return $answer;
 }
 

@@ -16,8 +16,9 @@ How many threads, and open file descriptors, it has.
 
 =head2 does_not_grow($pid, $rounds, $work, $name)
 
-A test: runs the work once to warm up, and then so many times more, after which the process is to hold no more than
-2 MiB more memory. Skipped for a gateway built with the sanitizers, which hold freed memory back.
+A test: runs the work twice to warm up, and then so many times more, after which the process is to hold no more than
+3 MiB more memory (what an allocator keeps comes and goes by two). Skipped for a gateway built with the sanitizers,
+which hold freed memory back.
 
 =cut
 
@@ -51,15 +52,15 @@ sub does_not_grow
 {
 	my ($pid, $rounds, $work, $name) = @_;
 	local $Test::Builder::Level = $Test::Builder::Level + 1;
-	$work->();
+	$work->() for 1 .. 2;
 	my $before = memory($pid);
 	$work->() for 1 .. $rounds;
 	my $after = memory($pid);
 	note("memory of $pid: $before KiB, then $after KiB");
 	SKIP:
 	{
-		skip 'with the sanitizers memory grows', 1 if $ENV{SANITIZE};
-		cmp_ok($after - $before, '<=', 2048, $name);
+		skip 'with the sanitizers memory grows', 1 if slurp_file("/proc/$pid/maps") =~ /libasan/;
+		cmp_ok($after - $before, '<=', 3072, $name);
 	}
 	return;
 }

@@ -22,8 +22,8 @@ my @others = ('Reader');
 sub new
 {
 	my ($class, %option) = @_;
-	srand $option{seed};
 	my $server = RxTrack::Fuzz::Server->new($option{connection});
+	srand $option{seed};	# last, for names of temporary files are random too
 	my $model = RxTrack::Fuzz::Model->new;
 	for my $name (@writers, @others)
 	{
@@ -32,7 +32,10 @@ sub new
 	}
 	my $generator = RxTrack::Fuzz::Generator->new(
 		model => $model, writers => \@writers, others => \@others, prescriptions => 20 + $option{count} / 50);
-	return bless { %option, server => $server, model => $model, generator => $generator, seen => {} }, $class;
+	# One time for the whole run, with the same seconds whenever it is, so that a seed means the same
+	# always; the generator keeps half an hour away from what the clock decides.
+	my $start = int(time / 600) * 600 * 1_000_000;
+	return bless { %option, start => $start, server => $server, model => $model, generator => $generator, seen => {} }, $class;
 }
 
 sub now { return int(Time::HiRes::time() * 1_000_000) }
@@ -84,9 +87,8 @@ sub chunk
 	my (@requests, %expected, $in_call);
 	for my $number ($first .. $last)
 	{
-		my $now = now();
-		my $request = $self->{generator}->request($now);
-		my $answer = $model->answer($request, $now);
+		my $request = $self->{generator}->request($self->{start});
+		my $answer = $model->answer($request, $self->{start});
 		$expected{$number} = expected($answer);
 		$self->{seen}{ $answer->{status} }++;
 		my $direct = chance(0.3) && $self->fits_submit($request);

@@ -44,6 +44,7 @@ sub break_bundle
 		return break_entries($entries) if chance(0.06);
 		my $entry = one_of(@$entries);
 		my @places = places($entry);
+		return spoil_a_rule(\@places, $now) if @places && chance(0.4);
 		return break_place(one_of(@places), $now) if @places;
 	}
 	return break_place(one_of(grep { ($_->{name} // '') =~ /^(?:resourceType|type|entry)$/ } places($bundle)), $now);
@@ -156,8 +157,18 @@ sub spoil_value
 	my $old = ${ $place->{slot} };
 	return set_type($place) unless is_string($old) || ref $old eq 'SCALAR';
 	my $text = is_string($old) ? $old : $$old;
-	my $spoiler = chance(0.7) ? $spoilers{ $place->{name} // '' } : undef;
+	my $spoiler = chance(0.8) ? $spoilers{ $place->{name} // '' } : undef;
 	${ $place->{slot} } = $spoiler ? $spoiler->($text, $now) : spoilt_text($text);
+}
+
+# One of the values that have rules of their own, each as likely as the others: most of a bundle's
+# places are about its shape.
+sub spoil_a_rule
+{
+	my ($places, $now) = @_;
+	my $name = one_of(sort keys %spoilers);
+	my @named = grep { ($_->{name} // '') eq $name } @$places;
+	spoil_value(one_of(@named ? @named : @$places), $now);
 }
 
 sub spoilt_identifier

@@ -99,7 +99,17 @@ sub update
 		$update{last_modified} = $now + between(1, 998) * HOUR if chance(0.5);
 		$update{last_modified} -= 2 * HOUR if abs($update{last_modified} - $now) < HOUR;
 	}
+	near_limit(\%update, $now) if chance(0.03);
 	return \%update;
+}
+
+# On this side of a limit, or beyond it.
+sub near_limit
+{
+	my ($update, $now) = @_;
+	my $field = defined $update->{set_at} && chance(0.4) ? 'set_at' : 'last_modified';
+	my $limit = $field eq 'last_modified' && defined $update->{set_at} ? 999 : 24;
+	$update->{$field} = $now + ($limit + one_of(-0.5, 0.5)) * HOUR;
 }
 
 # Mostly a little after the newest assertion, to be judged; else any time that is allowed.
@@ -133,32 +143,43 @@ sub remember
 	splice @{ $self->{sent} }, int rand KEPT, 1 if @{ $self->{sent} } > KEPT;
 }
 
-# An earlier request once more: exactly, or changed in one way.
+# An earlier request once more: exactly (the ways beyond the last one), or changed in one way.
 sub repeat
 {
 	my ($self, $earlier, $now) = @_;
 	my %again = %$earlier;
 	my @updates = @{ $again{updates} };
-	my $way = int rand 12;
+	my $way = int rand 14;
 	if ($way == 0) { $again{request_id} = random_uuid() }
 	elsif ($way == 1) { $again{application} = $self->application }
-	elsif ($way == 2 && @updates) { $updates[ rand @updates ] = $self->altered(one_of(@updates), $now) }
-	elsif ($way == 3) { pop @updates }
-	elsif ($way == 4) { push @updates, $self->update($now) }
-	elsif ($way == 5) { @updates = reverse @updates }
-	elsif ($way == 6) { $again{breakages} = 1 }
-	elsif ($way == 7 && @updates) { push @updates, $self->altered(one_of(@updates), $now) }
-	elsif ($way == 8) { $again{request_id} = mixed_case($again{request_id} // '') }
+	elsif ($way <= 4 && @updates)
+	{
+		my $place = int rand @updates;
+		$updates[$place] = $self->altered($updates[$place], $now);
+	}
+	elsif ($way == 5) { pop @updates }
+	elsif ($way == 6) { push @updates, $self->update($now) }
+	elsif ($way == 7) { @updates = reverse @updates }
+	elsif ($way == 8) { $again{breakages} = 1 }
+	elsif ($way == 9 && @updates) { push @updates, $self->altered(one_of(@updates), $now) }
+	elsif ($way == 10) { $again{request_id} = mixed_case($again{request_id} // '') }
 	$again{updates} = \@updates;
 	return \%again;
 }
 
+# Another update in one field.
 sub altered
 {
 	my ($self, $update, $now) = @_;
-	my $other = $self->update($now);
-	my $field = one_of(qw(line_item_id nhs_number ods_code last_modified repeat_number prescription_id task_id));
-	return { %$update, $field => $other->{$field} };
+	my $field = one_of(qw(line_item_id nhs_number ods_code prescription_id task_id last_modified set_at repeat_number
+		task_status status));
+	my %of_field = (
+		%{ $self->update($now) },
+		set_at => defined $update->{set_at} ? undef : $update->{last_modified},
+		repeat_number => defined $update->{repeat_number} ? one_of(undef, 7) : 1,
+		task_status => $update->{task_status} eq 'completed' ? 'in-progress' : 'completed',
+		status => $update->{task_status} eq 'completed' ? 'Ready to Collect' : 'With Pharmacy');
+	return { %$update, $field => $of_field{$field} };
 }
 
 # ---------- The body ----------

@@ -12,7 +12,7 @@ use File::Temp ();
 sub new
 {
 	my ($class, $connection) = @_;
-	my $self = bless { connection => $connection }, $class;
+	my $self = bless { connection => $connection, directory => File::Temp->newdir }, $class;
 	$self->run(<<'SQL');
 CREATE SCHEMA fuzz;
 CREATE TABLE fuzz.caller (name text PRIMARY KEY, credential bytea NOT NULL);
@@ -56,11 +56,11 @@ SQL
 sub run
 {
 	my ($self, $sql) = @_;
-	my $file = File::Temp->new(SUFFIX => '.sql');
-	binmode $file;
+	my $name = "$self->{directory}/run.sql";
+	open my $file, '>:raw', $name or die "$name: $!\n";
 	print $file $sql;
-	close $file;
-	my @command = ('psql', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-d', $self->{connection}, '-f', $file->filename);
+	close $file or die "$name: $!\n";
+	my @command = ('psql', '-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-d', $self->{connection}, '-f', $name);
 	open my $psql, '-|', @command or die "psql: $!\n";
 	binmode $psql;
 	chomp(my @lines = <$psql>);
