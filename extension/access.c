@@ -17,7 +17,7 @@
 #include "access.h"
 #include "catalog.h"
 
-/* The equality operators of the primary key's columns, as scan keys. */
+/* The equality operators of the key's columns, as scan keys. */
 static void
 prepare_keys(Access *access)
 {
@@ -34,22 +34,42 @@ prepare_keys(Access *access)
 	}
 }
 
-Access *
-access_open(const char *name)
+static Oid
+relation_oid(const char *name)
 {
-	Access	   *access = palloc0(sizeof(Access));
 	Oid			oid = get_relname_relid(name, catalog_get()->namespace_oid);
 
 	if (!OidIsValid(oid))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
 				 errmsg("relation \"rxtrack.%s\" does not exist", name)));
-	access->relation = table_open(oid, RowExclusiveLock);
+	return oid;
+}
+
+static Access *
+open_with(const char *name, const char *index, LOCKMODE lock)
+{
+	Access	   *access = palloc0(sizeof(Access));
+
+	access->lock = lock;
+	access->relation = table_open(relation_oid(name), lock);
 	list_free(RelationGetIndexList(access->relation));	/* makes rd_pkindex known */
-	access->key_index = index_open(access->relation->rd_pkindex, RowExclusiveLock);
+	access->key_index = index_open(index == NULL ? access->relation->rd_pkindex : relation_oid(index), lock);
 	access->found = table_slot_create(access->relation, NULL);
 	prepare_keys(access);
 	return access;
+}
+
+Access *
+access_open(const char *name)
+{
+	return open_with(name, NULL, RowExclusiveLock);
+}
+
+Access *
+access_open_to_read(const char *name, const char *index)
+{
+	return open_with(name, index, AccessShareLock);
 }
 
 /* ---------- Reading ---------- */

@@ -15,6 +15,7 @@
 #include "access/genam.h"
 #include "access/skey.h"
 #include "nodes/execnodes.h"
+#include "storage/lockdefs.h"
 
 #define ACCESS_MAX_KEYS 2
 
@@ -22,7 +23,8 @@
 typedef struct Access
 {
 	Relation	relation;
-	Relation	key_index;		/* of the primary key */
+	Relation	key_index;		/* by which rows are searched */
+	LOCKMODE	lock;
 	ScanKeyData keys[ACCESS_MAX_KEYS];
 	IndexScanDesc scan;			/* the search under way, or NULL */
 	Snapshot	snapshot;		/* of that search */
@@ -35,20 +37,23 @@ typedef struct Access
 
 #pragma GCC visibility push(hidden)
 
-/* Opens a table of the schema rxtrack, by name, with a lock for writing. */
+/* Opens a table of the schema rxtrack, by name, for writing; rows are searched by the primary key. */
 extern Access *access_open(const char *name);
+
+/* Opens one for reading only; rows are searched by an index of that name, or the primary key (NULL). */
+extern Access *access_open_to_read(const char *name, const char *index);
 
 /* Ends searches and writes (and fires the triggers of these); keeps the lock. */
 extern void access_close(Access *access);
 
-/* Begins a search for rows with the first key_count columns of the primary key. */
+/* Begins a search for rows with the first key_count columns of the key. */
 extern void access_search(Access *access, const Datum *key, int key_count);
 
 /* The next row of a search, in access->found; false at its end. */
 extern bool access_next(Access *access);
 
 /*
- * Searches for the one row with that primary key, in access->found; false where
+ * Searches for the one row with that key, in access->found; false where
  * there is none.  Locked, it is the row's last version, whoever wrote it.
  */
 extern bool access_find(Access *access, const Datum *key, int key_count, bool lock);

@@ -18,8 +18,6 @@ typedef struct Caller
 
 #pragma GCC visibility push(hidden)
 
-/* All of them are to be called inside SPI. */
-
 /* The id of a registered application; raises 42704 where there is none. */
 extern int	application_by_name(const char *name);
 

@@ -3,13 +3,10 @@
 CREATE TYPE rxtrack.answer AS (status integer, body jsonb);
 COMMENT ON TYPE rxtrack.answer IS 'An HTTP status and a FHIR resource: what a caller is told';
 
--- Sequential scans are switched off for the few statements inside: a plan made
--- while the tables were small would otherwise be kept while they grow.
 CREATE FUNCTION rxtrack.submit(bundle jsonb, request_id uuid, application text)
 RETURNS rxtrack.answer
 LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
-SET enable_seqscan = off
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.submit(jsonb, uuid, text) IS
 	'Validates a FHIR transaction Bundle of Tasks, judges it by the transition rules, and stores all of it or nothing. Answers the HTTP status (200, 201, 400, 409, 413, 422) and the transaction-response Bundle. Errors: 42704 where no application has that name; faults of the bundle are in the answer';

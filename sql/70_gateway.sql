@@ -16,7 +16,6 @@ CREATE FUNCTION rxtrack.gateway_submit(scope text, credential bytea[], request_i
 RETURNS SETOF rxtrack.gateway_answer
 LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
-SET enable_seqscan = off
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.gateway_submit(text, bytea[], text[], text[], bytea[]) IS
 	'POST /: rxtrack.submit for a batch of requests, each with its own caller, its own request id and its own answer. parameters: not used; credential: SHA-256 of the API key';
@@ -25,7 +24,6 @@ CREATE FUNCTION rxtrack.gateway_format_1(scope text, credential bytea[], request
 RETURNS SETOF rxtrack.gateway_answer
 LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
-SET enable_seqscan = off
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.gateway_format_1(text, bytea[], text[], text[], bytea[]) IS
 	'POST /format-1: the same for messages of Format 1, each read as the Bundle that it stands for. parameters: not used';
