@@ -10,26 +10,33 @@ SELECT isnt(:'key_a'::text, :'key_b', 'no two are the same');
 SELECT results_eq($$ SELECT name, scopes FROM rxtrack.application ORDER BY name $$,
                   $$ VALUES ('Supplier A', '{updates:write,updates:read}'::text[]), ('Supplier B', '{}') $$,
                   'name and scopes are kept');
-SELECT results_eq($$ SELECT key_hash, name FROM rxtrack.api_key JOIN rxtrack.application USING (application_id) ORDER BY name $$,
+SELECT results_eq($$ SELECT key_hash, name FROM rxtrack.api_key JOIN rxtrack.application USING (application_id)
+  ORDER BY name $$,
                   format($$ VALUES (sha256(%L), 'Supplier A'), (sha256(%L), 'Supplier B') $$, :'key_a', :'key_b'),
                   'of a key, the SHA-256 of its text is kept');
 SELECT is_empty(format($$ SELECT FROM rxtrack.api_key k, rxtrack.application a
                           WHERE strpos(k::text || a::text, substr(%L, 9, 20)) > 0 $$, :'key_a'),
                 'and the key itself is in no table');
-SELECT is((SELECT created_at FROM rxtrack.application WHERE name = 'Supplier A'), now(), 'when it was registered is kept');
+SELECT is((SELECT created_at FROM rxtrack.application WHERE name = 'Supplier A'), now(),
+  'when it was registered is kept');
 
 SELECT throws_ok($$ SELECT rxtrack.add_application('Supplier A', '{}') $$, '23505', NULL, 'a name is taken once');
-SELECT throws_ok(format($$ SELECT rxtrack.add_application('X', %L) $$, scopes), '23514', NULL, format('scopes %s', scopes))
+SELECT throws_ok(format($$ SELECT rxtrack.add_application('X', %L) $$, scopes), '23514', NULL,
+  format('scopes %s', scopes))
 FROM unnest(ARRAY['{updates:writ}', '{updates:write,everything}', '{NULL}', '{""}', '{Updates:Write}']) AS scopes;
-SELECT lives_ok($$ SELECT rxtrack.add_application('Supplier C', '{updates:write,updates:read,patient:read,events:read,metrics:read}') $$,
+SELECT lives_ok($$ SELECT rxtrack.add_application('Supplier C',
+  '{updates:write,updates:read,patient:read,events:read,metrics:read}') $$,
                 'all scopes that there are');
-SELECT throws_ok(format($$ SELECT rxtrack.add_application(%L, '{}') $$, name), '23514', NULL, format('name %s', to_json(left(name, 20))))
+SELECT throws_ok(format($$ SELECT rxtrack.add_application(%L, '{}') $$, name), '23514', NULL,
+  format('name %s', to_json(left(name, 20))))
 FROM unnest(ARRAY['', E'A\nB', E'A\n', E'A\tB', repeat('n', 129)]) AS name;
-SELECT lives_ok(format($$ SELECT rxtrack.add_application(%L, '{}') $$, name), format('name %s', to_json(left(name, 20))))
+SELECT lives_ok(format($$ SELECT rxtrack.add_application(%L, '{}') $$, name),
+  format('name %s', to_json(left(name, 20))))
 FROM unnest(ARRAY['x', repeat('n', 128), 'Société d''Été "quoted" \ % _']) AS name;
 SELECT is(rxtrack.add_application(NULL, '{}'), NULL, 'without a name nothing is registered');
 SELECT is(rxtrack.add_application('Supplier D', NULL), NULL, 'nor without scopes');
-SELECT is((SELECT count(*) FROM rxtrack.application), (SELECT count(*) FROM rxtrack.api_key), 'each application has one key');
+SELECT is((SELECT count(*) FROM rxtrack.application), (SELECT count(*) FROM rxtrack.api_key),
+  'each application has one key');
 
 SELECT * FROM finish();
 ROLLBACK;

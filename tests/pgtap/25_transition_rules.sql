@@ -69,12 +69,15 @@ END $$;
 
 CREATE TEMP TABLE walk (policy text, offset_ integer, if_unexpected text, if_unexpected_in_one text);
 INSERT INTO walk VALUES
-  ('enforce', 1000, '422 Unprocessable Entity: business-rule; first', '200 OK: informational, 422 Unprocessable Entity: business-rule'),
+  ('enforce', 1000, '422 Unprocessable Entity: business-rule; first',
+    '200 OK: informational, 422 Unprocessable Entity: business-rule'),
   ('warn', 2000, '201 Created: success business-rule; first unexpected',
    '201 Created: success, 201 Created: success business-rule; first unexpected'),
-  ('off', 3000, '201 Created: success; first unexpected', '201 Created: success, 201 Created: success; first unexpected');
+  ('off', 3000, '201 Created: success; first unexpected',
+    '201 Created: success, 201 Created: success; first unexpected');
 
-CREATE FUNCTION pg_temp.walk_pairs(the_policy text, in_one boolean) RETURNS TABLE (pair text, outcome text, expected text)
+CREATE FUNCTION pg_temp.walk_pairs(the_policy text, in_one boolean) RETURNS TABLE (pair text, outcome text,
+  expected text)
 LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM set_config('rxtrack.transition_policy', the_policy, true);
@@ -84,7 +87,8 @@ BEGIN
            pg_temp.step(w.offset_ + p.n + 100 * in_one::integer, p.from_short, p.to_short, in_one),
            CASE WHEN p.kind = 'unexpected' AND in_one THEN w.if_unexpected_in_one
                 WHEN p.kind = 'unexpected' THEN w.if_unexpected
-                ELSE concat_ws(', ', CASE WHEN in_one THEN '201 Created: success' END, '201 Created: success; first ') || p.kind END
+                ELSE concat_ws(', ', CASE WHEN in_one THEN '201 Created: success' END,
+                  '201 Created: success; first ') || p.kind END
     FROM pair p) AS s
   WHERE w.policy = the_policy;
 END $$;
@@ -105,7 +109,8 @@ BEGIN
   RETURN array_to_string(fates, ' ') || ' '
          || (SELECT kind FROM rxtrack.status_update WHERE line_item_id = pg_temp.uuid(item)::uuid);
 END $$;
-SELECT is(pg_temp.first_of(policy, (offset_ + 500 + row_number() OVER ())::integer, from_short), '201 Created: success first',
+SELECT is(pg_temp.first_of(policy, (offset_ + 500 + row_number() OVER ())::integer, from_short),
+  '201 Created: success first',
           format('%s: %s as the first', policy, from_short)) FROM walk, contract_row;
 
 -- ---------- The words of a refusal and of a warning ----------
@@ -115,20 +120,24 @@ CREATE TEMP TABLE refusal AS SELECT * FROM pg_temp.submit(pg_temp.bundle(
   pg_temp.task(1, 'WP', item => 5001), pg_temp.task(2, 'C', '2026-01-05 08:00Z', item => 5002),
   pg_temp.task(3, 'RDP', '2026-01-05 10:00Z', item => 5002))) AS a;
 SELECT is(status, 422, 'one refusal refuses the bundle') FROM refusal;
-SELECT is(body #> '{entry,2,response,outcome,issue}',
-  '[{"severity": "error", "code": "business-rule", "expression": ["Bundle.entry[2].resource.businessStatus"],
-     "diagnostics": "Task.businessStatus: the transition rules do not allow Collected to be followed by Ready to Dispatch - Partial"}]',
-  'it names both statuses') FROM refusal;
-SELECT is(body #>> '{entry,2,response,status}', '422 Unprocessable Entity', 'its entry has the status 422') FROM refusal;
+SELECT is(body #> '{entry,2,response,outcome,issue}', jsonb_build_array(jsonb_build_object(
+            'severity', 'error', 'code', 'business-rule', 'expression', '["Bundle.entry[2].resource.businessStatus"]'::jsonb,
+            'diagnostics', 'Task.businessStatus: the transition rules do not allow '
+                           'Collected to be followed by Ready to Dispatch - Partial')), 'it names both statuses') FROM refusal;
+SELECT is(body #>> '{entry,2,response,status}', '422 Unprocessable Entity', 'its entry has the status 422')
+  FROM refusal;
 SELECT is(pg_temp.fates((status, body)::rxtrack.answer),
           ARRAY['200 OK: informational', '200 OK: informational', '422 Unprocessable Entity: business-rule'],
           'the others come back as not stored') FROM refusal;
-SELECT is_empty($$ SELECT FROM rxtrack.item WHERE line_item_id IN (pg_temp.uuid(5001)::uuid, pg_temp.uuid(5002)::uuid) $$,
+SELECT is_empty($$ SELECT FROM rxtrack.item
+  WHERE line_item_id IN (pg_temp.uuid(5001)::uuid, pg_temp.uuid(5002)::uuid) $$,
                 'and are not');
 
 SELECT is(pg_temp.fates(pg_temp.submit(pg_temp.bundle(
-            pg_temp.task(1, 'C', '2026-01-05 08:00Z', item => 5002), pg_temp.task(2, 'RD', '2026-01-05 09:00Z', item => 5002),
-            pg_temp.task(3, 'ND', '2026-01-05 10:00Z', item => 5002), pg_temp.task(4, 'WP', '2026-01-05 11:00Z', item => 5002)))),
+            pg_temp.task(1, 'C', '2026-01-05 08:00Z', item => 5002),
+              pg_temp.task(2, 'RD', '2026-01-05 09:00Z', item => 5002),
+            pg_temp.task(3, 'ND', '2026-01-05 10:00Z', item => 5002),
+              pg_temp.task(4, 'WP', '2026-01-05 11:00Z', item => 5002)))),
           ARRAY['200 OK: informational', '422 Unprocessable Entity: business-rule',
                 '422 Unprocessable Entity: business-rule', '200 OK: informational'],
           'every refusal is told, each against what precedes it without those refused');
@@ -154,7 +163,8 @@ BEGIN
   RETURN told || ' ' || split_part(pg_temp.step(item, 'WP', 'RC'), ' first ', 2);
 END $$;
 CREATE FUNCTION pg_temp.elsewhere(name text) RETURNS text LANGUAGE sql AS $$
-  SELECT dblink_connect(name, format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1),
+  SELECT dblink_connect(name,
+    format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1),
                                      current_setting('port'), current_database(), current_user))
 $$;
 
@@ -168,7 +178,8 @@ SELECT is(pg_temp.ready_is(), 'correction correction', 'another session''s chang
 -- by taking a lock the old session hears of the change before it reads the rules, which it does under its old snapshot
 SELECT * FROM dblink('old', 'SELECT count(*) FROM rxtrack.application') AS r (applications integer) \gset
 CREATE FUNCTION pg_temp.old_session_says() RETURNS text LANGUAGE sql AS $$
-  SELECT kind FROM dblink('old', $q$ SELECT rxtrack.check_transition('With Pharmacy', 'Ready to Collect') $q$) AS r (kind text)
+  SELECT kind
+    FROM dblink('old', $q$ SELECT rxtrack.check_transition('With Pharmacy', 'Ready to Collect') $q$) AS r (kind text)
 $$;
 SELECT is(pg_temp.old_session_says(), 'forward', 'a session with an old snapshot judges by the rules of that');
 SELECT dblink_exec('old', 'COMMIT') AS committed \gset
@@ -180,17 +191,22 @@ DELETE FROM rxtrack.transition_rule WHERE from_status = 'With Pharmacy' AND to_s
 SELECT is(pg_temp.ready_is(), 'unexpected unexpected', 'deleted');
 SELECT set_eq('SELECT from_status::text AS f, to_status::text AS t FROM rxtrack.transition_rule_removed',
               $$ VALUES ('With Pharmacy', 'Ready to Collect') $$, 'the deletion is kept for a dump');
-INSERT INTO rxtrack.transition_rule (from_status, to_status, kind) VALUES ('With Pharmacy', 'Ready to Collect', 'correction');
+INSERT INTO rxtrack.transition_rule (from_status, to_status, kind)
+  VALUES ('With Pharmacy', 'Ready to Collect', 'correction');
 SELECT is(pg_temp.ready_is(), 'correction correction', 'inserted');
 SELECT is_empty('SELECT FROM rxtrack.transition_rule_removed', 'and is deleted no more');
-UPDATE rxtrack.transition_rule SET kind = 'forward' WHERE from_status = 'With Pharmacy' AND to_status = 'Ready to Collect';
+UPDATE rxtrack.transition_rule SET kind = 'forward' WHERE from_status = 'With Pharmacy'
+  AND to_status = 'Ready to Collect';
 SELECT is(pg_temp.ready_is(), 'forward forward', 'updated');
-SELECT results_eq($$ SELECT from_status::text AS f, to_status::text AS t, kind::text FROM rxtrack.transition_rule WHERE NOT shipped $$,
-                  $$ VALUES ('With Pharmacy', 'Ready to Collect', 'forward') $$, 'a changed rule is not as shipped, and so in a dump');
+SELECT results_eq($$ SELECT from_status::text AS f, to_status::text AS t, kind::text FROM rxtrack.transition_rule
+  WHERE NOT shipped $$,
+                  $$ VALUES ('With Pharmacy', 'Ready to Collect', 'forward') $$,
+                    'a changed rule is not as shipped, and so in a dump');
 INSERT INTO rxtrack.transition_rule (from_status, to_status, kind) VALUES ('Collected', 'Not Dispensed', 'correction');
 SELECT is(rxtrack.check_transition('Collected', 'Not Dispensed'), 'correction', 'a rule of the DBA''s own');
 SELECT lives_ok($$ INSERT INTO rxtrack.transition_rule (from_status, to_status, kind)
-                   VALUES ('With Pharmacy', 'Collected', 'correction') $$, 'a shipped rule gives way to one that is inserted');
+                   VALUES ('With Pharmacy', 'Collected', 'correction') $$,
+                     'a shipped rule gives way to one that is inserted');
 SELECT is(rxtrack.check_transition('With Pharmacy', 'Collected'), 'correction', 'which then holds');
 TRUNCATE rxtrack.transition_rule;
 SELECT is(pg_temp.ready_is(), 'unexpected unexpected', 'truncated');
@@ -200,22 +216,30 @@ ROLLBACK TO before;
 SELECT is(pg_temp.ready_is(), 'correction correction', 'what is rolled back is seen no more');
 SELECT is(rxtrack.check_transition('Collected', 'Not Dispensed'), 'unexpected', 'none of it');
 INSERT INTO rxtrack.transition_rule_removed VALUES ('With Pharmacy', 'Collected');
-SELECT is(rxtrack.check_transition('With Pharmacy', 'Collected'), 'unexpected', 'a restored deletion takes a shipped rule away');
+SELECT is(rxtrack.check_transition('With Pharmacy', 'Collected'), 'unexpected',
+  'a restored deletion takes a shipped rule away');
 
-SELECT throws_ok(statement, state, NULL, statement) FROM (VALUES
-  ($$ INSERT INTO rxtrack.transition_rule (from_status, to_status, kind) VALUES ('Collected', 'Collected', 'forward') $$, '23514'),
-  ($$ INSERT INTO rxtrack.transition_rule (from_status, to_status, kind) VALUES ('Collected', 'Not Dispensed', 'repeat') $$, '23514'),
-  ($$ UPDATE rxtrack.transition_rule SET to_status = 'Not Dispensed' WHERE from_status = 'Collected' $$, '22023')) AS v (statement, state);
+SELECT throws_ok(statement, state, NULL, left(statement, 60)) FROM (VALUES
+  ($$ INSERT INTO rxtrack.transition_rule (from_status, to_status, kind)
+    VALUES ('Collected', 'Collected', 'forward') $$, '23514'),
+  ($$ INSERT INTO rxtrack.transition_rule (from_status, to_status, kind)
+    VALUES ('Collected', 'Not Dispensed', 'repeat') $$, '23514'),
+  ($$ UPDATE rxtrack.transition_rule SET to_status = 'Not Dispensed' WHERE from_status = 'Collected' $$, '22023')) AS v
+    (statement, state);
 
 -- ---------- Who may choose ----------
 
-SELECT throws_ok(format('SET LOCAL ROLE %I; SET rxtrack.transition_policy = off', role), '42501', NULL, role || ' may not set the policy')
+SELECT throws_ok(format('SET LOCAL ROLE %I; SET rxtrack.transition_policy = off', role), '42501', NULL,
+  role || ' may not set the policy')
 FROM unnest('{rxtrack_gateway,rxtrack_admin,rxtrack_reader,rxtrack_listener}'::text[]) AS role;
 SELECT throws_ok('SET rxtrack.transition_policy = sometimes', '22023', NULL, 'there are three policies');
-SELECT dblink_exec('dba', format('ALTER DATABASE %I SET rxtrack.transition_policy = off', current_database())) AS set_so,
+SELECT dblink_exec('dba',
+  format('ALTER DATABASE %I SET rxtrack.transition_policy = off', current_database())) AS set_so,
        pg_temp.elsewhere('new') AS connected \gset
-SELECT is((SELECT policy FROM dblink('new', $$ SELECT current_setting('rxtrack.transition_policy'), rxtrack.check_transition(NULL, 'Collected')
-                                               UNION ALL SELECT current_setting('rxtrack.transition_policy'), NULL $$) AS r (policy text, kind text)
+SELECT is((SELECT policy
+  FROM dblink('new', $$ SELECT current_setting('rxtrack.transition_policy'), rxtrack.check_transition(NULL, 'Collected')
+                                               UNION ALL SELECT current_setting('rxtrack.transition_policy'),
+                                                 NULL $$) AS r (policy text, kind text)
            WHERE kind IS NULL), 'off', 'a policy set for the database is there in a new session');
 
 SELECT * FROM finish();

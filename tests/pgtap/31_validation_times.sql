@@ -8,7 +8,8 @@ CREATE FUNCTION pg_temp.try(bundle jsonb, OUT verdict text, OUT stored rxtrack.s
 DECLARE
   answer rxtrack.answer := pg_temp.submit(bundle);
 BEGIN
-  verdict := concat_ws(' ', answer.status, (SELECT string_agg(f, ' ' ORDER BY f COLLATE "C") FROM unnest(pg_temp.faults(answer)) AS f));
+  verdict := concat_ws(' ', answer.status,
+    (SELECT string_agg(f, ' ' ORDER BY f COLLATE "C") FROM unnest(pg_temp.faults(answer)) AS f));
   SELECT * INTO stored FROM rxtrack.status_update;
   DELETE FROM rxtrack.status_update;
   DELETE FROM rxtrack.item;
@@ -99,7 +100,8 @@ SELECT is_empty(
      FROM date_time, LATERAL pg_temp.try(pg_temp.changed(pg_temp.right_one(), 'Task.meta.lastUpdated',
                                                          to_jsonb(text))) AS t
      WHERE row(t.verdict, (t.stored).post_dated_set_at)::text <>
-           CASE WHEN meaning IS NULL THEN row('400 0 Task.meta.lastUpdated', NULL) ELSE row('201', meaning) END::text $$,
+           CASE WHEN meaning IS NULL THEN row('400 0 Task.meta.lastUpdated', NULL)
+             ELSE row('201', meaning) END::text $$,
   'meta.lastUpdated is read like lastModified');
 
 -- ---------- How far ahead ----------
@@ -112,7 +114,8 @@ $$;
 
 SELECT is(pg_temp.try_ahead('23:59:55'), '201', 'lastModified 5 seconds short of 24 hours ahead');
 SELECT is(pg_temp.try_ahead('24:00:05'), '400 0 Task.lastModified', 'lastModified 5 seconds more than 24 hours ahead');
-SELECT is(pg_temp.try_ahead('998:59:55'), '400 0 Task.lastModified', '999 hours are not for an update that is not post-dated');
+SELECT is(pg_temp.try_ahead('998:59:55'), '400 0 Task.lastModified',
+  '999 hours are not for an update that is not post-dated');
 SELECT is(pg_temp.try_ahead('998:59:55', '-1 s'), '201', 'post-dated: 5 seconds short of 999 hours ahead');
 SELECT is(pg_temp.try_ahead('999:00:05', '-1 s'), '400 0 Task.lastModified', 'post-dated: 5 seconds more');
 SELECT is(pg_temp.try_ahead('-1 s', '23:59:55'), '201', 'meta.lastUpdated 5 seconds short of 24 hours ahead');
@@ -152,7 +155,8 @@ SELECT is(pg_temp.try_status(spelling, 'in-progress'), '201 With Pharmacy - Prep
 FROM unnest('{WITH PHARMACY - PREPARING REMAINDER,with pharmacy - preparing remainder,wITH Pharmacy - pREPARING rEMAINDER}'
             ::text[]) AS spelling;
 SELECT is(pg_temp.try_status(spelling, 'completed'), '400 0 Task.businessStatus.coding[0].code', format('%L', spelling))
-FROM unnest(ARRAY['', ' Collected', 'Collected ', 'Collecte', 'Collectedd', 'With  Pharmacy', 'C', 'collec' || chr(8203) || 'ted'])
+FROM unnest(ARRAY['', ' Collected', 'Collected ', 'Collecte', 'Collectedd', 'With  Pharmacy', 'C',
+  'collec' || chr(8203) || 'ted'])
      AS spelling;
 
 SELECT * FROM finish();

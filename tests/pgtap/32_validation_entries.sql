@@ -25,7 +25,8 @@ SELECT is(pg_temp.fates((status, body)::rxtrack.answer),
                 '200 OK: informational'], 'valid entries come back as 200, not stored') FROM mixed;
 SELECT is(body #> '{entry,0,response,outcome,issue,0,severity}', '"information"', 'which is information') FROM mixed;
 SELECT matches(body #>> '{entry,0,response,outcome,issue,0,diagnostics}', 'not stored', 'that says so') FROM mixed;
-SELECT is((SELECT array_agg(e ->> 'fullUrl' ORDER BY n) FROM jsonb_array_elements(body -> 'entry') WITH ORDINALITY x (e, n)),
+SELECT is((SELECT array_agg(e ->> 'fullUrl' ORDER BY n)
+  FROM jsonb_array_elements(body -> 'entry') WITH ORDINALITY x (e, n)),
           (SELECT array_agg('urn:uuid:' || pg_temp.uuid(n) ORDER BY n) FROM generate_series(1, 4) AS n),
           'each under its fullUrl, in the order sent') FROM mixed;
 SELECT is_empty('SELECT FROM rxtrack.status_update', 'nothing is stored');
@@ -56,7 +57,8 @@ SELECT is(pg_temp.faults(pg_temp.submit(pg_temp.bundle(
 SELECT is((SELECT a.body -> 'entry' -> 0 -> 'fullUrl'
            FROM pg_temp.submit(pg_temp.changed(pg_temp.bundle(pg_temp.task(1)), 'entry.fullUrl', sent)) AS a), expected,
           format('fullUrl %s comes back as %s', sent, coalesce(expected::text, 'none'))) FROM (VALUES
-  ('"x \" \\ \u0001 é"'::jsonb, '"x \" \\ \u0001 é"'::jsonb), ('""', '""'), ('7', NULL), (NULL, NULL)) AS v (sent, expected);
+  ('"x \" \\ \u0001 é"'::jsonb, '"x \" \\ \u0001 é"'::jsonb), ('""', '""'), ('7', NULL), (NULL, NULL)) AS v (sent,
+    expected);
 
 -- ---------- Faults of the bundle ----------
 
@@ -72,7 +74,8 @@ SELECT results_eq($$ SELECT status, pg_temp.fates((status, body)::rxtrack.answer
                      FROM pg_temp.submit(jsonb_set(pg_temp.bundle(pg_temp.task(1)), '{entry}',
                                                    (SELECT jsonb_agg(n) FROM generate_series(1, 5001) AS n))) $$,
                   $$ VALUES (413, ARRAY['413 Payload Too Large: too-long']) $$, 'more than 5,000 entries are too many');
-SELECT results_eq($$ SELECT status, jsonb_array_length(body -> 'entry'), array_length(pg_temp.faults((status, body)::rxtrack.answer), 1)
+SELECT results_eq($$ SELECT status, jsonb_array_length(body -> 'entry'),
+  array_length(pg_temp.faults((status, body)::rxtrack.answer), 1)
                      FROM pg_temp.submit(jsonb_set(pg_temp.bundle(pg_temp.task(1)), '{entry}',
                                                    (SELECT jsonb_agg(n) FROM generate_series(1, 5000) AS n))) $$,
                   $$ VALUES (400, 5000, 5000) $$, '5,000 are not');

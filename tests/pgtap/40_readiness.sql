@@ -7,14 +7,16 @@ SET LOCAL rxtrack.transition_policy = 'off';
 
 -- One update: its place in time, from the clock, or from when it was set.
 CREATE TEMP SEQUENCE task;
-CREATE FUNCTION pg_temp.make(item integer, short text, effect interval, set_at interval DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.make(item integer, short text, effect interval, set_at interval DEFAULT NULL) RETURNS jsonb
+  LANGUAGE sql AS $$
   SELECT pg_temp.task(nextval('task')::integer, short, clock_timestamp() + effect, item, clock_timestamp() + set_at)
 $$;
 
 -- Brings the updates of a list one after the other, or in one bundle, and says which of them raised an event that is
 -- due (1) or one for later (2); the list is in the form [["WP", "-2 h"], ["RC", "1 h", "-1 h"]], with the offset of
 -- lastModified from the clock, and that of meta.lastUpdated.
-CREATE FUNCTION pg_temp.events(item integer, updates jsonb, in_one_bundle boolean DEFAULT false) RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.events(item integer, updates jsonb, in_one_bundle boolean DEFAULT false) RETURNS text
+  LANGUAGE plpgsql AS $$
 DECLARE
   u jsonb;
   result text := '';
@@ -28,11 +30,14 @@ BEGIN
     SELECT count(*) INTO seen FROM rxtrack.readiness_event;
     IF in_one_bundle AND i > 1 THEN
       EXIT;
-    ELSIF pg_temp.status(pg_temp.submit(pg_temp.bundle(VARIADIC CASE WHEN in_one_bundle THEN tasks ELSE tasks[i:i] END))) <> 201 THEN
+    ELSIF pg_temp.status(pg_temp.submit(pg_temp.bundle(VARIADIC CASE WHEN in_one_bundle THEN tasks
+      ELSE tasks[i:i] END))) <> 201 THEN
       RETURN 'refused';
     END IF;
-    result := result || coalesce((SELECT string_agg(CASE WHEN released_at IS NULL THEN '2' ELSE '1' END, '' ORDER BY event_id)
-                                  FROM (SELECT * FROM rxtrack.readiness_event ORDER BY event_id OFFSET seen) AS e), '0');
+    result := result ||
+      coalesce((SELECT string_agg(CASE WHEN released_at IS NULL THEN '2' ELSE '1' END, '' ORDER BY event_id)
+                                  FROM (SELECT * FROM rxtrack.readiness_event ORDER BY event_id OFFSET seen) AS e),
+                                    '0');
   END LOOP;
   RETURN result;
 END $$;
@@ -45,10 +50,15 @@ FROM unnest('{WP,WPR,RC,RCP,RD,RDP,C,D,ND}'::text[]) WITH ORDINALITY AS x (short
 
 SELECT is_empty($$
   SELECT * FROM (
-    SELECT a, b, pg_temp.events((100 + row_number() OVER ())::integer, jsonb_build_array(jsonb_build_array(a, '-2 h'), jsonb_build_array(b, '-1 h'))),
-           concat(CASE WHEN a IN ('RC', 'RCP') THEN 1 ELSE 0 END, CASE WHEN b IN ('RC', 'RCP') AND a <> b THEN 1 ELSE 0 END) AS expected
-    FROM unnest('{WP,WPR,RC,RCP,RD,RDP,C,D,ND}'::text[]) AS a, unnest('{WP,WPR,RC,RCP,RD,RDP,C,D,ND}'::text[]) AS b) AS x
-  WHERE events IS DISTINCT FROM expected $$, 'of all pairs, those that end at RC or RCP and were something else before');
+    SELECT a, b,
+      pg_temp.events((100 + row_number() OVER ())::integer,
+      jsonb_build_array(jsonb_build_array(a, '-2 h'), jsonb_build_array(b, '-1 h'))),
+           concat(CASE WHEN a IN ('RC', 'RCP') THEN 1 ELSE 0 END, CASE WHEN b IN ('RC', 'RCP') AND a <> b THEN 1
+             ELSE 0 END) AS expected
+    FROM unnest('{WP,WPR,RC,RCP,RD,RDP,C,D,ND}'::text[]) AS a,
+      unnest('{WP,WPR,RC,RCP,RD,RDP,C,D,ND}'::text[]) AS b) AS x
+  WHERE events IS DISTINCT FROM expected $$,
+    'of all pairs, those that end at RC or RCP and were something else before');
 
 CREATE TEMP TABLE scene (item serial, name text, updates jsonb, events text);
 ALTER SEQUENCE scene_item_seq RESTART 300;
@@ -64,22 +74,26 @@ INSERT INTO scene (name, updates, events) VALUES
   ('post-dated, the item being ready', '[["RC", "-3 h"], ["RC", "1 h", "-1 h"]]', '10'),
   ('post-dated and late: it never counts', '[["WP", "-1 h"], ["RC", "1 h", "-2 h"]]', '00'),
   ('post-dated and late, though it has begun', '[["WP", "-1 h"], ["RC", "-10 min", "-2 h"]]', '00'),
-  ('two post-dated ones of one status: the first is replaced', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "2 h", "-1 h"]]', '022'),
+  ('two post-dated ones of one status: the first is replaced',
+    '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "2 h", "-1 h"]]', '022'),
   ('a promise, then earlier than promised', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "-1 min"]]', '021'),
   ('late while the newest has not begun', '[["WP", "-2 h"], ["C", "2 h"], ["RC", "-1 h"]]', '001'),
   ('the same, the item being ready', '[["RC", "-3 h"], ["C", "2 h"], ["RC", "-1 h"], ["RC", "-2 h"]]', '1000'),
   ('late while nothing has begun', '[["C", "2 h"], ["RC", "-1 h"]]', '01'),
   ('late twice while nothing has begun', '[["C", "2 h"], ["WP", "-1 h"], ["RC", "-2 h"]]', '000'),
   ('one that begins while a later one waits', '[["RC", "-3 h"], ["WP", "2 h", "-2 h"], ["RC", "-1 h"]]', '100'),
-  ('ready all along, a promise that has begun between', '[["RC", "-5 h"], ["RC", "-1 h", "-4 h"], ["RC", "-2 h"]]', '100'),
+  ('ready all along, a promise that has begun between', '[["RC", "-5 h"], ["RC", "-1 h", "-4 h"], ["RC", "-2 h"]]',
+    '100'),
   ('a promise kept, then told again', '[["WP", "-5 h"], ["RC", "-1 h", "-4 h"], ["RC", "-2 h"]]', '010'),
-  ('a promise of less that has begun is what the item was', '[["RC", "-5 h"], ["WP", "-2 h", "-4 h"], ["RC", "-1 h"]]', '101');
+  ('a promise of less that has begun is what the item was', '[["RC", "-5 h"], ["WP", "-2 h", "-4 h"], ["RC", "-1 h"]]',
+    '101');
 UPDATE scene SET updates = '[["WP", "-1 h"], ["RC", "-1 h"]]', events = '01' WHERE events IS NULL;
 SELECT is(pg_temp.events(item, updates), events, name) FROM scene ORDER BY item;
 
 SELECT is(pg_temp.events(400, '[["WP", "-2 h"], ["RC", "-1 h"]]', true), '1', 'in one bundle: one');
 SELECT is(pg_temp.events(401, '[["RC", "-1 h"], ["WP", "-2 h"]]', true), '1', 'in the other order');
-SELECT is(pg_temp.events(402, '[["RC", "-3 h"], ["RC", "-2 h"], ["WP", "-1 h"], ["RCP", "-30 min"], ["RC", "-1 min"]]', true), '111',
+SELECT is(pg_temp.events(402, '[["RC", "-3 h"], ["RC", "-2 h"], ["WP", "-1 h"], ["RCP", "-30 min"], ["RC", "-1 min"]]',
+  true), '111',
           'in one bundle, as if one after the other');
 
 -- Two of one time: the one received later is what the item was when the third, late one comes.
@@ -94,7 +108,8 @@ BEGIN
   PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(4, 'RC', '2026-01-05 10:00Z', item)));
   RETURN (SELECT count(*) FROM rxtrack.readiness_event) - seen;
 END $$;
-SELECT is(pg_temp.after_a_tie(410, 'WP', 'RC'), '0', 'of equal times the one received later counts: the item was ready');
+SELECT is(pg_temp.after_a_tie(410, 'WP', 'RC'), '0',
+  'of equal times the one received later counts: the item was ready');
 SELECT is(pg_temp.after_a_tie(411, 'RC', 'WP'), '1', 'and here it was not');
 
 -- ---------- What raises none ----------
@@ -110,20 +125,25 @@ CREATE TEMP TABLE again AS SELECT pg_temp.bundle(pg_temp.task(9001, 'RC', item =
 SELECT is(pg_temp.raised(bundle), '201: 1', 'an update that is stored raises one') FROM again;
 SELECT is(pg_temp.raised(bundle), '201: 0', 'its retry does not') FROM again;
 SELECT is(pg_temp.raised(bundle, 901), '409: 0', 'a conflict') FROM again;
-SELECT is(pg_temp.raised(pg_temp.bundle(pg_temp.task(9002, 'RC', item => 501), pg_temp.task(9002))), '400: 0', 'a bundle with a fault');
+SELECT is(pg_temp.raised(pg_temp.bundle(pg_temp.task(9002, 'RC', item => 501), pg_temp.task(9002))), '400: 0',
+  'a bundle with a fault');
 SET LOCAL rxtrack.transition_policy = 'enforce';
-SELECT is(pg_temp.raised(pg_temp.bundle(pg_temp.task(9003, 'C', item => 502), pg_temp.task(9004, 'RCP', '2026-01-06Z', 502),
-                                        pg_temp.task(9005, 'RC', item => 503))), '422: 0', 'a transition that is refused');
+SELECT is(pg_temp.raised(pg_temp.bundle(pg_temp.task(9003, 'C', item => 502),
+  pg_temp.task(9004, 'RCP', '2026-01-06Z', 502),
+                                        pg_temp.task(9005, 'RC', item => 503))), '422: 0',
+                                          'a transition that is refused');
 
 -- ---------- What it says ----------
 
 DELETE FROM rxtrack.readiness_event;
 SELECT is(pg_temp.raised(pg_temp.bundle(
-            jsonb_set(pg_temp.task(9010, 'RCP', now() - interval '2 h', 510, prescription => 77), '{owner,identifier,value}', '"ab1c"'),
+            jsonb_set(pg_temp.task(9010, 'RCP', now() - interval '2 h', 510, prescription => 77),
+              '{owner,identifier,value}', '"ab1c"'),
             pg_temp.task(9011, 'RC', now() + interval '2 h', 511, now() - interval '1 h'),
             pg_temp.task(9012, 'RC', now() - interval '1 h', 512, now() - interval '2 h'))), '201: 3', 'three events');
 SELECT results_eq(
-  $$ SELECT prescription_id::text, line_item_id::text, nhs_number::text, ods_code::text, status::text, occurred_at, due_at, released_at
+  $$ SELECT prescription_id::text, line_item_id::text, nhs_number::text, ods_code::text, status::text, occurred_at,
+    due_at, released_at
      FROM rxtrack.readiness_event ORDER BY line_item_id $$,
   $$ VALUES (pg_temp.prescription(77), pg_temp.uuid(510), pg_temp.nhs_number(77), 'AB1C', 'Ready to Collect - Partial',
              now() - interval '2 h', now(), now()),
@@ -143,17 +163,24 @@ SELECT is_empty('SELECT FROM rxtrack.readiness_event', 'a row that a restore bri
 
 -- ---------- Who is notified ----------
 
-SELECT dblink_connect(name, format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1),
+SELECT dblink_connect(name,
+  format('host=%s port=%s dbname=%s user=%s', split_part(current_setting('unix_socket_directories'), ',', 1),
                                    current_setting('port'), current_database(), current_user)) AS connected
 FROM unnest('{listener,supplier}'::text[]) AS name \g /dev/null
-SELECT dblink_exec('listener', format('LISTEN %I', channel)) FROM unnest('{rxtrack_ready,rxtrack_ready_ab1c,rxtrack_ready_fx123}'::text[]) AS channel \g /dev/null
-SELECT * FROM dblink('supplier', $$ SELECT rxtrack.add_application('Supplier three', '{}') $$) AS r (key text) \g /dev/null
-SELECT is((SELECT status FROM dblink('supplier', format($$ SELECT (rxtrack.submit(%L, gen_random_uuid(), 'Supplier three')).status $$, pg_temp.bundle(
+SELECT dblink_exec('listener', format('LISTEN %I', channel))
+  FROM unnest('{rxtrack_ready,rxtrack_ready_ab1c,rxtrack_ready_fx123}'::text[]) AS channel \g /dev/null
+SELECT * FROM dblink('supplier',
+  $$ SELECT rxtrack.add_application('Supplier three', '{}') $$) AS r (key text) \g /dev/null
+SELECT is((SELECT status
+  FROM dblink('supplier',
+  format($$ SELECT (rxtrack.submit(%L, gen_random_uuid(), 'Supplier three')).status $$, pg_temp.bundle(
             jsonb_set(pg_temp.task(9020, 'RC', now() - interval '2 h', 520), '{owner,identifier,value}', '"AB1C"'),
             pg_temp.task(9021, 'RC', now() + interval '2 h', 521, now() - interval '1 h'),
-            pg_temp.task(9022, 'WP', now() - interval '2 h', 522)))) AS r (status integer)), 201, 'a supplier''s update of three items');
+            pg_temp.task(9022, 'WP', now() - interval '2 h', 522)))) AS r (status integer)), 201,
+              'a supplier''s update of three items');
 SELECT set_eq($$ SELECT notify_name, extra FROM dblink_get_notify('listener') $$,
-              $$ SELECT channel, event_id::text FROM unnest('{rxtrack_ready,rxtrack_ready_ab1c}'::text[]) AS channel, rxtrack.readiness_event
+              $$ SELECT channel, event_id::text FROM unnest('{rxtrack_ready,rxtrack_ready_ab1c}'::text[]) AS channel,
+                rxtrack.readiness_event
                  WHERE line_item_id = pg_temp.uuid(520)::uuid $$,
               'the one that is ready now is notified to both channels, by the event''s id and no more');
 SELECT is((SELECT count(*) FROM rxtrack.readiness_event), 2::bigint, 'the promised one is recorded');

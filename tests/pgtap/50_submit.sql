@@ -9,7 +9,8 @@ DECLARE
   told text;
 BEGIN
   FOR told IN SELECT m[1] FROM regexp_matches(answer.body::text, '"lastUpdated": "([^"]*)"', 'g') AS m LOOP
-    IF told !~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$' OR told::timestamptz NOT BETWEEN clock_timestamp() - interval '1 min' AND clock_timestamp() THEN
+    IF told !~ '^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$'
+      OR told::timestamptz NOT BETWEEN clock_timestamp() - interval '1 min' AND clock_timestamp() THEN
       RAISE EXCEPTION 'lastUpdated is %', told;
     END IF;
   END LOOP;
@@ -18,7 +19,8 @@ END $$;
 
 -- One entry of an answer, written out; details and expression where there are some.
 CREATE FUNCTION pg_temp.told(task integer, status text, severity text, code text, diagnostics text,
-                             details jsonb DEFAULT NULL, location boolean DEFAULT false) RETURNS jsonb LANGUAGE sql AS $$
+                             details jsonb DEFAULT NULL, location boolean DEFAULT false) RETURNS jsonb
+                               LANGUAGE sql AS $$
   SELECT jsonb_strip_nulls(jsonb_build_object(
     'fullUrl', 'urn:uuid:' || pg_temp.uuid(task),
     'response', jsonb_build_object(
@@ -49,43 +51,55 @@ $$ SELECT jsonb_build_object('resourceType', 'Bundle', 'type', 'transaction-resp
 CREATE TEMP TABLE created AS SELECT * FROM pg_temp.submit(pg_temp.bundle(
   pg_temp.task(1, 'RC', '2026-01-05 10:00Z', item => 11, prescription => 7, repeat_number => 3),
   pg_temp.task(2, 'WP', '2026-01-05 09:00Z', item => 12, prescription => 7, set_at => '2026-01-05 08:30Z'),
-  jsonb_set(pg_temp.task(3, 'D', '2026-01-05 11:00Z', item => 13, prescription => 8), '{owner,identifier,value}', '" ab1c "')),
+  jsonb_set(pg_temp.task(3, 'D', '2026-01-05 11:00Z', item => 13, prescription => 8), '{owner,identifier,value}',
+    '" ab1c "')),
   pg_temp.uuid(900)::uuid) AS a;
 SELECT is(status, 201, 'all entries are stored') FROM created;
 SELECT is(pg_temp.timeless((status, body)::rxtrack.answer),
-          pg_temp.response(pg_temp.told_stored(1), pg_temp.told_stored(2), pg_temp.told_stored(3)), 'the answer to 201') FROM created;
+          pg_temp.response(pg_temp.told_stored(1), pg_temp.told_stored(2), pg_temp.told_stored(3)), 'the answer to 201')
+            FROM created;
 SELECT results_eq(
-  $$ SELECT prescription_id::text, status::text, completed, nhs_number::text, task_id::text, line_item_id::text, request_id::text,
-            ods_code::text, last_modified, received_at, (SELECT name FROM rxtrack.application a WHERE a.application_id = u.application_id),
+  $$ SELECT prescription_id::text, status::text, completed, nhs_number::text, task_id::text, line_item_id::text,
+    request_id::text,
+            ods_code::text, last_modified, received_at,
+              (SELECT name FROM rxtrack.application a WHERE a.application_id = u.application_id),
             receipt, kind::text, changes_status, repeat_number, post_dated_set_at
      FROM rxtrack.status_update u ORDER BY task_id $$,
-  $$ SELECT pg_temp.prescription(p), s, c, pg_temp.nhs_number(p), pg_temp.uuid(t), pg_temp.uuid(i), pg_temp.uuid(900), o,
+  $$ SELECT pg_temp.prescription(p), s, c, pg_temp.nhs_number(p), pg_temp.uuid(t), pg_temp.uuid(i), pg_temp.uuid(900),
+    o,
             m::timestamptz, now(), 'Supplier one', 1, 'first', true, r, set_at::timestamptz
      FROM (VALUES (1, 7, 11, 'Ready to Collect', false, 'FX123', '2026-01-05 10:00Z', 3, NULL),
                   (2, 7, 12, 'With Pharmacy', false, 'FX123', '2026-01-05 09:00Z', NULL, '2026-01-05 08:30Z'),
-                  (3, 8, 13, 'Dispatched', true, 'AB1C', '2026-01-05 11:00Z', NULL, NULL)) AS v (t, p, i, s, c, o, m, r, set_at) $$,
+                  (3, 8, 13, 'Dispatched', true, 'AB1C', '2026-01-05 11:00Z', NULL, NULL)) AS v (t, p, i, s, c, o, m, r,
+                    set_at) $$,
   'the updates, as they are stored');
 SELECT results_eq(
   $$ SELECT prescription_id::text, status::text, completed, nhs_number::text, line_item_id::text, ods_code::text,
             asserted_at, takes_effect_at, receipts, post_dated FROM rxtrack.item ORDER BY line_item_id $$,
-  $$ SELECT pg_temp.prescription(p), s, c, pg_temp.nhs_number(p), pg_temp.uuid(i), o, a::timestamptz, m::timestamptz, 1, d
+  $$ SELECT pg_temp.prescription(p), s, c, pg_temp.nhs_number(p), pg_temp.uuid(i), o, a::timestamptz, m::timestamptz, 1,
+    d
      FROM (VALUES (7, 11, 'Ready to Collect', false, 'FX123', '2026-01-05 10:00Z', '2026-01-05 10:00Z', false),
                   (7, 12, 'With Pharmacy', false, 'FX123', '2026-01-05 08:30Z', '2026-01-05 09:00Z', true),
-                  (8, 13, 'Dispatched', true, 'AB1C', '2026-01-05 11:00Z', '2026-01-05 11:00Z', false)) AS v (p, i, s, c, o, a, m, d) $$,
+                  (8, 13, 'Dispatched', true, 'AB1C', '2026-01-05 11:00Z', '2026-01-05 11:00Z', false)) AS v (p, i, s,
+                    c, o, a, m, d) $$,
   'the items, as they are stored');
 
 -- ---------- 200 and 400 ----------
 
 SELECT results_eq(format('SELECT status, body FROM pg_temp.submit(%L)', bundle),
-                  $$ VALUES (200, '{"resourceType": "Bundle", "type": "transaction-response"}'::jsonb) $$, 'no entries: ' || bundle)
-FROM unnest(ARRAY['{"resourceType": "Bundle", "type": "transaction"}', '{"resourceType": "Bundle", "type": "transaction", "entry": []}']) AS bundle;
+                  $$ VALUES (200, '{"resourceType": "Bundle", "type": "transaction-response"}'::jsonb) $$,
+                    'no entries: ' || bundle)
+FROM unnest(ARRAY['{"resourceType": "Bundle", "type": "transaction"}',
+  '{"resourceType": "Bundle", "type": "transaction", "entry": []}']) AS bundle;
 SELECT is(jsonb_build_array(a.status, pg_temp.timeless(a)), jsonb_build_array(400, pg_temp.response(
             pg_temp.told_not_stored(20),
             jsonb_set(pg_temp.told(21, '400 Bad Request', 'error', 'value', 'Task.for is missing'),
-                      '{response,outcome,issue,0,expression}', '["Bundle.entry[1].resource.for"]'))), 'the answer to 400')
+                      '{response,outcome,issue,0,expression}', '["Bundle.entry[1].resource.for"]'))),
+                        'the answer to 400')
 FROM pg_temp.submit(pg_temp.bundle(pg_temp.task(20), pg_temp.task(21) - 'for')) AS a;
 SELECT is(jsonb_build_array(a.status, pg_temp.timeless(a)), jsonb_build_array(400, pg_temp.response(
-            pg_temp.told(0, '400 Bad Request', 'error', 'value', 'X-Request-ID is missing') - 'fullUrl')), 'no request id')
+            pg_temp.told(0, '400 Bad Request', 'error', 'value', 'X-Request-ID is missing') - 'fullUrl')),
+              'no request id')
 FROM pg_temp.submit(pg_temp.bundle(pg_temp.task(20)), NULL) AS a;
 SELECT is((pg_temp.submit(NULL)).status, 400, 'no bundle');
 SELECT is((SELECT count(*) FROM rxtrack.status_update), 3::bigint, 'nothing of these is stored');
@@ -95,24 +109,31 @@ SELECT is((SELECT count(*) FROM rxtrack.item), 3::bigint, 'nor their items');
 
 SELECT throws_ok($$ SELECT pg_temp.submit(pg_temp.bundle(pg_temp.task(20)), application => 'Nobody') $$, '42704',
                  'application "Nobody" does not exist', 'an application that is not registered');
-SELECT throws_ok($$ SELECT pg_temp.submit('{}', application => 'supplier one') $$, '42704', NULL, 'a name is taken as it is');
+SELECT throws_ok($$ SELECT pg_temp.submit('{}', application => 'supplier one') $$, '42704', NULL,
+  'a name is taken as it is');
 SELECT throws_ok($$ SELECT pg_temp.submit('{}', application => NULL) $$, '22004', NULL, 'an application that is null');
-SELECT is((pg_temp.submit(pg_temp.bundle(pg_temp.task(20, item => 20)), application => 'Supplier two')).status, 201, 'another application');
-SELECT is((SELECT application FROM rxtrack.status_history(pg_temp.prescription(20)::rxtrack.prescription_id)), 'Supplier two', 'is kept');
+SELECT is((pg_temp.submit(pg_temp.bundle(pg_temp.task(20, item => 20)), application => 'Supplier two')).status, 201,
+  'another application');
+SELECT is((SELECT application FROM rxtrack.status_history(pg_temp.prescription(20)::rxtrack.prescription_id)),
+  'Supplier two', 'is kept');
 
 -- ---------- Retries and conflicts ----------
 
-CREATE FUNCTION pg_temp.retried(b jsonb, request integer DEFAULT 901, application text DEFAULT 'Supplier one') RETURNS text LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.retried(b jsonb, request integer DEFAULT 901,
+  application text DEFAULT 'Supplier one') RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-  before text := (SELECT string_agg(u::text || u.xmin::text || u.ctid::text, ',' ORDER BY task_id) FROM rxtrack.status_update u)
+  before text := (SELECT string_agg(u::text || u.xmin::text || u.ctid::text, ',' ORDER BY task_id)
+    FROM rxtrack.status_update u)
                  || (SELECT string_agg(i::text || i.xmin::text, ',' ORDER BY line_item_id) FROM rxtrack.item i)
                  || (SELECT count(*) FROM rxtrack.readiness_event);
   answer rxtrack.answer := pg_temp.submit(b, pg_temp.uuid(request)::uuid, application);
-  after text := (SELECT string_agg(u::text || u.xmin::text || u.ctid::text, ',' ORDER BY task_id) FROM rxtrack.status_update u)
+  after text := (SELECT string_agg(u::text || u.xmin::text || u.ctid::text, ',' ORDER BY task_id)
+    FROM rxtrack.status_update u)
                 || (SELECT string_agg(i::text || i.xmin::text, ',' ORDER BY line_item_id) FROM rxtrack.item i)
                 || (SELECT count(*) FROM rxtrack.readiness_event);
 BEGIN
-  RETURN array_to_string(pg_temp.fates(answer), ', ') || CASE WHEN before IS DISTINCT FROM after THEN ', and something is stored' ELSE '' END;
+  RETURN array_to_string(pg_temp.fates(answer), ', ') || CASE WHEN before IS DISTINCT FROM after
+    THEN ', and something is stored' ELSE '' END;
 END $$;
 
 -- Two items, one of them twice; then the first of them moved on by another request.
@@ -122,22 +143,30 @@ CREATE FUNCTION pg_temp.original() RETURNS jsonb LANGUAGE sql AS $$
                         pg_temp.task(32, 'RCP', '2026-01-05 10:00Z', 32, '2026-01-05 09:30Z', prescription => 30))
 $$;
 CREATE TEMP TABLE first_answer AS SELECT * FROM pg_temp.submit(pg_temp.original(), pg_temp.uuid(901)::uuid) AS a;
-SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(33, 'C', '2026-01-05 11:00Z', 31, prescription => 30)))), 201, 'the item moves on');
+SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(33, 'C', '2026-01-05 11:00Z', 31,
+  prescription => 30)))), 201, 'the item moves on');
 
-SELECT is(pg_temp.timeless(pg_temp.submit(pg_temp.original(), pg_temp.uuid(901)::uuid)), pg_temp.timeless((status, body)::rxtrack.answer),
+SELECT is(pg_temp.timeless(pg_temp.submit(pg_temp.original(), pg_temp.uuid(901)::uuid)),
+  pg_temp.timeless((status, body)::rxtrack.answer),
           'a retry has the answer of the first time') FROM first_answer;
-SELECT is(pg_temp.retried(pg_temp.original()), '201 Created: success, 201 Created: success, 201 Created: success', 'and stores nothing');
+SELECT is(pg_temp.retried(pg_temp.original()), '201 Created: success, 201 Created: success, 201 Created: success',
+  'and stores nothing');
 SELECT is(pg_temp.retried(replace(pg_temp.original()::text, pg_temp.uuid(31), upper(pg_temp.uuid(31)))::jsonb),
-          '201 Created: success, 201 Created: success, 201 Created: success', 'the same content written otherwise is the same');
-SELECT is(pg_temp.retried(replace(pg_temp.original()::text, '2026-01-05T10:00:00.000000Z', '2026-01-05T11:00:00+01:00')::jsonb),
+          '201 Created: success, 201 Created: success, 201 Created: success',
+            'the same content written otherwise is the same');
+SELECT is(pg_temp.retried(replace(pg_temp.original()::text, '2026-01-05T10:00:00.000000Z',
+  '2026-01-05T11:00:00+01:00')::jsonb),
           '201 Created: success, 201 Created: success, 201 Created: success', 'so are the same times');
 SELECT is(pg_temp.retried(jsonb_set(pg_temp.original(), '{entry}', (pg_temp.original() -> 'entry') - 2 || '[]')),
           '201 Created: success, 201 Created: success', 'a part of the same request stores nothing either');
 
-SELECT is(pg_temp.retried(pg_temp.original(), 902), '409 Conflict: duplicate, 409 Conflict: duplicate, 409 Conflict: duplicate', 'another request id');
-SELECT is(pg_temp.retried(pg_temp.original(), 901, 'Supplier two'), '409 Conflict: duplicate, 409 Conflict: duplicate, 409 Conflict: duplicate', 'another application');
+SELECT is(pg_temp.retried(pg_temp.original(), 902),
+  '409 Conflict: duplicate, 409 Conflict: duplicate, 409 Conflict: duplicate', 'another request id');
+SELECT is(pg_temp.retried(pg_temp.original(), 901, 'Supplier two'),
+  '409 Conflict: duplicate, 409 Conflict: duplicate, 409 Conflict: duplicate', 'another application');
 SELECT is(pg_temp.timeless(pg_temp.submit(pg_temp.original(), pg_temp.uuid(902)::uuid)),
-          pg_temp.response(pg_temp.told_conflict(30), pg_temp.told_conflict(31), pg_temp.told_conflict(32)), 'the answer to 409');
+          pg_temp.response(pg_temp.told_conflict(30), pg_temp.told_conflict(31), pg_temp.told_conflict(32)),
+            'the answer to 409');
 
 -- Each field of an update changed, one at a time.
 SELECT is(pg_temp.retried(jsonb_set(pg_temp.original(), place::text[], value)),
@@ -154,69 +183,95 @@ FROM (VALUES
   ('{entry,2,resource,meta}', '{}'),
   ('{entry,1,resource,input,0,valueInteger}', '3'),
   ('{entry,1,resource,input}', '[]')) AS v (place, value);
-SELECT is(pg_temp.retried(jsonb_set(pg_temp.original(), '{entry,1,resource,basedOn,0,identifier,value}', to_jsonb(pg_temp.prescription(31)))),
+SELECT is(pg_temp.retried(jsonb_set(pg_temp.original(), '{entry,1,resource,basedOn,0,identifier,value}',
+  to_jsonb(pg_temp.prescription(31)))),
           '409 Conflict: duplicate, 200 OK: informational, 409 Conflict: duplicate',
           'another prescription: that task is not stored for it, the others are');
 
 SELECT is(jsonb_build_array(a.status, pg_temp.timeless(a)), jsonb_build_array(409, pg_temp.response(
-            pg_temp.told_not_stored(40), pg_temp.told_conflict(30), pg_temp.told_not_stored(41))), 'stored and new entries together')
-FROM pg_temp.submit(pg_temp.bundle(pg_temp.task(40, item => 40), pg_temp.original() #> '{entry,0,resource}', pg_temp.task(41, item => 41)),
+            pg_temp.told_not_stored(40), pg_temp.told_conflict(30), pg_temp.told_not_stored(41))),
+              'stored and new entries together')
+FROM pg_temp.submit(pg_temp.bundle(pg_temp.task(40, item => 40), pg_temp.original() #> '{entry,0,resource}',
+  pg_temp.task(41, item => 41)),
                     pg_temp.uuid(901)::uuid) AS a;
-SELECT is_empty($$ SELECT FROM rxtrack.item WHERE line_item_id IN (pg_temp.uuid(40)::uuid, pg_temp.uuid(41)::uuid) $$, 'nothing of it is stored');
-SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(30, item => 42)))), 201, 'a task id may be that of another prescription');
-SELECT is(pg_temp.fates(pg_temp.submit(pg_temp.bundle(pg_temp.task(30, item => 31, prescription => 30), pg_temp.task(43) - 'for'))),
+SELECT is_empty($$ SELECT FROM rxtrack.item WHERE line_item_id IN (pg_temp.uuid(40)::uuid, pg_temp.uuid(41)::uuid) $$,
+  'nothing of it is stored');
+SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(30, item => 42)))), 201,
+  'a task id may be that of another prescription');
+SELECT is(pg_temp.fates(pg_temp.submit(pg_temp.bundle(pg_temp.task(30, item => 31, prescription => 30),
+  pg_temp.task(43) - 'for'))),
           ARRAY['200 OK: informational', '400 Bad Request: value'], 'a fault comes before a conflict');
 SELECT is(pg_temp.fates(pg_temp.submit(pg_temp.bundle(pg_temp.task(32, item => 32, prescription => 30),
-                                                      pg_temp.task(44, 'WPR', '2026-01-05 12:00Z', 31, prescription => 30)))),
+                                                      pg_temp.task(44, 'WPR', '2026-01-05 12:00Z', 31,
+                                                        prescription => 30)))),
           ARRAY['409 Conflict: duplicate', '200 OK: informational'], 'and a conflict before a rule');
-SELECT is(pg_temp.fates(pg_temp.submit(pg_temp.bundle(pg_temp.task(44, 'WPR', '2026-01-05 12:00Z', 31, prescription => 30)),
-                                       pg_temp.uuid(903)::uuid)), ARRAY['422 Unprocessable Entity: business-rule'], 'refused by a rule');
+SELECT is(pg_temp.fates(pg_temp.submit(pg_temp.bundle(pg_temp.task(44, 'WPR', '2026-01-05 12:00Z', 31,
+  prescription => 30)),
+                                       pg_temp.uuid(903)::uuid)), ARRAY['422 Unprocessable Entity: business-rule'],
+                                         'refused by a rule');
 SET LOCAL rxtrack.transition_policy = 'off';
-SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(44, 'WPR', '2026-01-05 12:00Z', 31, prescription => 30)),
+SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(44, 'WPR', '2026-01-05 12:00Z', 31,
+  prescription => 30)),
                                         pg_temp.uuid(903)::uuid)), 201, 'what was refused may be sent again');
 SET LOCAL rxtrack.transition_policy = 'enforce';
-SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(44, 'WPR', '2026-01-05 12:00Z', 31, prescription => 30)),
-                                        pg_temp.uuid(903)::uuid)), 201, 'and its retry is a retry, whatever the rules say of it now');
+SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(44, 'WPR', '2026-01-05 12:00Z', 31,
+  prescription => 30)),
+                                        pg_temp.uuid(903)::uuid)), 201,
+                                          'and its retry is a retry, whatever the rules say of it now');
 
 -- ---------- Several entries of one item ----------
 
-SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(50, 'WP', '2026-01-05 09:00Z', 50), pg_temp.task(51, 'RC', '2026-01-05 10:00Z', 50)))),
+SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(50, 'WP', '2026-01-05 09:00Z', 50),
+  pg_temp.task(51, 'RC', '2026-01-05 10:00Z', 50)))),
           201, 'two updates of an item in one bundle');
-SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(53, 'RC', '2026-01-05 10:00Z', 51), pg_temp.task(52, 'WP', '2026-01-05 09:00Z', 51)))),
+SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(53, 'RC', '2026-01-05 10:00Z', 51),
+  pg_temp.task(52, 'WP', '2026-01-05 09:00Z', 51)))),
           201, 'and two in the other order');
 SELECT results_eq($$ SELECT task_id::text, receipt, kind::text, changes_status FROM rxtrack.status_update
                      WHERE line_item_id IN (pg_temp.uuid(50)::uuid, pg_temp.uuid(51)::uuid) ORDER BY task_id $$,
                   $$ VALUES (pg_temp.uuid(50), 1, 'first', true), (pg_temp.uuid(51), 2, 'forward', true),
-                            (pg_temp.uuid(52), 2, 'late', false), (pg_temp.uuid(53), 1, 'first', true) $$, 'are judged in the order sent');
-SELECT set_eq($$ SELECT status::text, asserted_at, receipts FROM rxtrack.item WHERE line_item_id IN (pg_temp.uuid(50)::uuid, pg_temp.uuid(51)::uuid) $$,
+                            (pg_temp.uuid(52), 2, 'late', false), (pg_temp.uuid(53), 1, 'first', true) $$,
+                              'are judged in the order sent');
+SELECT set_eq($$ SELECT status::text, asserted_at, receipts FROM rxtrack.item
+  WHERE line_item_id IN (pg_temp.uuid(50)::uuid, pg_temp.uuid(51)::uuid) $$,
               $$ VALUES ('Ready to Collect', '2026-01-05 10:00Z'::timestamptz, 2) $$, 'and end at the same status');
-SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(54, 'WPR', '2026-01-05 09:30Z', 51)))), 201, 'a late one alone');
-SELECT results_eq($$ SELECT status::text, asserted_at, receipts FROM rxtrack.item WHERE line_item_id = pg_temp.uuid(51)::uuid $$,
-                  $$ VALUES ('Ready to Collect', '2026-01-05 10:00Z'::timestamptz, 3) $$, 'is counted, and leaves the item where it stands');
+SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(54, 'WPR', '2026-01-05 09:30Z', 51)))), 201,
+  'a late one alone');
+SELECT results_eq($$ SELECT status::text, asserted_at, receipts FROM rxtrack.item
+  WHERE line_item_id = pg_temp.uuid(51)::uuid $$,
+                  $$ VALUES ('Ready to Collect', '2026-01-05 10:00Z'::timestamptz, 3) $$,
+                    'is counted, and leaves the item where it stands');
 
 -- ---------- A thousand entries ----------
 
 CREATE FUNCTION pg_temp.thousand() RETURNS jsonb LANGUAGE sql AS $$
   SELECT pg_temp.bundle(VARIADIC array(
-    SELECT pg_temp.task(10000 + n, CASE n % 3 WHEN 0 THEN 'WP' WHEN 1 THEN 'RC' ELSE 'C' END, timestamptz '2026-01-05 09:00Z' + n * interval '1 min',
+    SELECT pg_temp.task(10000 + n, CASE n % 3 WHEN 0 THEN 'WP' WHEN 1 THEN 'RC' ELSE 'C' END,
+      timestamptz '2026-01-05 09:00Z' + n * interval '1 min',
                         10000 + (n * 7 / 3) % 250, prescription => 10000 + (n * 7 / 3) % 250 % 90)
     FROM generate_series(1, 1000) AS n ORDER BY n * 7919 % 1000))
 $$;
 SET LOCAL rxtrack.transition_policy = 'off';
 CREATE TEMP TABLE big AS SELECT * FROM pg_temp.submit(pg_temp.thousand(), pg_temp.uuid(999)::uuid) AS a;
 SELECT is(status, 201, 'a thousand entries') FROM big;
-SELECT is((SELECT array_agg(e -> 'fullUrl' ORDER BY n) FROM jsonb_array_elements(body -> 'entry') WITH ORDINALITY AS x (e, n)),
-          (SELECT array_agg(e -> 'fullUrl' ORDER BY n) FROM jsonb_array_elements(pg_temp.thousand() -> 'entry') WITH ORDINALITY AS x (e, n)),
+SELECT is((SELECT array_agg(e -> 'fullUrl' ORDER BY n)
+  FROM jsonb_array_elements(body -> 'entry') WITH ORDINALITY AS x (e, n)),
+          (SELECT array_agg(e -> 'fullUrl' ORDER BY n)
+            FROM jsonb_array_elements(pg_temp.thousand() -> 'entry') WITH ORDINALITY AS x (e, n)),
           'are answered in the order sent') FROM big;
-SELECT is((SELECT count(*) FROM rxtrack.status_update WHERE request_id = pg_temp.uuid(999)::uuid), 1000::bigint, 'and are stored');
-SELECT is_empty($$ SELECT i.line_item_id FROM rxtrack.item i JOIN rxtrack.status_update u USING (prescription_id, line_item_id)
+SELECT is((SELECT count(*) FROM rxtrack.status_update WHERE request_id = pg_temp.uuid(999)::uuid), 1000::bigint,
+  'and are stored');
+SELECT is_empty($$ SELECT i.line_item_id FROM rxtrack.item i
+  JOIN rxtrack.status_update u USING (prescription_id, line_item_id)
                    WHERE request_id = pg_temp.uuid(999)::uuid GROUP BY i.prescription_id, i.line_item_id
                    HAVING (array_agg(u.status ORDER BY u.last_modified DESC))[1] <> i.status OR i.receipts <> count(*)
                      OR count(DISTINCT u.receipt) <> count(*) OR min(u.receipt) <> 1 OR max(u.receipt) <> count(*) $$,
                 'every item stands at its newest, and its receipts count from 1');
-SELECT is(pg_temp.timeless(pg_temp.submit(pg_temp.thousand(), pg_temp.uuid(999)::uuid)), pg_temp.timeless((status, body)::rxtrack.answer),
+SELECT is(pg_temp.timeless(pg_temp.submit(pg_temp.thousand(), pg_temp.uuid(999)::uuid)),
+  pg_temp.timeless((status, body)::rxtrack.answer),
           'its retry has the same answer') FROM big;
-SELECT is((SELECT count(*) FROM rxtrack.status_update WHERE request_id = pg_temp.uuid(999)::uuid), 1000::bigint, 'and stores nothing');
+SELECT is((SELECT count(*) FROM rxtrack.status_update WHERE request_id = pg_temp.uuid(999)::uuid), 1000::bigint,
+  'and stores nothing');
 
 SELECT * FROM finish();
 ROLLBACK;

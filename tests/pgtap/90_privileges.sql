@@ -5,15 +5,19 @@ SELECT plan(66);
 \ir include/bundles.sql
 
 CREATE TEMP TABLE role AS
-SELECT rolname AS name, pr.* FROM pg_roles pr WHERE rolname IN ('rxtrack_gateway', 'rxtrack_listener', 'rxtrack_reader', 'rxtrack_admin');
+SELECT rolname AS name, pr.* FROM pg_roles pr
+  WHERE rolname IN ('rxtrack_gateway', 'rxtrack_listener', 'rxtrack_reader', 'rxtrack_admin');
 
 -- ---------- Roles ----------
 
 SELECT is((SELECT count(*) FROM role), 4::bigint, 'there are four roles');
-SELECT is_empty($$ SELECT name FROM role WHERE rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls $$,
+SELECT is_empty($$ SELECT name FROM role WHERE rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication
+  OR rolbypassrls $$,
                 'that cannot log in and have no power of their own');
-SELECT is_empty($$ SELECT r.name, m.roleid::regrole FROM role r JOIN pg_auth_members m ON m.member = r.oid $$, 'and are members of nothing');
-SELECT is_empty('SELECT name FROM role WHERE shobj_description(oid, ''pg_authid'') IS NULL', 'each says what it is for');
+SELECT is_empty($$ SELECT r.name, m.roleid::regrole FROM role r JOIN pg_auth_members m ON m.member = r.oid $$,
+  'and are members of nothing');
+SELECT is_empty('SELECT name FROM role WHERE shobj_description(oid, ''pg_authid'') IS NULL',
+  'each says what it is for');
 
 -- ---------- Functions ----------
 
@@ -42,24 +46,30 @@ INSERT INTO function_grant VALUES
 CREATE TEMP TABLE our_function AS
 SELECT p.*, p.oid::regprocedure::text AS signature,
        EXISTS (SELECT FROM pg_type t WHERE p.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend))
-       OR EXISTS (SELECT FROM pg_cast c WHERE c.castfunc = p.oid) OR EXISTS (SELECT FROM pg_operator o WHERE o.oprcode = p.oid)
+       OR EXISTS (SELECT FROM pg_cast c WHERE c.castfunc = p.oid)
+         OR EXISTS (SELECT FROM pg_operator o WHERE o.oprcode = p.oid)
        OR EXISTS (SELECT FROM pg_amproc a WHERE a.amproc = p.oid) AS is_support
 FROM pg_proc p WHERE p.pronamespace = 'rxtrack'::regnamespace;
 
-SELECT set_eq('SELECT signature FROM our_function WHERE NOT is_support', 'SELECT signature FROM function_grant', 'the functions are those of the matrix');
+SELECT set_eq('SELECT signature FROM our_function WHERE NOT is_support', 'SELECT signature FROM function_grant',
+  'the functions are those of the matrix');
 SELECT set_eq(format('SELECT signature FROM our_function WHERE NOT is_support AND has_function_privilege(%L, oid, ''EXECUTE'')', name),
-              format('SELECT signature FROM function_grant WHERE %L = ANY (roles)', name), name || ' may execute its own and no other') FROM role ORDER BY name;
+              format('SELECT signature FROM function_grant WHERE %L = ANY (roles)', name),
+                name || ' may execute its own and no other') FROM role ORDER BY name;
 SELECT is_empty($$ SELECT signature, name FROM our_function, role
-                   WHERE is_support AND has_function_privilege(name, our_function.oid, 'EXECUTE') <> (name <> 'rxtrack_gateway') $$,
+                   WHERE is_support
+                     AND has_function_privilege(name, our_function.oid, 'EXECUTE') <> (name <> 'rxtrack_gateway') $$,
                 'support of the types is for all who see values, not for the gateway');
 SELECT is_empty($$ SELECT signature FROM our_function WHERE prosecdef AND NOT coalesce((
                      SELECT setting ~ '^search_path=pg_catalog,.*\mpg_temp$' AND setting !~ '(public|\$user)'
                      FROM unnest(proconfig) AS setting WHERE setting LIKE 'search_path=%'), false) $$,
                 'SECURITY DEFINER functions pin search_path: pg_catalog first, pg_temp last');
 SELECT is_empty($$ SELECT signature FROM our_function JOIN pg_language l ON l.oid = prolang
-                   WHERE lanname = 'plpgsql' AND NOT EXISTS (SELECT FROM unnest(proconfig) AS s WHERE s LIKE 'search_path=%') $$,
+                   WHERE lanname = 'plpgsql'
+                     AND NOT EXISTS (SELECT FROM unnest(proconfig) AS s WHERE s LIKE 'search_path=%') $$,
                 'so do those in PL/pgSQL');
-SELECT is_empty($$ SELECT signature FROM our_function WHERE pg_get_userbyid(proowner) <> (SELECT pg_get_userbyid(extowner) FROM pg_extension WHERE extname = 'rxtrack') $$,
+SELECT is_empty($$ SELECT signature FROM our_function
+  WHERE pg_get_userbyid(proowner) <> (SELECT pg_get_userbyid(extowner) FROM pg_extension WHERE extname = 'rxtrack') $$,
                 'all belong to the owner of the extension');
 
 -- ---------- Tables, views and sequences ----------
@@ -68,54 +78,73 @@ CREATE TEMP TABLE relation_grant (relation text, name text, privileges text);
 INSERT INTO relation_grant VALUES
   ('item_status', 'rxtrack_reader', 'SELECT'),
   ('readiness_event', 'rxtrack_listener', 'SELECT'),
-  ('item_status', 'rxtrack_admin', 'SELECT'), ('item', 'rxtrack_admin', 'SELECT'), ('status_update', 'rxtrack_admin', 'SELECT'),
+  ('item_status', 'rxtrack_admin', 'SELECT'), ('item', 'rxtrack_admin', 'SELECT'),
+    ('status_update', 'rxtrack_admin', 'SELECT'),
   ('readiness_event', 'rxtrack_admin', 'SELECT'), ('application', 'rxtrack_admin', 'SELECT'),
   ('transition_rule', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
   ('transition_rule_removed', 'rxtrack_admin', 'SELECT INSERT DELETE'),
   ('rehearsal', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE');
 
 CREATE TEMP TABLE our_relation AS
-SELECT c.* FROM pg_class c WHERE c.relnamespace = 'rxtrack'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S');
+SELECT c.* FROM pg_class c WHERE c.relnamespace = 'rxtrack'::regnamespace
+  AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S');
 
-SELECT is_empty($$ SELECT relation FROM relation_grant WHERE relation NOT IN (SELECT relname FROM our_relation) $$, 'the matrix names tables that are there');
+SELECT is_empty($$ SELECT relation FROM relation_grant WHERE relation NOT IN (SELECT relname FROM our_relation) $$,
+  'the matrix names tables that are there');
 SELECT set_eq(
-  format($$ SELECT relname::text, p FROM our_relation, unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS p
+  format($$ SELECT relname::text, p FROM our_relation,
+    unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS p
             WHERE relkind <> 'S' AND has_table_privilege(%L, oid, p) $$, name),
-  format($$ SELECT relation, p FROM relation_grant, unnest(string_to_array(privileges, ' ')) AS p WHERE name = %L $$, name),
+  format($$ SELECT relation, p FROM relation_grant, unnest(string_to_array(privileges, ' ')) AS p WHERE name = %L $$,
+    name),
   name || ' may do to tables what the matrix says') FROM role ORDER BY name;
-SELECT is_empty($$ SELECT relname, name, p FROM our_relation, role, unnest('{SELECT,INSERT,UPDATE,REFERENCES}'::text[]) AS p
-                   WHERE relkind <> 'S' AND has_any_column_privilege(name, our_relation.oid, p) AND NOT has_table_privilege(name, our_relation.oid, p) $$,
+SELECT is_empty($$ SELECT relname, name, p FROM our_relation, role,
+  unnest('{SELECT,INSERT,UPDATE,REFERENCES}'::text[]) AS p
+                   WHERE relkind <> 'S' AND has_any_column_privilege(name, our_relation.oid, p)
+                     AND NOT has_table_privilege(name, our_relation.oid, p) $$,
                 'nobody has more by columns');
 SELECT is_empty($$ SELECT relname, name FROM our_relation, role
-                   WHERE name = 'rxtrack_gateway' AND relkind <> 'S' AND has_any_column_privilege(name, our_relation.oid, 'SELECT, INSERT, UPDATE, REFERENCES') $$,
+                   WHERE name = 'rxtrack_gateway' AND relkind <> 'S'
+                     AND has_any_column_privilege(name, our_relation.oid, 'SELECT, INSERT, UPDATE, REFERENCES') $$,
                 'the gateway touches no table');
-SELECT is_empty($$ SELECT relname, name FROM our_relation, role WHERE relkind = 'S' AND has_sequence_privilege(name, our_relation.oid, 'USAGE, SELECT, UPDATE') $$,
+SELECT is_empty($$ SELECT relname, name FROM our_relation, role WHERE relkind = 'S'
+  AND has_sequence_privilege(name, our_relation.oid, 'USAGE, SELECT, UPDATE') $$,
                 'and nobody a sequence');
-SELECT is_empty($$ SELECT name FROM role WHERE has_schema_privilege(name, 'rxtrack', 'CREATE') OR NOT has_schema_privilege(name, 'rxtrack', 'USAGE') $$,
+SELECT is_empty($$ SELECT name FROM role WHERE has_schema_privilege(name, 'rxtrack', 'CREATE')
+  OR NOT has_schema_privilege(name, 'rxtrack', 'USAGE') $$,
                 'all may use the schema, and none may create in it');
 
 -- ---------- PUBLIC ----------
 
 SELECT is_empty($$
   SELECT kind, name, privilege_type FROM (
-    SELECT 'schema' AS kind, nspname::text AS name, coalesce(nspacl, acldefault('n', nspowner)) AS acl FROM pg_namespace WHERE nspname = 'rxtrack'
+    SELECT 'schema' AS kind, nspname::text AS name, coalesce(nspacl, acldefault('n', nspowner)) AS acl FROM pg_namespace
+      WHERE nspname = 'rxtrack'
     UNION ALL SELECT 'function', signature, coalesce(proacl, acldefault('f', proowner)) FROM our_function
-    UNION ALL SELECT 'relation', relname, coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)) FROM our_relation
-    UNION ALL SELECT 'column', attname, attacl FROM pg_attribute JOIN our_relation c ON c.oid = attrelid WHERE attacl IS NOT NULL
-    UNION ALL SELECT 'default', defaclobjtype::text, defaclacl FROM pg_default_acl WHERE defaclnamespace = 'rxtrack'::regnamespace
+    UNION ALL SELECT 'relation', relname,
+      coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)) FROM our_relation
+    UNION ALL SELECT 'column', attname, attacl FROM pg_attribute JOIN our_relation c ON c.oid = attrelid
+      WHERE attacl IS NOT NULL
+    UNION ALL SELECT 'default', defaclobjtype::text, defaclacl FROM pg_default_acl
+      WHERE defaclnamespace = 'rxtrack'::regnamespace
   ) AS o, aclexplode(acl) WHERE grantee = 0 $$, 'PUBLIC has nothing in the schema');
-SELECT is_empty($$ SELECT typname, privilege_type FROM pg_type t, aclexplode(coalesce(typacl, acldefault('T', typowner)))
+SELECT is_empty($$ SELECT typname, privilege_type FROM pg_type t,
+  aclexplode(coalesce(typacl, acldefault('T', typowner)))
                    WHERE typnamespace = 'rxtrack'::regnamespace AND grantee = 0 AND privilege_type <> 'USAGE' $$,
                 'but for the use of types, which needs the schema to be reached');
 SELECT is_empty($$ SELECT grantee::regrole, name FROM (
-                     SELECT signature AS name, proacl AS acl, proowner AS owner FROM our_function UNION ALL SELECT relname, relacl, relowner FROM our_relation) AS o, aclexplode(acl)
+                     SELECT signature AS name, proacl AS acl, proowner AS owner FROM our_function
+                       UNION ALL SELECT relname, relacl, relowner FROM our_relation) AS o, aclexplode(acl)
                    WHERE grantee <> owner AND grantee NOT IN (SELECT oid FROM role) $$, 'nor has anybody else');
-SELECT is_empty($$ SELECT name, is_grantable FROM (SELECT signature AS name, proacl AS acl, proowner AS owner FROM our_function
-                     UNION ALL SELECT relname, relacl, relowner FROM our_relation) AS o, aclexplode(acl) WHERE is_grantable AND grantee <> owner $$, 'and none may hand it on');
+SELECT is_empty($$ SELECT name, is_grantable
+  FROM (SELECT signature AS name, proacl AS acl, proowner AS owner FROM our_function
+                     UNION ALL SELECT relname, relacl, relowner FROM our_relation) AS o, aclexplode(acl)
+                       WHERE is_grantable AND grantee <> owner $$, 'and none may hand it on');
 
 -- ---------- What the roles can do in deed ----------
 
-SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(1, 'RC', item => 1)))), 201, 'there is an update to be read');
+SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(1, 'RC', item => 1)))), 201,
+  'there is an update to be read');
 CREATE FUNCTION pg_temp.as_role(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   EXECUTE format('SET LOCAL ROLE %I', role);
@@ -128,14 +157,16 @@ EXCEPTION WHEN insufficient_privilege THEN
 END $$;
 CREATE TEMP TABLE deed (n serial, role text, verdict text, statement text);
 INSERT INTO deed (role, verdict, statement) VALUES
-  ('rxtrack_reader', 'may', $$ SELECT * FROM rxtrack.item_status WHERE prescription_id = '07A66F-A83008-1EEEA0' AND status > 'With Pharmacy' ORDER BY nhs_number, ods_code $$),
+  ('rxtrack_reader', 'may', $$ SELECT * FROM rxtrack.item_status WHERE prescription_id = '07A66F-A83008-1EEEA0'
+    AND status > 'With Pharmacy' ORDER BY nhs_number, ods_code $$),
   ('rxtrack_reader', 'may', $$ SELECT ods_code::text, '9449304130'::rxtrack.nhs_number FROM rxtrack.item_status $$),
   ('rxtrack_reader', 'may', $$ SELECT * FROM rxtrack.status_history('07A66F-A83008-1EEEA0') $$),
   ('rxtrack_reader', 'may not', 'SELECT FROM rxtrack.status_update'),
   ('rxtrack_reader', 'may not', 'SELECT FROM rxtrack.api_key'),
   ('rxtrack_reader', 'may not', 'SELECT FROM rxtrack.readiness_event'),
   ('rxtrack_reader', 'may not', $$ SELECT rxtrack.submit('{}', gen_random_uuid(), 'Supplier one') $$),
-  ('rxtrack_listener', 'may', $$ SELECT * FROM rxtrack.readiness_event WHERE status = 'Ready to Collect' ORDER BY prescription_id $$),
+  ('rxtrack_listener', 'may', $$ SELECT * FROM rxtrack.readiness_event WHERE status = 'Ready to Collect'
+    ORDER BY prescription_id $$),
   ('rxtrack_listener', 'may not', 'UPDATE rxtrack.readiness_event SET released_at = NULL'),
   ('rxtrack_listener', 'may not', 'SELECT FROM rxtrack.item_status'),
   ('rxtrack_gateway', 'may not', 'SELECT FROM rxtrack.item_status'),
@@ -148,7 +179,8 @@ INSERT INTO deed (role, verdict, statement) VALUES
   ('rxtrack_admin', 'may', $$ SELECT rxtrack.submit('{}', gen_random_uuid(), 'Supplier one') $$),
   ('rxtrack_admin', 'may', $$ SELECT rxtrack.add_application('Made by an admin', '{}') $$),
   ('rxtrack_admin', 'may', $$ SELECT rxtrack.check_transition('With Pharmacy', 'Collected') $$),
-  ('rxtrack_admin', 'may', $$ INSERT INTO rxtrack.transition_rule (from_status, to_status, kind) VALUES ('Collected', 'Not Dispensed', 'correction'), ('With Pharmacy', 'Collected', 'correction') $$),
+  ('rxtrack_admin', 'may', $$ INSERT INTO rxtrack.transition_rule (from_status, to_status, kind)
+    VALUES ('Collected', 'Not Dispensed', 'correction'), ('With Pharmacy', 'Collected', 'correction') $$),
   ('rxtrack_admin', 'may', $$ UPDATE rxtrack.transition_rule SET kind = 'correction' $$),
   ('rxtrack_admin', 'may', $$ DELETE FROM rxtrack.transition_rule $$),
   ('rxtrack_admin', 'may not', 'SELECT FROM rxtrack.api_key'),
@@ -156,24 +188,31 @@ INSERT INTO deed (role, verdict, statement) VALUES
   ('rxtrack_admin', 'may not', 'UPDATE rxtrack.item SET receipts = 0'),
   ('rxtrack_admin', 'may not', 'DELETE FROM rxtrack.readiness_event'),
   ('rxtrack_admin', 'may not', 'INSERT INTO rxtrack.api_key SELECT sha256(''x''), 1');
-SELECT is(pg_temp.as_role(role, statement), verdict, format('%s %s: %s', role, verdict, left(statement, 70))) FROM deed ORDER BY n;
+SELECT is(pg_temp.as_role(role, statement), verdict, format('%s %s: %s', role, verdict, left(statement, 50))) FROM deed
+  ORDER BY n;
 CREATE ROLE rxtrack_stranger;
-SELECT is(pg_temp.as_role('rxtrack_stranger', statement), 'may not', 'a stranger: ' || left(statement, 70)) FROM deed WHERE verdict = 'may' AND n IN (1, 3, 8, 18);
+SELECT is(pg_temp.as_role('rxtrack_stranger', statement), 'may not', 'a stranger: ' || left(statement, 50)) FROM deed
+  WHERE verdict = 'may' AND n IN (1, 3, 8, 18);
 
 -- ---------- Comments ----------
 
-SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension says what it is') FROM pg_extension WHERE extname = 'rxtrack';
-SELECT is_empty('SELECT signature FROM our_function WHERE obj_description(oid, ''pg_proc'') IS NULL', 'so does every function');
+SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension says what it is') FROM pg_extension
+  WHERE extname = 'rxtrack';
+SELECT is_empty('SELECT signature FROM our_function WHERE obj_description(oid, ''pg_proc'') IS NULL',
+  'so does every function');
 SELECT is_empty('SELECT relname FROM our_relation WHERE relkind <> ''S'' AND obj_description(oid, ''pg_class'') IS NULL', 'and every table and view');
-SELECT is_empty($$ SELECT typname FROM pg_type t WHERE typnamespace = 'rxtrack'::regnamespace AND typelem = 0 AND obj_description(oid, 'pg_type') IS NULL
+SELECT is_empty($$ SELECT typname FROM pg_type t WHERE typnamespace = 'rxtrack'::regnamespace AND typelem = 0
+  AND obj_description(oid, 'pg_type') IS NULL
                    AND NOT EXISTS (SELECT FROM our_relation c WHERE c.oid = t.typrelid) $$, 'and every type');
-SELECT is_empty($$ SELECT opcname, amname FROM pg_opclass c JOIN pg_am a ON a.oid = opcmethod WHERE opcnamespace = 'rxtrack'::regnamespace AND obj_description(c.oid, 'pg_opclass') IS NULL $$,
+SELECT is_empty($$ SELECT opcname, amname FROM pg_opclass c JOIN pg_am a ON a.oid = opcmethod
+  WHERE opcnamespace = 'rxtrack'::regnamespace AND obj_description(c.oid, 'pg_opclass') IS NULL $$,
                 'and every operator class');
 SELECT is_empty($$ SELECT relname, attname FROM our_relation c JOIN pg_attribute a ON attrelid = c.oid
                    WHERE relkind = 'v' AND attnum > 0 AND col_description(c.oid, attnum) IS NULL
                      AND attname NOT IN ('prescription_id', 'line_item_id', 'nhs_number', 'ods_code', 'status') $$,
                 'and every column of a view that its name does not say already');
-SELECT is_empty($$ SELECT objid::regclass FROM pg_depend RIGHT JOIN our_relation c ON objid = c.oid AND classid = 'pg_class'::regclass AND deptype IN ('e', 'i', 'a') WHERE objid IS NULL $$,
+SELECT is_empty($$ SELECT objid::regclass FROM pg_depend RIGHT JOIN our_relation c ON objid = c.oid
+  AND classid = 'pg_class'::regclass AND deptype IN ('e', 'i', 'a') WHERE objid IS NULL $$,
                 'all of it belongs to the extension');
 
 SELECT * FROM finish();
