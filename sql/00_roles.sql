@@ -9,6 +9,8 @@ BEGIN
 END
 $$;
 
+COMMENT ON SCHEMA rxtrack IS 'rxtrack: prescription status tracking';
+
 -- Roles belong to the whole cluster, so that they may be there already; they
 -- cannot log in, and a DBA grants them to roles that can.
 DO $$
