@@ -41,9 +41,9 @@ sub npm_missing
 	return 'there is no Node.js here' unless $version =~ /^v(\d+)/;
 	return "Node.js is older than $oldest" if $1 < $oldest;
 	return 'there is no npm here' unless qx(npm --version 2>/dev/null);
-	my $said = qx(cd $directory && timeout 180 npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier 2>&1);
+	my $said = qx(cd $directory && timeout 180 npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --fetch-retries=1 2>&1);
 	return if $? == 0;
-	diag($said);
+	diag(join "\n", grep { defined } (split /\n/, $said)[ 0 .. 4 ]);
 	return "npm cannot install what $directory needs";
 }
 

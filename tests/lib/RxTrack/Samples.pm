@@ -78,7 +78,7 @@ sub bundles
 	$post->('the same again', bundle(@task[ 0, 1 ]), request_id => $request_id);
 	$post->('no entries', { resourceType => 'Bundle', type => 'transaction', entry => [] });
 	$post->('a stored task and a new one', bundle(@task[ 0, 2 ]));
-	my $faulty = bundle($task[2], task(nhs_number => '9990000000', last_modified => 'today'), task());
+	my $faulty = bundle($task[2], task(nhs_number => '9990000000', last_modified => 'today', business_status => 'Collected', task_status => 'in-progress'), task());
 	delete $faulty->{entry}[1]{resource}{owner};
 	delete $faulty->{entry}[2]{fullUrl};
 	$post->('a valid entry and two with several faults', $faulty);
@@ -97,7 +97,7 @@ sub messages
 {
 	my ($gateway, %key) = @_;
 	my $post = poster($gateway, '/format-1', $key{good});
-	my %message = (MessageType => 'PrescriptionStatusChanged', messageDate => '2026-03-02 11:36:47', prescriptionUUID => random_prescription_id(), oDSCode => 'Y12345',
+	my %message = (MessageType => 'PrescriptionStatusChanged', messageDate => '2025-03-02 11:36:47', prescriptionUUID => random_prescription_id(), oDSCode => 'Y12345',
 		deliveryType => 'Not known', nHSCHI => random_nhs_number(), repeatNo => 3, items => [ map { { itemID => uuid(), status => $_ } } 'Pending', 'ReadyForCollection' ]);
 	my $expired = { itemID => uuid(), status => 'DispensingComplete', completedStatus => 'Expired' };
 	my $request_id = uuid();
@@ -105,10 +105,12 @@ sub messages
 	$post->('the same message again', \%message, request_id => $request_id);
 	$post->('the same message as another request', \%message);
 	$post->('a Format 1 message with faulty items', { %message, items => [ @{ $message{items} }, { itemID => 'x', status => 'Lost' } ] });
+	$post->('a Format 1 message with faults of all kinds', { %message, deliveryType => 'Drone', nHSCHI => undef,
+		items => [ { %{ $message{items}[0] }, status => 'Lost' }, { %{ $message{items}[1] }, itemID => '7' } ] });
 	$post->('an empty object', {});
 	$post->('a Format 1 message of another type', { %message, MessageType => 'PatientMatched' });
 	$post->('a Format 1 message whose items are skipped', { %message, items => [$expired] });
-	$post->('a Format 1 message that the rules refuse', { %message, messageDate => '2026-03-03 09:00:00', items => [ { %{ $message{items}[1] }, status => 'PartOwed' } ] });
+	$post->('a Format 1 message that the rules refuse', { %message, messageDate => '2025-03-03 09:00:00', items => [ { %{ $message{items}[1] }, status => 'PartOwed' } ] });
 	$post->('5,001 items', { %message, items => [ (1) x 5001 ] });
 	return;
 }
