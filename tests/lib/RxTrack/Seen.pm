@@ -27,6 +27,7 @@ sub note
 {
 	my ($method, $target, $answer) = @_;
 	return unless defined $ENV{RXTRACK_SEEN} && $method ne '' && $answer->{status} != 599; # HTTP::Tiny's own, for no answer
+	return if $target =~ /[\x00-\x20\x7f]/; # no path at all, by the rules of HTTP
 	my $headers = $answer->{headers};
 	my $type = $headers->{'content-type'} // '';
 	my $line = join("\t", $method, $target =~ s/\?.*//sr, $answer->{status}, ref $type ? "@$type" : $type, join ' ', sort keys %$headers) . "\n";
