@@ -85,7 +85,7 @@ is_outcome($gateway->post(bundle(task(prescription_id => $id{503}))), 401, 'proc
 is_one_fault($gateway->post({ MessageType => 'PrescriptionStatusChanged', messageDate => '2026-03-02 11:36:47', prescriptionUUID => $id{503}, oDSCode => 'FHA82',
 	deliveryType => 'Not known', nHSCHI => random_nhs_number(), items => [ { itemID => uuid(), status => 'Pending' } ] }, key => $key, path => '/format-1'),
 	503, 'transient', 'Format 1 rehearses too');
-is($gateway->request('GET', "/checkprescriptionstatusupdates?prescriptionid=$id{503}", { Authorization => "Bearer $key" })->{status}, 200, 'reading does not');
+is($gateway->request('GET', '/checkprescriptionstatusupdates?prescriptionid=' . $id{503} =~ s/\+/%2B/r, { Authorization => "Bearer $key" })->{status}, 200, 'reading does not');
 sql('DELETE FROM rxtrack.rehearsal');
 is_response($gateway->post(bundle(task(prescription_id => $id{503})), key => $key), 201, [201], 'when its row is gone it is over, at once');
 $gateway->stop;

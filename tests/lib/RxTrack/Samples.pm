@@ -127,6 +127,7 @@ sub searches
 	my $id = random_prescription_id();
 	my @task = map { task(prescription_id => $id) } 1 .. 16;
 	$gateway->post(bundle(@task), key => $key{good});
+	$id =~ s/\+/%2B/; # which is a blank in a query
 	my $page = $get->('a page of updates', "prescriptionid=$id", $key{good});
 	$get->('the next page', "prescriptionid=$id", $key{good}, map { ("ExclusiveStartKey-$_" => $page->{headers}{ lc "LastEvaluatedKey-$_" }) } 'PrescriptionID', 'TaskID');
 	$get->('no updates', 'odscode=NOBODY', $key{good});
