@@ -96,7 +96,8 @@ sub stop_immediately
 # The server throws all its other sessions out and recovers by itself.
 sub kill_backend
 {
-	my $pid = $node->safe_psql('rxtrack', "SELECT pid FROM pg_stat_activity WHERE usename = 'rxtrack_test_gateway' ORDER BY query_start DESC LIMIT 1");
+	my $pid = $node->safe_psql('rxtrack', "SELECT pid FROM pg_stat_activity WHERE usename = 'rxtrack_test_gateway'
+		ORDER BY query_start DESC LIMIT 1");
 	kill 'KILL', $pid;
 	wait_for_server();
 	return;
@@ -105,7 +106,8 @@ sub kill_backend
 # Its orphans leave soon, and before that no other server starts.
 sub kill_postmaster
 {
-	my @orphans = split /\s+/, $node->safe_psql('rxtrack', "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity WHERE pid <> pg_backend_pid()");
+	my @orphans = split /\s+/, $node->safe_psql('rxtrack', "SELECT string_agg(pid::text, ' ') FROM pg_stat_activity
+		WHERE pid <> pg_backend_pid()");
 	my $until = time + $PostgreSQL::Test::Utils::timeout_default;
 	$node->kill9;
 	sleep 0.05 while time < $until && grep { kill 0, $_ } @orphans;
@@ -190,14 +192,16 @@ my @stored = grep { ($told{$_} // 0) == 201 } keys %body;
 my @unknown = grep { ($told{$_} // 0) != 201 } keys %body;
 note(join ', ', map { "$seen{$_} times $_" } sort keys %seen);
 note(scalar(@stored) . ' requests were told 201, ' . scalar(@unknown) . ' were not');
-cmp_ok(scalar(grep { $_ != 201 } map { ($_) x $seen{$_} } keys %seen), '>=', ROUNDS * 3, 'clients were hit by the accidents');
+cmp_ok(scalar(grep { $_ != 201 } map { ($_) x $seen{$_} } keys %seen), '>=', ROUNDS * 3,
+	'clients were hit by the accidents');
 is(join(' ', grep { !/^(?:201|503|504|599)$/ } sort keys %seen), '', 'and told nothing but that they may try again');
 is(missing(@stored), 0, 'every update that was told 201 is there');
 is(audit($node), '', 'the books balance');
 
 is(join(' ', grep { $_ != 201 } map { $gateway->post($body{$_}, key => $key, request_id => $_)->{status} } @unknown), '',
 	'who did not hear sends the same again and is told 201');
-is(join(' ', grep { $_ != 201 } map { $gateway->post($body{$_}, key => $key, request_id => $_)->{status} } @stored[0 .. 9]), '', 'as is who did hear');
+is(join(' ', grep { $_ != 201 } map { $gateway->post($body{$_}, key => $key, request_id => $_)->{status} }
+	  @stored[0 .. 9]), '', 'as is who did hear');
 is(missing(keys %body), 0, 'then every update is there');
 is($node->safe_psql('rxtrack', 'SELECT count(*), count(DISTINCT task_id) FROM rxtrack.status_update'),
 	join('|', (scalar(tasks_of(keys %body))) x 2), 'once, and no other');

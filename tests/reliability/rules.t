@@ -16,13 +16,15 @@ my $minutes = 0;
 sub submit_sql
 {
 	my ($status) = @_;
-	my $bundle = to_json(bundle(task(%item, business_status => $status, last_modified => sprintf '2026-01-01T10:%02d:00Z', ++$minutes)));
+	my $bundle = to_json(bundle(task(%item, business_status => $status,
+		last_modified => sprintf '2026-01-01T10:%02d:00Z', ++$minutes)));
 	return "SELECT status FROM rxtrack.submit('$bundle', gen_random_uuid(), 'A pharmacy system')";
 }
 
 sub wait_until_blocked
 {
-	$node->poll_query_until('rxtrack', "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = 'rxtrack'")
+	$node->poll_query_until('rxtrack', "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'
+		AND datname = 'rxtrack'")
 	  or die 'nobody waits';
 	return;
 }
@@ -64,7 +66,8 @@ $other->sql('COMMIT');
 is($other->sql($may), 'forward', 'nor is what that one read kept for the next');
 
 $dba->sql($_) for 'BEGIN', 'TRUNCATE rxtrack.transition_rule';
-is($dba->sql("SELECT rxtrack.check_transition('With Pharmacy', 'Collected')"), 'unexpected', 'TRUNCATE is a change too');
+is($dba->sql("SELECT rxtrack.check_transition('With Pharmacy', 'Collected')"), 'unexpected',
+	'TRUNCATE is a change too');
 $dba->sql('ROLLBACK');
 $dba->sql($forbid);
 
@@ -100,7 +103,8 @@ $dba->sql($_) for 'BEGIN', $lock;
 $other->sql("SET lock_timeout = '100ms'");
 is($other->sql(submit_sql('Collected')), '55P03', 'a wait that takes too long is an error');
 is($other->sql('SELECT 1'), '1', 'which leaves the session usable');
-is($other->sql("DO \$\$ BEGIN PERFORM rxtrack.submit('{}', gen_random_uuid(), 'nobody'); EXCEPTION WHEN undefined_object THEN NULL; END \$\$"), '', 'as it does in a block');
+is($other->sql("DO \$\$ BEGIN PERFORM rxtrack.submit('{}', gen_random_uuid(), 'nobody');
+	EXCEPTION WHEN undefined_object THEN NULL; END \$\$"), '', 'as it does in a block');
 
 my $gateway = gateway($node, env => { RXTRACK_DATABASE_CONNECTIONS => 1, RXTRACK_REQUEST_TIMEOUT => 1 });
 my $task = task(%item, business_status => 'Collected', last_modified => '2026-01-02T00:00:00Z');

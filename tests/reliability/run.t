@@ -19,7 +19,9 @@ my @groups;
 
 # A tree without what is built in it.
 mkdir $tree or die "mkdir: $!";
-command_ok([ 'bash', '-c', 'tar -c --exclude="*.o" --exclude="*.so" --exclude="rxtrack--*.sql" --exclude=./gateway/build --exclude=./tests . | tar -x -C "$1"', 'copy', $tree ],
+command_ok([ 'bash', '-c',
+	'tar -c --exclude="*.o" --exclude="*.so" --exclude="rxtrack--*.sql" --exclude=./gateway/build --exclude=./tests .' .
+	  ' | tar -x -C "$1"', 'copy', $tree ],
 	'a fresh tree');
 
 # A command at a terminal of its own, so to say: a process group that Ctrl-C is sent to. It ends with the test.
@@ -86,17 +88,20 @@ sub pasted
 
 my ($make, $text) = start();
 my %env = map { /^(\w+)=(.*)$/ } split /\n/, slurp_file("$run_dir/env");
-is(join(' ', map { $env{$_} ? $_ : () } qw(RXTRACK_URL RXTRACK_API_KEY DATABASE_URL GATEWAY_PID)), 'RXTRACK_URL RXTRACK_API_KEY DATABASE_URL GATEWAY_PID',
+is(join(' ', map { $env{$_} ? $_ : () } qw(RXTRACK_URL RXTRACK_API_KEY DATABASE_URL GATEWAY_PID)),
+	'RXTRACK_URL RXTRACK_API_KEY DATABASE_URL GATEWAY_PID',
 	'env has what is asked for');
 ok(kill(0, $env{GATEWAY_PID}), 'the gateway is the process that it says');
-like($text, qr/\Q$env{RXTRACK_URL}\E .*\Q$env{RXTRACK_API_KEY}\E.*\Q$env{DATABASE_URL}\E/s, 'it says where, the key and the database');
+like($text, qr/\Q$env{RXTRACK_URL}\E .*\Q$env{RXTRACK_API_KEY}\E.*\Q$env{DATABASE_URL}\E/s,
+	'it says where, the key and the database');
 
 my $heard = "$PostgreSQL::Test::Utils::log_path/run_listen.out";
 my $listener = in_group($heard, 'bash', '-c', pasted($text, 'Hear of an item'));
 ok(wait_for(sub { slurp_file($heard) =~ /^LISTEN$/m }), 'the psql line listens');
 my ($answer) = run_command([ 'bash', '-c', pasted($text, 'Post an update') ]);
 like($answer, qr/"status":"201 Created"/, 'the curl line posts an update');
-ok(wait_for(sub { slurp_file($heard) =~ /^Asynchronous notification "rxtrack_ready" with payload "1" received/m }), 'which the listener hears of')
+ok(wait_for(sub { slurp_file($heard) =~ /^Asynchronous notification "rxtrack_ready" with payload "1" received/m }),
+	'which the listener hears of')
   or diag(slurp_file($heard));
 kill 'INT', -$listener;
 waitpid $listener, 0;
@@ -111,7 +116,8 @@ is(join("\n", processes()), '', 'no process is left');
 
 my ($again, $text_again) = start();
 is(pasted($text_again, 'Post an update'), pasted($text, 'Post an update'), 'another start has the same to paste');
-($answer) = run_command([ 'psql', '-XAtq', $env{DATABASE_URL}, '-c', 'SELECT count(*), count(DISTINCT status) FROM rxtrack.item_status' ]);
+($answer) = run_command([ 'psql', '-XAtq', $env{DATABASE_URL}, '-c',
+	'SELECT count(*), count(DISTINCT status) FROM rxtrack.item_status' ]);
 is($answer, '1|1', 'and the data');
 ($answer) = run_command([ 'bash', '-c', pasted($text_again, 'Post an update') ]);
 like($answer, qr/REC_CONFLICT/, 'for which the key is good still');

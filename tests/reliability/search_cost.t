@@ -27,24 +27,33 @@ BEGIN
 END $$;
 CREATE TABLE test.patient AS
 SELECT row_number() OVER (ORDER BY n) AS n, (n::text || d)::rxtrack.nhs_number AS id
-FROM generate_series(999000000, 999099999) n, LATERAL (SELECT (11 - (SELECT sum(substr(n::text, i, 1)::int * (11 - i)) FROM generate_series(1, 9) i) % 11) % 11 AS d) c
+FROM generate_series(999000000, 999099999) n, LATERAL (SELECT (11 - (SELECT sum(substr(n::text, i, 1)::int * (11 - i))
+	FROM generate_series(1, 9) i) % 11) % 11 AS d) c
 WHERE d < 10 LIMIT 20000;
 CREATE UNIQUE INDEX ON test.patient (n);
 CREATE FUNCTION test.load(first int, last int) RETURNS void LANGUAGE plpgsql AS $$ BEGIN
 	CREATE TEMP TABLE batch ON COMMIT DROP AS
-	SELECT n, p, i, CASE WHEN p % 20 = 0 THEN '9449304130' ELSE (SELECT id::text FROM test.patient t WHERE t.n = 1 + p % 20000) END::rxtrack.nhs_number AS patient,
-		   CASE WHEN p % 10 < 3 THEN 'BUSY' ELSE 'P' || p % 5000 END::rxtrack.ods_code AS pharmacy, 1 + (p % 3 = 2)::int AS application,
+	SELECT n, p, i, CASE WHEN p % 20 = 0 THEN '9449304130' ELSE (SELECT id::text FROM test.patient t
+		WHERE t.n = 1 + p % 20000) END::rxtrack.nhs_number AS patient,
+		   CASE WHEN p % 10 < 3 THEN 'BUSY' ELSE 'P' || p % 5000 END::rxtrack.ods_code AS pharmacy,
+		       1 + (p % 3 = 2)::int AS application,
 		   (short || test.with_check(short))::rxtrack.prescription_id AS prescription
-	FROM (SELECT n, n / 6 AS p, n / 3 % 2 AS i, format('%s-A83008-%s', upper(substr(md5((n / 6)::text), 1, 6)), upper(substr(md5((n / 6)::text), 7, 5))) AS short
+	FROM (SELECT n, n / 6 AS p, n / 3 % 2 AS i, format('%s-A83008-%s', upper(substr(md5((n / 6)::text), 1, 6)),
+		upper(substr(md5((n / 6)::text), 7, 5))) AS short
 		  FROM generate_series(first, last) n) AS numbers;
-	INSERT INTO rxtrack.status_update (prescription_id, status, completed, nhs_number, task_id, line_item_id, request_id, ods_code, last_modified,
+	INSERT INTO rxtrack.status_update (prescription_id, status, completed, nhs_number, task_id, line_item_id,
+		request_id, ods_code, last_modified,
 		received_at, application_id, receipt, kind, changes_status, introduces)
-	SELECT prescription, (ARRAY['With Pharmacy', 'Ready to Dispatch', 'Dispatched'])[1 + n % 3]::rxtrack.business_status, n % 3 = 2, patient, md5('t' || n)::uuid,
-		   md5('i' || p || '/' || i)::uuid, md5('r' || n)::uuid, pharmacy, now() - interval '1 year' + n * interval '1 s', now() - interval '1 month', application,
+	SELECT prescription, (ARRAY['With Pharmacy', 'Ready to Dispatch',
+		'Dispatched'])[1 + n % 3]::rxtrack.business_status, n % 3 = 2, patient, md5('t' || n)::uuid,
+		   md5('i' || p || '/' || i)::uuid, md5('r' || n)::uuid, pharmacy,
+		       now() - interval '1 year' + n * interval '1 s', now() - interval '1 month', application,
 		   1 + n % 3, CASE n % 3 WHEN 0 THEN 'first' ELSE 'forward' END::rxtrack.transition_kind, true, n % 3 = 0
 	FROM batch;
-	INSERT INTO rxtrack.item (prescription_id, status, completed, nhs_number, line_item_id, ods_code, asserted_at, takes_effect_at, application_id, receipts, post_dated)
-	SELECT prescription, 'Dispatched', true, patient, md5('i' || p || '/' || i)::uuid, pharmacy, now(), now(), application, 3, false FROM batch WHERE n % 3 = 2;
+	INSERT INTO rxtrack.item (prescription_id, status, completed, nhs_number, line_item_id, ods_code, asserted_at,
+		takes_effect_at, application_id, receipts, post_dated)
+	SELECT prescription, 'Dispatched', true, patient, md5('i' || p || '/' || i)::uuid, pharmacy, now(), now(),
+		application, 3, false FROM batch WHERE n % 3 = 2;
 END $$;
 SQL
 
@@ -53,7 +62,8 @@ sub load_to
 	my ($from, $to) = @_;
 	for (my $n = $from; $n < $to; $n += 50_000)
 	{
-		$node->safe_psql('rxtrack', sprintf 'SELECT test.load(%d, %d)', $n, ($n + 50_000 < $to ? $n + 50_000 : $to) - 1);
+		$node->safe_psql('rxtrack', sprintf 'SELECT test.load(%d, %d)', $n,
+			($n + 50_000 < $to ? $n + 50_000 : $to) - 1);
 	}
 	return;
 }
@@ -68,9 +78,11 @@ sub add_search
 	my ($name, $parameters, $condition, $skip) = @_;
 	$search{$name} = { %$parameters };
 	my ($prescription, $task) = split /\|/, $node->safe_psql('rxtrack', <<"SQL") or die "no search: $name";
-SELECT prescription_id, task_id FROM rxtrack.status_update WHERE application_id = 1 AND $condition ORDER BY 1, 2 OFFSET $skip LIMIT 1
+SELECT prescription_id, task_id FROM rxtrack.status_update WHERE application_id = 1 AND $condition
+ORDER BY 1, 2 OFFSET $skip LIMIT 1
 SQL
-	$search{"$name, later"} = { %$parameters, 'exclusivestartkey-prescriptionid' => $prescription, 'exclusivestartkey-taskid' => $task };
+	$search{"$name, later"} = { %$parameters, 'exclusivestartkey-prescriptionid' => $prescription,
+		'exclusivestartkey-taskid' => $task };
 	return;
 }
 
@@ -80,7 +92,8 @@ sub cost
 {
 	my ($session, $parameters) = @_;
 	my $json = to_json($parameters);
-	my $call = "rxtrack.gateway_check('updates:read', ARRAY[(SELECT key_hash FROM rxtrack.api_key WHERE application_id = 1)], ARRAY[NULL], ARRAY['$json'], ARRAY[NULL::bytea])";
+	my $call = "rxtrack.gateway_check('updates:read', ARRAY[(SELECT key_hash FROM rxtrack.api_key
+		WHERE application_id = 1)], ARRAY[NULL], ARRAY['$json'], ARRAY[NULL::bytea])";
 	my $found = $session->sql("SELECT jsonb_array_length(convert_from(body, 'UTF8')::jsonb -> 'items') FROM $call");
 	my $plan = from_json($session->sql("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM $call"))->[0]{Plan};
 	return ($plan->{'Shared Hit Blocks'} + $plan->{'Shared Read Blocks'}, $found);
@@ -89,18 +102,22 @@ sub cost
 sub costs
 {
 	my ($session) = @_;
-	return { map { my ($buffers, $found) = cost($session, $search{$_}); $_ => { buffers => $buffers, found => $found } } keys %search };
+	return { map { my ($buffers, $found) = cost($session, $search{$_}); $_ =>
+		{ buffers => $buffers, found => $found } } keys %search };
 }
 
 load_to(0, SMALL);
-my ($some) = split /\n/, $node->safe_psql('rxtrack', 'SELECT prescription_id FROM rxtrack.status_update WHERE application_id = 1');
-my ($few, $at) = split /\|/, $node->safe_psql('rxtrack', "SELECT nhs_number, ods_code FROM rxtrack.status_update WHERE application_id = 1 AND nhs_number <> '9449304130' AND ods_code <> 'BUSY' LIMIT 1");
+my ($some) = split /\n/, $node->safe_psql('rxtrack',
+	'SELECT prescription_id FROM rxtrack.status_update WHERE application_id = 1');
+my ($few, $at) = split /\|/, $node->safe_psql('rxtrack', "SELECT nhs_number, ods_code FROM rxtrack.status_update
+	WHERE application_id = 1 AND nhs_number <> '9449304130' AND ods_code <> 'BUSY' LIMIT 1");
 add_search('a prescription', { prescriptionid => $some }, "prescription_id = '$some'", 2);
 add_search('a patient with few', { nhsnumber => $few }, "nhs_number = '$few'", 2);
 add_search('a patient with many', { nhsnumber => '9449304130' }, "nhs_number = '9449304130'", 60);
 add_search('a pharmacy with few', { odscode => $at }, "ods_code = '$at'", 2);
 add_search('a pharmacy with many', { odscode => 'BUSY' }, "ods_code = 'BUSY'", 300);
-add_search('a patient at a pharmacy', { nhsnumber => '9449304130', odscode => 'BUSY' }, "nhs_number = '9449304130' AND ods_code = 'BUSY'", 30);
+add_search('a patient at a pharmacy', { nhsnumber => '9449304130', odscode => 'BUSY' },
+	"nhs_number = '9449304130' AND ods_code = 'BUSY'", 30);
 
 my $old = RxTrack::Session->new($node);
 my $small = costs($old);
@@ -119,14 +136,17 @@ for my $name (sort keys %search)
 		# of few updates there may be a page later, and indexes get a level deeper
 		my $bound = RATIO * ($before->{buffers} > LEAST ? $before->{buffers} : LEAST);
 		ok($after->{found} > 0 && $after->{buffers} <= $bound,
-			"$name, $session: $before->{buffers} buffers for $before->{found} updates, then $after->{buffers} for $after->{found}");
+			"$name, $session: $before->{buffers} buffers for $before->{found} updates, "
+			  . "then $after->{buffers} for $after->{found}");
 	}
 }
 
 # The view and the history of one prescription are as cheap, and so is storing one more update.
 my $session = RxTrack::Session->new($node);
-for my $query ("SELECT * FROM rxtrack.item_status WHERE prescription_id = '$some'", "SELECT * FROM rxtrack.status_history('$some')",
-	"SELECT status FROM rxtrack.submit('" . to_json(bundle(task(prescription_id => $some))) . "', gen_random_uuid(), 'A pharmacy system')")
+for my $query ("SELECT * FROM rxtrack.item_status WHERE prescription_id = '$some'",
+	"SELECT * FROM rxtrack.status_history('$some')",
+	"SELECT status FROM rxtrack.submit('" . to_json(bundle(task(prescription_id => $some))) . "', gen_random_uuid(),
+		'A pharmacy system')")
 {
 	$session->sql($query);
 	my $plan = from_json($session->sql("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) $query"))->[0]{Plan};
