@@ -74,7 +74,7 @@ static Statement search_prescription = {
 };
 
 static Statement search_patient = {
-	.sql = BY_INDEX("s.nhs_number = ($3)[1]"),
+	.sql = BY_INDEX("s.application_id = ($1)[1] AND s.nhs_number = ($3)[1]"),
 	.argument_count = SEARCH_ARGUMENT_COUNT,
 	.arguments = SEARCH_ARGUMENTS
 };

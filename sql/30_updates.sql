@@ -39,7 +39,7 @@ COMMENT ON COLUMN rxtrack.status_update.post_dated_set_at IS 'Task.meta.lastUpda
 
 -- A search by patient or pharmacy finds prescriptions, and these their updates by
 -- the primary key; so one entry an item is enough, not one an update.
-CREATE INDEX status_update_patient ON rxtrack.status_update (nhs_number, prescription_id) WHERE introduces;
+CREATE INDEX status_update_patient ON rxtrack.status_update (application_id, nhs_number, prescription_id) WHERE introduces;
 CREATE INDEX status_update_pharmacy ON rxtrack.status_update (application_id, ods_code, prescription_id) WHERE introduces;
 
 CREATE TABLE rxtrack.item (
