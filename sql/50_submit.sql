@@ -10,6 +10,7 @@ RETURNS rxtrack.answer
 LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 SET enable_seqscan = off
+SET jit = off
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.submit(jsonb, uuid, text) IS
 	'Validates a FHIR transaction Bundle of Tasks, judges it by the transition rules, and stores all of it or nothing. Answers the HTTP status (200, 201, 400, 409, 413, 422) and the transaction-response Bundle. Errors: 42704 where no application has that name; faults of the bundle are in the answer';

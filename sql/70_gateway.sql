@@ -17,6 +17,7 @@ RETURNS SETOF rxtrack.gateway_answer
 LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 SET enable_seqscan = off
+SET jit = off
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.gateway_submit(text, bytea[], text[], text[], bytea[]) IS
 	'POST /: rxtrack.submit for a batch of requests, each with its own caller, its own request id and its own answer. parameters: not used; credential: SHA-256 of the API key';
@@ -26,6 +27,7 @@ RETURNS SETOF rxtrack.gateway_answer
 LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 SET enable_seqscan = off
+SET jit = off
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.gateway_format_1(text, bytea[], text[], text[], bytea[]) IS
 	'POST /format-1: the same for messages of Format 1, each read as the Bundle that it stands for. parameters: not used';
@@ -36,12 +38,21 @@ RETURNS SETOF rxtrack.gateway_answer
 LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 SET enable_seqscan = off
+SET jit = off
 SET enable_bitmapscan = off
 SET enable_hashagg = off
 SET enable_sort = off
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.gateway_check(text, bytea[], text[], text[], bytea[]) IS
 	'GET /checkprescriptionstatusupdates: the calling application''s own updates, 15 a page. parameters: prescriptionid, nhsnumber, odscode (at least one), and exclusivestartkey-prescriptionid with exclusivestartkey-taskid to go on after a page';
+
+CREATE FUNCTION rxtrack.gateway_events(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
+RETURNS SETOF rxtrack.gateway_answer
+LANGUAGE C VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION rxtrack.gateway_events(text, bytea[], text[], text[], bytea[]) IS
+	'GET /events: opens a stream of readiness events (Server-Sent Events). parameters: ods (codes, with commas between them) and last-event-id (a release number to go on after); the body of a 200 is the release number after which the stream begins';
 
 CREATE FUNCTION rxtrack.gateway_metadata(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
 RETURNS SETOF rxtrack.gateway_answer
