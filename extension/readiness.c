@@ -44,7 +44,9 @@ enum
 /* Which business statuses are ready ones: rxtrack.ready_status. */
 static struct
 {
-	Oid			relation;		/* the table it was read from; invalid: read it anew */
+	Oid			relation;		/* their table */
+	bool		changed;		/* by somebody, since we began to read it */
+	bool		known;			/* do we hold what it holds? */
 	bool		ready[BUSINESS_STATUS_COUNT + 1];
 }			statuses;
 
@@ -57,7 +59,10 @@ forget_statuses(Datum arg, Oid relation)
 {
 	(void) arg;
 	if (relation == InvalidOid || relation == statuses.relation)
-		statuses.relation = InvalidOid;
+	{
+		statuses.changed = true;
+		statuses.known = false;
+	}
 }
 
 void
@@ -69,8 +74,8 @@ readiness_init(void)
 static void
 read_statuses(void)
 {
-	/* set first: an invalidation that arrives while reading must not be lost */
 	statuses.relation = get_relname_relid("ready_status", catalog_get()->namespace_oid);
+	statuses.changed = false;
 	SPI_connect();
 	statement_execute(&select_ready, NULL);
 	memset(statuses.ready, 0, sizeof(statuses.ready));
@@ -82,14 +87,16 @@ read_statuses(void)
 		statuses.ready[DatumGetBusinessStatus(status)] = true;
 	}
 	SPI_finish();
-	if (IsolationUsesXactSnapshot())
-		statuses.relation = InvalidOid;
+	/* what an old snapshot saw must not outlive it, and nobody would tell */
+	statuses.known = !statuses.changed && !IsolationUsesXactSnapshot();
 }
 
 static bool
 is_ready(BusinessStatus status)
 {
-	if (statuses.relation == InvalidOid)
+	/* in a long transaction, which holds its locks already, nothing else would */
+	AcceptInvalidationMessages();
+	if (!statuses.known)
 		read_statuses();
 	return statuses.ready[status];
 }
@@ -104,6 +111,19 @@ column(const TriggerData *trigger, const char *name, bool *isnull)
 	if (number <= 0)
 		elog(ERROR, "table \"%s\" has no column \"%s\"", RelationGetRelationName(trigger->tg_relation), name);
 	return heap_getattr(trigger->tg_trigtuple, number, columns, isnull);
+}
+
+/*
+ * A post-dated update is a promise for later, unless it has begun when it comes;
+ * any other is due at once.
+ */
+static TimestampTz
+due_at(const TriggerData *trigger, bool is_punctual)
+{
+	bool		isnull;
+	TimestampTz received = DatumGetTimestampTz(column(trigger, "received_at", &isnull));
+
+	return is_punctual ? received : Max(received, DatumGetTimestampTz(column(trigger, "last_modified", &isnull)));
 }
 
 static void
@@ -125,8 +145,7 @@ record_event(const TriggerData *trigger)
 	values[EVENT_LINE_ITEM_ID - 1] = column(trigger, "line_item_id", &isnull);
 	values[EVENT_ODS_CODE - 1] = column(trigger, "ods_code", &isnull);
 	values[EVENT_OCCURRED_AT - 1] = column(trigger, "last_modified", &isnull);
-	/* a post-dated update is a promise for later; any other is due at once */
-	values[EVENT_DUE_AT - 1] = column(trigger, is_punctual ? "received_at" : "last_modified", &isnull);
+	values[EVENT_DUE_AT - 1] = TimestampTzGetDatum(due_at(trigger, is_punctual));
 	values[EVENT_APPLICATION_ID - 1] = column(trigger, "application_id", &isnull);
 	values[EVENT_STATE - 1] = ObjectIdGetDatum(catalog_get()->event_pending);
 	nulls[EVENT_RELEASE_NUMBER - 1] = true;
