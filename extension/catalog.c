@@ -11,6 +11,7 @@
 #include "utils/array.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
 
@@ -152,15 +153,30 @@ prepare(Statement *statement, const Catalog *types)
 	statement->generation = types->generation;
 }
 
-void
-statement_execute(Statement *statement, Datum *arguments)
+static void
+execute_at(Statement *statement, Datum *arguments, Snapshot snapshot)
 {
 	const Catalog *types = catalog_get();
 	int			result;
 
 	if (statement->plan == NULL || statement->generation != types->generation)
 		prepare(statement, types);
-	result = SPI_execute_plan(statement->plan, arguments, NULL, false, 0);
+	result = SPI_execute_snapshot(statement->plan, arguments, NULL, snapshot, InvalidSnapshot, false, true, 0);
 	if (result < 0)
 		elog(ERROR, "could not execute a statement: %s", SPI_result_code_string(result));
+}
+
+void
+statement_execute(Statement *statement, Datum *arguments)
+{
+	execute_at(statement, arguments, InvalidSnapshot);
+}
+
+void
+statement_execute_latest(Statement *statement, Datum *arguments)
+{
+	Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
+
+	execute_at(statement, arguments, latest);
+	UnregisterSnapshot(latest);
 }

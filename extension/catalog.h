@@ -80,6 +80,9 @@ extern Datum element_array(const ElementType *type, Datum *values, bool *nulls, 
  */
 extern void statement_execute(Statement *statement, Datum *arguments);
 
+/* The same with a snapshot of now, also where the isolation has one of its own. */
+extern void statement_execute_latest(Statement *statement, Datum *arguments);
+
 #pragma GCC visibility pop
 
 #endif							/* RXTRACK_CATALOG_H */

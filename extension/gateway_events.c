@@ -16,7 +16,7 @@
 #define MAX_PHARMACIES 1000
 
 static Statement last_release = {
-	.sql = "SELECT coalesce(pg_catalog.max(last_number), 0) FROM rxtrack.release_counter"
+	.sql = "SELECT rxtrack.last_release()"
 };
 
 static int64

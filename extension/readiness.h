@@ -20,13 +20,13 @@ extern void dispatch_at_commit(void);
 
 /*
  * Releases events that are due, at most so many; returns how many it settled.
- * The caller's transaction holds the lock on releases from then on.  To be called
- * inside SPI.
+ * The caller's transaction holds the lock on releases from then on.  Thoroughly,
+ * it also finds those that came due long ago.  To be called inside SPI.
  */
-extern int	dispatch_due(int most);
+extern int	dispatch_due(int most, bool thoroughly);
 
 /* When the next pending event is due; DT_NOEND where there is none.  Inside SPI. */
-extern TimestampTz dispatch_next_due(void);
+extern TimestampTz dispatch_next_due(bool thoroughly);
 
 /* Whether a dispatcher of its own is to serve this database. */
 extern bool worker_serves_this_database(void);

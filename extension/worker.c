@@ -37,10 +37,24 @@
 /* How many events are released in one transaction, at most. */
 #define BATCH 1000
 
-/* Without being woken, it looks again after that long (ms): nothing depends on it but what others restored. */
+/*
+ * After a release it waits for so long (ms) before the next, however often it is
+ * woken: with many suppliers at work, a commit and a plan for each of their
+ * updates would cost as much as the updates.
+ */
+#define PAUSE 2
+
+/*
+ * Without being woken, it looks again after that long (ms).  Only what nobody tells
+ * it of depends on that: a prepared transaction's events, or a restore's.
+ */
 #define IDLE_TIMEOUT 10000
 
+/* The same, where its last look was not a thorough one. */
+#define THOROUGH_TIMEOUT 5000
+
 #define PRUNE_INTERVAL 60000	/* ms */
+#define PRUNE_BATCH 1000		/* events wait while it prunes */
 
 #define RESTART_SECONDS 5
 
@@ -158,69 +172,119 @@ end_work(void)
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
-/* Releases what is due; returns when it is to be looked at again, in ms from now. */
-static long
-release_all(void)
+static int
+release(bool thoroughly)
 {
-	TimestampTz next = DT_NOEND;
-	bool		installed;
 	int			settled;
 
-	do
-	{
-		begin_work("releasing readiness events");
-		installed = OidIsValid(get_extension_oid("rxtrack", true));
-		settled = installed ? dispatch_due(BATCH) : 0;
-		if (installed && settled < BATCH)
-			next = dispatch_next_due();
-		end_work();
-		CHECK_FOR_INTERRUPTS();
-	} while (settled == BATCH);
+	begin_work("releasing readiness events");
+	settled = dispatch_due(BATCH, thoroughly);
+	end_work();
+	return settled;
+}
+
+/* For how long (ms) there is nothing to do, unless somebody commits an event. */
+static long
+time_to_next(bool thoroughly)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz next = DT_NOEND;
+	long		longest = thoroughly ? IDLE_TIMEOUT : THOROUGH_TIMEOUT;
+
+	begin_work("looking for the next readiness event");
+	if (OidIsValid(get_extension_oid("rxtrack", true)))
+		next = dispatch_next_due(thoroughly);
+	end_work();
 	if (next == DT_NOEND)
-		return IDLE_TIMEOUT;
-	return Min(IDLE_TIMEOUT, Max(1, TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next)));
+		return longest;
+	/* one that is due, and yet was not settled, is not to be waited for in a loop */
+	return next <= now ? 1000 : Min(longest, Max(1, TimestampDifferenceMilliseconds(now, next)));
+}
+
+/* Once a minute, removes what is too old; returns whether there is more of it. */
+static bool
+prune(TimestampTz *last)
+{
+	int			removed = 0;
+	bool		isnull;
+
+	if (!TimestampDifferenceExceeds(*last, GetCurrentTimestamp(), PRUNE_INTERVAL))
+		return false;
+	begin_work("removing old readiness events");
+	if (OidIsValid(get_extension_oid("rxtrack", true)) &&
+		SPI_execute("SELECT rxtrack.prune_events(" CppAsString2(PRUNE_BATCH) ")", false, 0) == SPI_OK_SELECT)
+		removed = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	end_work();
+	if (removed >= PRUNE_BATCH)
+		return true;
+	*last = GetCurrentTimestamp();
+	return false;
+}
+
+/*
+ * What a DBA has set for the database is meant for people and applications, and
+ * could keep this process from doing its work.
+ */
+static void
+settle_down(void)
+{
+	SetConfigOption("search_path", "pg_catalog, rxtrack, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("lock_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
 }
 
 static void
-prune(TimestampTz *last)
+reload_configuration(void)
 {
-	if (!TimestampDifferenceExceeds(*last, GetCurrentTimestamp(), PRUNE_INTERVAL))
+	if (!ConfigReloadPending)
 		return;
-	*last = GetCurrentTimestamp();
-	begin_work("removing old readiness events");
-	if (OidIsValid(get_extension_oid("rxtrack", true)))
-		SPI_execute("SELECT rxtrack.prune_events()", false, 0);
-	end_work();
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+}
+
+/* Waits until it is woken, or for so long (ms); returns whether it was woken. */
+static bool
+wait_for_work(int events, long timeout)
+{
+	int			woken = WaitLatch(MyLatch, events | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
+
+	CHECK_FOR_INTERRUPTS();
+	return (woken & WL_LATCH_SET) != 0;
 }
 
 void
 dispatcher_main(Datum arg)
 {
 	TimestampTz pruned = GetCurrentTimestamp();
+	bool		thoroughly = true;
 
 	(void) arg;
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(worker_database, NULL, 0);
-	SetConfigOption("search_path", "pg_catalog, rxtrack, pg_temp", PGC_USERSET, PGC_S_SESSION);
+	settle_down();
 	before_shmem_exit(leave, (Datum) 0);
 	set_state(MyDatabaseId, MyLatch);
 
 	for (;;)
 	{
-		long		timeout;
+		int			settled;
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
-		if (ConfigReloadPending)
+		reload_configuration();
+		settled = release(thoroughly);
+		if (prune(&pruned) || settled == BATCH)
+			continue;
+		if (settled > 0)
 		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
+			wait_for_work(0, PAUSE);
+			thoroughly = false;
 		}
-		timeout = release_all();
-		prune(&pruned);
-		WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
+		else
+			thoroughly = !wait_for_work(WL_LATCH_SET, time_to_next(thoroughly));
 	}
 }
 

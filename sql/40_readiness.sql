@@ -2,9 +2,9 @@
 --
 -- An event is recorded in the transaction of its update.  It is released when it
 -- is due: numbered, decided upon (is the patient to be alerted?) and notified.
--- Releases happen one after the other, under one row lock that is held to the
--- commit, so that their numbers are in the order of their commits: whoever has
--- read all up to a number can never have missed a lower one.
+-- Releases happen one after the other, under one lock that is held to the commit,
+-- so that their numbers are in the order of their commits: whoever has read all
+-- up to a number can never have missed a lower one.
 
 CREATE TYPE rxtrack.event_state AS ENUM ('pending', 'released', 'cancelled');
 COMMENT ON TYPE rxtrack.event_state IS
@@ -48,15 +48,54 @@ COMMENT ON COLUMN rxtrack.readiness_event.alert_reason IS 'Why not, where not';
 CREATE INDEX readiness_event_pending ON rxtrack.readiness_event (due_at, event_id) WHERE state = 'pending';
 CREATE UNIQUE INDEX readiness_event_released ON rxtrack.readiness_event (release_number) WHERE release_number IS NOT NULL;
 CREATE INDEX readiness_event_cancelled ON rxtrack.readiness_event (released_at) WHERE state = 'cancelled';
-CREATE INDEX readiness_event_pharmacy ON rxtrack.readiness_event (ods_code, release_number) WHERE release_number IS NOT NULL;
 
--- The one row whose lock makes releases one after the other.
-CREATE TABLE rxtrack.release_counter (
-	only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-	last_number bigint NOT NULL
+-- A number is given once, even where the event that has the highest is removed.
+-- Rows are added, and lower ones removed, so that a restore can add its own.
+CREATE TABLE rxtrack.last_removed_release (
+	release_number bigint NOT NULL
 );
-COMMENT ON TABLE rxtrack.release_counter IS
-	'The number of the last release; who releases holds its row. It has none before the first release';
+COMMENT ON TABLE rxtrack.last_removed_release IS 'The highest release number among events that were removed; no row: none were';
+
+CREATE FUNCTION rxtrack.last_release()
+RETURNS bigint
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+	SELECT greatest((SELECT max(e.release_number) FROM rxtrack.readiness_event e),
+					(SELECT max(r.release_number) FROM rxtrack.last_removed_release r), 0)
+$$;
+COMMENT ON FUNCTION rxtrack.last_release() IS 'The number of the last release; 0: there was none';
+
+CREATE FUNCTION rxtrack.note_removed_releases()
+RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+DECLARE
+	highest bigint;
+BEGIN
+	IF TG_OP = 'TRUNCATE' THEN
+		highest := (SELECT max(e.release_number) FROM rxtrack.readiness_event e);
+	ELSE
+		highest := (SELECT max(g.release_number) FROM gone g);
+	END IF;
+	IF highest > coalesce((SELECT max(r.release_number) FROM rxtrack.last_removed_release r), 0) THEN
+		INSERT INTO rxtrack.last_removed_release VALUES (highest);
+		DELETE FROM rxtrack.last_removed_release r WHERE r.release_number < highest;
+	END IF;
+	RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION rxtrack.note_removed_releases() IS
+	'Trigger of rxtrack.readiness_event: sees to it that no release number is given twice';
+
+CREATE TRIGGER note_removed AFTER DELETE ON rxtrack.readiness_event
+	REFERENCING OLD TABLE AS gone
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.note_removed_releases();
+CREATE TRIGGER note_truncated BEFORE TRUNCATE ON rxtrack.readiness_event
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.note_removed_releases();
 
 CREATE TABLE rxtrack.last_alert (
 	nhs_number rxtrack.nhs_number NOT NULL,
@@ -103,7 +142,7 @@ COMMENT ON TABLE rxtrack.alert_application IS
 
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.readiness_event', '');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.readiness_event_event_id_seq', '');
-SELECT pg_catalog.pg_extension_config_dump('rxtrack.release_counter', '');
+SELECT pg_catalog.pg_extension_config_dump('rxtrack.last_removed_release', '');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.last_alert', '');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.ready_status', 'WHERE NOT shipped');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.alert_pharmacy', '');
@@ -155,4 +194,11 @@ LANGUAGE C VOLATILE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.dispatch(integer) IS
-	'Releases readiness events that are due, at most so many: numbers them, decides whether to alert the patient, and notifies the channels rxtrack_ready and rxtrack_ready_<ods code in lower case> with each event''s id. Returns how many were released or cancelled. For who runs without the dispatcher (pg_cron, a scheduler of one''s own); a call beside it is harmless';
+	'Releases readiness events that are due, at most so many: numbers them, decides whether to alert the patient, and notifies the channels rxtrack_ready and rxtrack_ready_<ods code in lower case> with each event''s id. Returns how many were released or cancelled. For who runs without the dispatcher (pg_cron, a scheduler of one''s own); a call beside it is harmless. Other releases wait until the transaction ends. Errors: 22023 where most is less than 1';
+
+CREATE FUNCTION rxtrack.duration(setting text)
+RETURNS interval
+LANGUAGE C STABLE STRICT
+AS 'MODULE_PATHNAME', 'setting_duration';
+COMMENT ON FUNCTION rxtrack.duration(text) IS
+	'The value of the setting rxtrack.alert_cooldown, rxtrack.event_retention or rxtrack.subscription_expiry, also in a session that has not loaded the library yet. Errors: 42704 for any other name';

@@ -27,10 +27,9 @@ BEGIN
 	IF subscribe.name IS NULL OR subscribe.alerts_only IS NULL THEN
 		RAISE EXCEPTION 'name and alerts_only must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	-- the lock: an event is released either before this subscription, or for it
-	SELECT c.last_number INTO position_ FROM rxtrack.release_counter c FOR SHARE;
+	-- what is released meanwhile, and not seen here, has a higher number, and so is for it
 	INSERT INTO rxtrack.subscription AS s (name, ods_codes, alerts_only, acknowledged)
-	VALUES (subscribe.name, subscribe.ods_codes, subscribe.alerts_only, coalesce(position_, 0))
+	VALUES (subscribe.name, subscribe.ods_codes, subscribe.alerts_only, rxtrack.last_release())
 	ON CONFLICT ON CONSTRAINT subscription_pkey DO UPDATE
 		SET ods_codes = excluded.ods_codes, alerts_only = excluded.alerts_only, last_seen_at = now()
 	RETURNING s.acknowledged INTO position_;
@@ -88,6 +87,8 @@ $$;
 COMMENT ON FUNCTION rxtrack.find_subscription(text) IS
 	'Locks a subscription and notes that it is alive; for fetch_events and ack_events. Errors: 42704 where there is none';
 
+-- Where there is nothing for it, a subscription moves on to the last release: a quiet
+-- pharmacy's is to keep no events of others, nor to look through them again.
 CREATE FUNCTION rxtrack.fetch_events(name text, max integer DEFAULT 100)
 RETURNS SETOF rxtrack.released_event
 LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
@@ -98,7 +99,13 @@ SET enable_bitmapscan = off
 AS $$
 DECLARE
 	subscription rxtrack.subscription := rxtrack.find_subscription(fetch_events.name);
+	last_number bigint;
 BEGIN
+	IF fetch_events.max < 1 THEN
+		RAISE EXCEPTION 'max must be 1 or more' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+	-- by a look before that for events, which then sees all up to it
+	last_number := rxtrack.last_release();
 	RETURN QUERY
 	SELECT e.release_number, e.event_id, e.prescription_id, e.line_item_id, e.nhs_number, e.ods_code, e.status,
 		   e.occurred_at, e.released_at, e.alert, e.alert_reason
@@ -108,10 +115,13 @@ BEGIN
 	  AND (e.alert OR NOT subscription.alerts_only)
 	ORDER BY e.release_number
 	LIMIT fetch_events.max;
+	IF NOT FOUND AND last_number > subscription.acknowledged THEN
+		UPDATE rxtrack.subscription s SET acknowledged = last_number WHERE s.name = fetch_events.name;
+	END IF;
 END
 $$;
 COMMENT ON FUNCTION rxtrack.fetch_events(text, integer) IS
-	'The next events of a subscription that were not acknowledged, in the order of release, at most so many. They are delivered again until they are acknowledged. Several consumers may share a name: who fetches inside a transaction holds the subscription until its end. Errors: 42704 where there is no such subscription';
+	'The next events of a subscription that were not acknowledged, in the order of release, at most so many. They are delivered again until they are acknowledged. Several consumers may share a name: who fetches inside a transaction holds the subscription until its end. Errors: 42704 where there is no such subscription, 22023 where max is less than 1';
 
 CREATE FUNCTION rxtrack.ack_events(name text, up_to bigint)
 RETURNS bigint
@@ -120,7 +130,7 @@ SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
 	subscription rxtrack.subscription := rxtrack.find_subscription(ack_events.name);
-	last_number bigint := coalesce((SELECT c.last_number FROM rxtrack.release_counter c), 0);
+	last_number bigint := rxtrack.last_release();
 BEGIN
 	IF up_to > last_number THEN
 		RAISE EXCEPTION 'release number % has not been given yet', up_to
@@ -139,10 +149,10 @@ COMMENT ON FUNCTION rxtrack.ack_events(text, bigint) IS
 
 CREATE FUNCTION rxtrack.is_live(subscription rxtrack.subscription)
 RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	SELECT subscription.last_seen_at > now() - current_setting('rxtrack.subscription_expiry')::interval
+	SELECT subscription.last_seen_at > now() - rxtrack.duration('rxtrack.subscription_expiry')
 $$;
 COMMENT ON FUNCTION rxtrack.is_live(rxtrack.subscription) IS
 	'Whether a subscription was seen within rxtrack.subscription_expiry, so that events are kept for it';
@@ -157,7 +167,7 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-	too_old timestamptz := now() - current_setting('rxtrack.event_retention')::interval;
+	too_old timestamptz := now() - rxtrack.duration('rxtrack.event_retention');
 	acknowledged bigint := (SELECT min(s.acknowledged) FROM rxtrack.subscription s WHERE rxtrack.is_live(s));
 	removed integer;
 	cancelled integer;
@@ -179,8 +189,10 @@ BEGIN
 	GET DIAGNOSTICS cancelled = ROW_COUNT;
 	DELETE FROM rxtrack.last_alert a USING (
 		SELECT l.nhs_number, l.ods_code FROM rxtrack.last_alert l
-		WHERE l.alerted_at < now() - current_setting('rxtrack.alert_cooldown')::interval
+		WHERE l.alerted_at < now() - rxtrack.duration('rxtrack.alert_cooldown')
 		ORDER BY l.alerted_at LIMIT most
+		-- a dispatcher that has one of them waits for none of the others then
+		FOR UPDATE SKIP LOCKED
 	) AS oldest
 	WHERE a.nhs_number = oldest.nhs_number AND a.ods_code = oldest.ods_code;
 	RETURN removed + cancelled;
@@ -191,15 +203,21 @@ COMMENT ON FUNCTION rxtrack.prune_events(integer) IS
 
 CREATE VIEW rxtrack.subscription_lag AS
 SELECT s.name, s.ods_codes, s.alerts_only, s.acknowledged,
-	   coalesce(c.last_number, 0) - s.acknowledged AS behind,
-	   (SELECT e.released_at FROM rxtrack.readiness_event e
-		WHERE e.release_number > s.acknowledged ORDER BY e.release_number LIMIT 1) AS waiting_since,
+	   greatest(r.last_number - s.acknowledged, 0) AS behind,
+	   n.released_at AS waiting_since,
 	   s.last_seen_at,
 	   rxtrack.is_live(s) AS live,
-	   CASE WHEN NOT rxtrack.is_live(s)
-			THEN 'not seen for rxtrack.subscription_expiry: events are no longer kept for it' END AS warning
+	   nullif(pg_catalog.concat_ws('; ',
+			CASE WHEN NOT rxtrack.is_live(s)
+				THEN 'not seen for rxtrack.subscription_expiry: events are no longer kept for it' END,
+			CASE WHEN coalesce(n.release_number, r.last_number + 1) > s.acknowledged + 1
+				THEN pg_catalog.format('releases %s to %s were removed before it acknowledged them',
+									   s.acknowledged + 1, coalesce(n.release_number - 1, r.last_number)) END), '') AS warning
 FROM rxtrack.subscription s
-LEFT JOIN rxtrack.release_counter c ON true;
+CROSS JOIN (SELECT rxtrack.last_release() AS last_number) r
+LEFT JOIN LATERAL (
+	SELECT e.release_number, e.released_at FROM rxtrack.readiness_event e
+	WHERE e.release_number > s.acknowledged ORDER BY e.release_number LIMIT 1) n ON true;
 COMMENT ON VIEW rxtrack.subscription_lag IS 'How far behind each subscription is, and whether it still lives';
 COMMENT ON COLUMN rxtrack.subscription_lag.behind IS 'Releases after the last one it acknowledged, its filters not counted';
 COMMENT ON COLUMN rxtrack.subscription_lag.waiting_since IS 'When the oldest of these was released';

@@ -52,7 +52,8 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.unsubscribe(text),
 	rxtrack.fetch_events(text, integer),
 	rxtrack.ack_events(text, bigint),
-	rxtrack.is_live(rxtrack.subscription)
+	rxtrack.is_live(rxtrack.subscription),
+	rxtrack.last_release()
 	TO rxtrack_listener, rxtrack_admin;
 
 GRANT SELECT ON rxtrack.item_status TO rxtrack_reader;
@@ -62,7 +63,7 @@ GRANT EXECUTE ON FUNCTION
 	TO rxtrack_reader;
 
 GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update, rxtrack.readiness_event,
-	rxtrack.application, rxtrack.subscription, rxtrack.subscription_lag, rxtrack.release_counter,
+	rxtrack.application, rxtrack.subscription, rxtrack.subscription_lag, rxtrack.last_removed_release,
 	rxtrack.last_alert TO rxtrack_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal,
 	rxtrack.alert_pharmacy, rxtrack.blocked_pharmacy, rxtrack.alert_application TO rxtrack_admin;
