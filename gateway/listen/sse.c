@@ -92,15 +92,14 @@ static enum sse_step take_field(struct sse *sse)
     const char *value = line->bytes + skipped;
     size_t length = line->length - skipped;
 
-    if (colon == line->bytes)
-        sse->comments++;
-    else if (is_named(line, name, "data"))
+    /* a comment begins with the colon: it has no name */
+    if (is_named(line, name, "data"))
         return take_data(sse, value, length);
-    else if (is_named(line, name, "event"))
+    if (is_named(line, name, "event"))
         return replace(&sse->type, value, length);
-    else if (is_named(line, name, "id") && memchr(value, '\0', length) == NULL)
+    if (is_named(line, name, "id") && memchr(value, '\0', length) == NULL)
         return replace(&sse->id, value, length);
-    else if (is_named(line, name, "retry"))
+    if (is_named(line, name, "retry"))
         take_retry(sse, value, length);
     return SSE_MORE;
 }

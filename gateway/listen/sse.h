@@ -27,7 +27,6 @@ struct sse {
     bool is_complete;     /* data and type are to be cleared before the next line */
     bool had_data;        /* a block without data is no event, but sets the id */
     int64_t retry_ms;     /* what the other side asks for between tries, or -1 */
-    uint64_t comments;    /* lines that were comments */
 };
 
 enum sse_step {

@@ -27,6 +27,7 @@ struct following {
     struct batch batch;
     struct backoff backoff;
     int64_t position; /* release number up to which all is delivered; -1: not known yet */
+    uint64_t blocks;  /* without an event, in this request */
 };
 
 /* The address of the stream. */
@@ -120,14 +121,21 @@ static enum verdict take_event(struct following *following)
     return settle(following);
 }
 
-/* A block without an event says where the stream is. */
+/*
+ * A block without an event says where the stream is. The first one is the gateway's greeting, the
+ * others are heartbeats, which it sends when it has nothing else to send.
+ */
 static enum verdict take_block(struct following *following)
 {
     int64_t number;
 
     if (read_id(&following->sse, &number))
         following->batch.last = number;
-    return VERDICT_ON;
+    following->blocks++;
+    if (!following->options->once || following->blocks == 1)
+        return VERDICT_ON;
+    enum verdict verdict = settle(following);
+    return verdict == VERDICT_ON ? VERDICT_DONE : verdict;
 }
 
 static enum verdict take_step(struct following *following, enum sse_step step)
@@ -173,14 +181,12 @@ static enum verdict session(struct following *following)
     enum verdict verdict = VERDICT_FAILED;
 
     sse_init(&following->sse);
+    following->blocks = 0;
     following->batch.last = following->position;
     if (http_stream_open(&following->http, following->url, options->key, following->position))
         while ((verdict = http_stream_wait(&following->http)) == VERDICT_ON &&
                (verdict = take_bytes(following)) == VERDICT_ON)
-            if (options->once && following->sse.comments > 0) {
-                verdict = VERDICT_DONE; /* a heartbeat: there is nothing else to send */
-                break;
-            }
+            ;
     if (following->http.is_stream && clock_ms() - begun_ms >= STEADY_MS)
         backoff_reset(&following->backoff);
     batch_clear(&following->batch);

@@ -39,7 +39,7 @@ static const char try_lock[] = "SELECT pg_catalog.pg_try_advisory_lock("
 static const char find[] =
     "SELECT CASE WHEN s.ods_codes IS NOT NULL THEN coalesce(have.codes, '') END,"
     " CASE WHEN s.ods_codes IS NOT NULL THEN have.codes END IS NOT DISTINCT FROM wanted.codes,"
-    " s.alerts_only, s.live"
+    " s.alerts_only, s.warning"
     " FROM rxtrack.subscription_lag AS s,"
     " LATERAL (SELECT pg_catalog.string_agg(DISTINCT c::text, ',' ORDER BY c::text) AS codes"
     "  FROM pg_catalog.unnest(s.ods_codes) AS c) AS have,"
@@ -65,16 +65,6 @@ static const char fetch[] =
 
 static const char acknowledge[] = "SELECT rxtrack.ack_events($1, $2)";
 
-/*
- * Where there is nothing to fetch, moves the position to the last release there was when this
- * statement began: else a subscription whose filters match little would keep the events of all
- * others from being removed. The fetch looks later than that, so it would have seen them.
- */
-static const char advance[] =
-    "SELECT rxtrack.ack_events($1, s.acknowledged + s.behind)"
-    " FROM rxtrack.subscription_lag AS s"
-    " WHERE s.name = $1 AND s.behind > 0 AND NOT EXISTS (SELECT FROM rxtrack.fetch_events($1, 1))";
-
 /* ---- the subscription ---- */
 
 /* Whether it is what the options say. */
@@ -87,10 +77,8 @@ static enum verdict check_found(const struct options *options, const PGresult *f
             options->subscription);
         return VERDICT_FAILED;
     }
-    if (PQgetvalue(found, 0, 3)[0] != 't')
-        say("subscription \"%s\" was not followed for longer than rxtrack.subscription_expiry: "
-            "events may be missing",
-            options->subscription);
+    if (!PQgetisnull(found, 0, 3))
+        say("subscription \"%s\": %s", options->subscription, PQgetvalue(found, 0, 3));
     return VERDICT_ON;
 }
 
@@ -278,17 +266,6 @@ static enum verdict drain(struct following *following)
     }
 }
 
-/* Now and then: what the subscription is for may have changed, and its position goes on. */
-static enum verdict look_after(struct following *following)
-{
-    const char *const values[] = {following->options->subscription};
-    enum verdict verdict = prepare(following);
-
-    if (verdict == VERDICT_ON && !server_run(&following->server, false, advance, 1, values))
-        verdict = following->server.verdict;
-    return verdict;
-}
-
 static enum verdict follow(struct following *following)
 {
     const struct options *options = following->options;
@@ -296,8 +273,8 @@ static enum verdict follow(struct following *following)
 
     for (;;) {
         enum verdict verdict = drain(following);
-        if (verdict == VERDICT_ON && (options->once || clock_ms() >= look_at)) {
-            verdict = look_after(following);
+        if (verdict == VERDICT_ON && !options->once && clock_ms() >= look_at) {
+            verdict = prepare(following); /* what it is for may have changed */
             look_at = clock_ms() + options->poll * 1000;
         }
         if (verdict != VERDICT_ON)
