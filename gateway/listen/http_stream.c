@@ -223,7 +223,7 @@ static enum verdict pause_for(struct http_stream *stream, int64_t milliseconds)
 
     for (size_t i = 0; i < count; i++) {
         others[i].fd = own[i].fd;
-        others[i].events = own[i].events & POLLIN ? CURL_WAIT_POLLIN : 0;
+        others[i].events = (own[i].events & POLLIN) != 0 ? CURL_WAIT_POLLIN : 0;
     }
     curl_multi_poll(stream->multi, others, (unsigned)count, (int)milliseconds, NULL);
     switch (wait_for(NULL, 0, 0, false)) {

@@ -27,6 +27,7 @@ struct following {
     struct batch batch;
     struct backoff backoff;
     int64_t position; /* release number up to which all is delivered; -1: not known yet */
+    int64_t stored;   /* what the state file holds; -1: there is none */
     uint64_t blocks;  /* without an event, in this request */
 };
 
@@ -49,12 +50,11 @@ static char *make_url(const struct options *options)
 /* Notes that all up to this number is done. */
 static enum verdict move_to(struct following *following, int64_t position)
 {
-    if (position == following->position)
-        return VERDICT_ON;
     following->position = position;
-    if (following->options->state != NULL && !position_write(following->options->state, position))
-        return VERDICT_FAILED;
-    return VERDICT_ON;
+    if (following->options->state == NULL || position == following->stored)
+        return VERDICT_ON;
+    following->stored = position;
+    return position_write(following->options->state, position) ? VERDICT_ON : VERDICT_FAILED;
 }
 
 /* Delivers what has been gathered. */
@@ -132,10 +132,10 @@ static enum verdict take_block(struct following *following)
     if (read_id(&following->sse, &number))
         following->batch.last = number;
     following->blocks++;
-    if (!following->options->once || following->blocks == 1)
-        return VERDICT_ON;
     enum verdict verdict = settle(following);
-    return verdict == VERDICT_ON ? VERDICT_DONE : verdict;
+    if (verdict == VERDICT_ON && following->options->once && following->blocks > 1)
+        return VERDICT_DONE;
+    return verdict;
 }
 
 static enum verdict take_step(struct following *following, enum sse_step step)
@@ -215,12 +215,12 @@ static enum verdict follow(struct following *following)
 
 enum verdict stream_follow(const struct options *options, struct delivery *delivery)
 {
-    struct following following = {
-        .options = options, .delivery = delivery, .position = options->since};
+    struct following following = {.options = options, .delivery = delivery, .stored = -1};
     enum verdict verdict = VERDICT_FAILED;
 
-    if (options->state != NULL && !position_read(options->state, &following.position))
+    if (options->state != NULL && !position_read(options->state, &following.stored))
         return VERDICT_FAILED;
+    following.position = following.stored >= 0 ? following.stored : options->since;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return VERDICT_FAILED;
     following.url = make_url(options);
