@@ -26,6 +26,9 @@
 /* A stream is not to fill the kernel's memory either: its socket buffers so much, in bytes. */
 #define SOCKET_BUFFER (64 * 1024)
 
+/* Where our own watch sees the same as the kernel's, it is to be the first, and to say so. */
+#define SWEEP_FIRST_MS 2000
+
 #define LOOK_MS 2000 /* how often it is looked whether a client is still there */
 #define END_MS 500   /* how long a client may take over the end of its stream, on stopping */
 
@@ -91,7 +94,7 @@ static void place_recent(int64_t after, struct stream **woken)
 static void bound_socket(int socket)
 {
     int bytes = SOCKET_BUFFER;
-    unsigned milliseconds = (unsigned)hub.config->client_timeout * 1000;
+    unsigned milliseconds = (unsigned)hub.config->client_timeout * 1000 + SWEEP_FIRST_MS;
 
     setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
     setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);

@@ -244,11 +244,12 @@ bool request_read_filter(const struct request *request, struct filter **filter)
 {
     json_t *parameters = json_loads(request->parameters, 0, NULL);
     const char *ods_codes = json_string_value(json_object_get(parameters, "ods"));
+    bool is_for_all = ods_codes == NULL || ods_codes[0] == '\0'; /* as the database sees it */
 
-    if (ods_codes != NULL)
+    if (!is_for_all)
         *filter = filter_new(ods_codes);
     json_decref(parameters);
-    return parameters != NULL && (ods_codes == NULL || *filter != NULL);
+    return parameters != NULL && (is_for_all || *filter != NULL);
 }
 
 /* The request id as the database gets it: as sent, if it is text of bearable length. */
