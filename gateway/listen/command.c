@@ -4,6 +4,7 @@
  */
 #include "command.h"
 
+#include "../clock.h"
 #include "say.h"
 #include "wait.h"
 
@@ -15,6 +16,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define LOOK_MS 100
 
 /* Returns the descriptor, to be read from its beginning; -1 with errno set. */
 static int hold_text(const char *text, size_t length)
@@ -75,22 +78,22 @@ static enum verdict judge(int status)
     return VERDICT_AGAIN;
 }
 
+/* Where the kernel gives no descriptor of a process, it is looked at now and then. */
 static enum verdict await(pid_t child)
 {
     int status = 0;
     struct pollfd end = {.fd = (int)syscall(SYS_pidfd_open, child, 0), .events = POLLIN};
-    bool aborted = end.fd >= 0 && wait_for(&end, 1, -1, true) == WAIT_ABORT;
+    bool aborted = false;
 
+    while (!aborted && waitpid(child, &status, WNOHANG) == 0)
+        aborted = wait_for(&end, 1, end.fd >= 0 ? -1 : clock_ms() + LOOK_MS, true) == WAIT_ABORT;
     if (end.fd >= 0)
         close(end.fd);
-    if (aborted) {
-        kill(-child, SIGTERM);
-        say("stopped while the command ran; the batch is not acknowledged");
-        return VERDICT_FAILED;
-    }
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        ;
-    return judge(status);
+    if (!aborted)
+        return judge(status);
+    kill(-child, SIGTERM);
+    say("stopped while the command ran; the batch is not acknowledged");
+    return VERDICT_FAILED;
 }
 
 enum verdict command_run(const char *command, const char *text, size_t length)
