@@ -26,6 +26,7 @@
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/syscache.h"
@@ -66,56 +67,44 @@ static TimestampTz last_full_look = 0;
  *
  * OFFSET 0 keeps the planner from reading a whole table into a hash instead.
  */
-static Statement release_due = {
+static Statement select_due = {
 	.sql =
-	"WITH due AS MATERIALIZED ("
-	" SELECT e.event_id, e.due_at, e.nhs_number, e.ods_code, e.application_id,"
-	"   e.post_dated AND EXISTS ("
+	"SELECT e.ctid, e.event_id, e.nhs_number, e.ods_code,"
+	"   CASE WHEN e.post_dated AND EXISTS ("
 	"     SELECT FROM rxtrack.status_update u JOIN rxtrack.status_update n USING (prescription_id, line_item_id)"
 	"     WHERE u.prescription_id = e.prescription_id AND u.task_id = e.task_id"
 	"       AND (coalesce(n.post_dated_set_at, n.last_modified), n.receipt)"
 	"         > (coalesce(u.post_dated_set_at, u.last_modified), u.receipt)"
-	"       AND n.received_at < e.due_at AND (n.changes_status OR n.status <> u.status) OFFSET 0) AS overtaken"
+	"       AND n.received_at < e.due_at AND (n.changes_status OR n.status <> u.status) OFFSET 0)"
+	"     THEN 'cancelled' ELSE 'released' END::rxtrack.event_state AS state,"
+	"   coalesce(rxtrack.alert_barrier(e.ods_code, e.application_id),"
+	"     CASE WHEN EXISTS (SELECT FROM rxtrack.readiness_event l WHERE l.alert AND l.nhs_number = e.nhs_number"
+	"                       AND l.ods_code = e.ods_code AND l.released_at > ($4)[1] OFFSET 0)"
+	"          THEN 'cooldown'::rxtrack.alert_reason END) AS reason,"
+	"   (SELECT greatest((SELECT pg_catalog.max(l.release_number) FROM rxtrack.readiness_event l),"
+	"                    (SELECT pg_catalog.max(l.release_number) FROM rxtrack.last_removed_release l), 0)) AS last_number,"
+	"   'cancelled'::rxtrack.event_state AS cancelled, 'cooldown'::rxtrack.alert_reason AS cooldown"
 	" FROM rxtrack.readiness_event e"
 	" WHERE e.state = 'pending' AND e.due_at > ($1)[1] AND e.due_at <= ($3)[1]"
 	"   AND (NOT e.post_dated OR EXISTS (SELECT FROM rxtrack.status_update u"
 	"        WHERE u.prescription_id = e.prescription_id AND u.task_id = e.task_id OFFSET 0))"
-	" ORDER BY e.due_at, e.event_id LIMIT ($2)[1]"
-	"), judged AS ("
-	" SELECT d.event_id, d.nhs_number, d.ods_code, d.overtaken,"
-	"   CASE WHEN NOT d.overtaken THEN (SELECT rxtrack.last_release())"
-	"     + pg_catalog.row_number() OVER (PARTITION BY d.overtaken ORDER BY d.due_at, d.event_id) END AS number,"
-	"   CASE WHEN EXISTS (SELECT FROM rxtrack.blocked_pharmacy b WHERE b.ods_code = d.ods_code OFFSET 0)"
-	"        THEN 'pharmacy blocked'"
-	"        WHEN NOT EXISTS (SELECT FROM rxtrack.alert_pharmacy p WHERE p.ods_code = d.ods_code OFFSET 0)"
-	"        THEN 'pharmacy not enabled'"
-	"        WHEN NOT EXISTS (SELECT FROM rxtrack.alert_application a WHERE a.application_id = d.application_id OFFSET 0)"
-	"        THEN 'application not enabled'"
-	"        WHEN EXISTS (SELECT FROM rxtrack.last_alert l WHERE l.nhs_number = d.nhs_number"
-	"                     AND l.ods_code = d.ods_code AND l.alerted_at > ($4)[1] OFFSET 0)"
-	"        THEN 'cooldown' END AS reason"
-	" FROM due d"
-	"), decided AS ("
-	" SELECT j.event_id, j.nhs_number, j.ods_code, j.overtaken, j.number,"
-	"   CASE WHEN j.reason IS NULL AND ($4)[1] < ($3)[1] AND pg_catalog.row_number() OVER ("
-	"          PARTITION BY j.overtaken, j.reason, j.nhs_number, j.ods_code ORDER BY j.number) > 1"
-	"        THEN 'cooldown' ELSE j.reason END::rxtrack.alert_reason AS reason"
-	" FROM judged j"
-	"), released AS ("
-	" UPDATE rxtrack.readiness_event e SET released_at = ($3)[1], release_number = d.number,"
-	"   state = CASE WHEN d.overtaken THEN 'cancelled' ELSE 'released' END::rxtrack.event_state,"
-	"   alert = CASE WHEN NOT d.overtaken THEN d.reason IS NULL END,"
-	"   alert_reason = CASE WHEN NOT d.overtaken THEN d.reason END"
-	" FROM decided d WHERE e.event_id = d.event_id"
-	" RETURNING e.event_id, e.ods_code, e.release_number"
-	"), alerted AS ("
-	" INSERT INTO rxtrack.last_alert (nhs_number, ods_code, alerted_at)"
-	" SELECT DISTINCT d.nhs_number, d.ods_code, ($3)[1] FROM decided d WHERE NOT d.overtaken AND d.reason IS NULL"
-	" ON CONFLICT (nhs_number, ods_code) DO UPDATE SET alerted_at = excluded.alerted_at"
-	")"
-	" SELECT r.event_id, r.ods_code, r.release_number FROM released r ORDER BY r.release_number",
+	" ORDER BY e.due_at, e.event_id LIMIT ($2)[1]",
 	.argument_count = 4,
 	.arguments = {&element_timestamptz, &element_integer, &element_timestamptz, &element_timestamptz}
+};
+
+/* The columns of its rows. */
+enum
+{
+	DUE_PLACE = 1,
+	DUE_EVENT_ID,
+	DUE_NHS_NUMBER,
+	DUE_ODS_CODE,
+	DUE_STATE,
+	DUE_REASON,
+	DUE_LAST_NUMBER,
+	DUE_CANCELLED,
+	DUE_COOLDOWN
 };
 
 static Statement next_due = {
@@ -226,52 +215,136 @@ look_from(TimestampTz now, bool thoroughly)
 	return last_full_look - LOOK_BACK;
 }
 
-/* Notifies of what the statement has released; returns how many rows it has settled. */
-static int
-notify_of_released(void)
+/* Whom an alert is for, and about which pharmacy. */
+typedef struct Alert
 {
-	int			settled = (int) SPI_processed;
+	OdsCode		ods_code;
+	int64		nhs_number;
+} Alert;
 
-	for (int row = 0; row < settled; row++)
+/* One batch of events that are due. */
+typedef struct Batch
+{
+	TimestampTz now;
+	SPITupleTable *due;
+	int			count;
+	int64		last_number;
+	HTAB	   *alerts;			/* given in this batch; NULL: without cooldown */
+} Batch;
+
+static Datum
+due_column(const Batch *batch, int row, int column, bool *isnull)
+{
+	return SPI_getbinval(batch->due->vals[row], batch->due->tupdesc, column, isnull);
+}
+
+static HTAB *
+make_alerts(int count)
+{
+	HASHCTL		control = {.keysize = sizeof(Alert), .entrysize = sizeof(Alert), .hcxt = CurrentMemoryContext};
+
+	if (alert_cooldown == 0)
+		return NULL;
+	return hash_create("rxtrack alerts", count, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+/* Is it the first alert of its batch for that patient at that pharmacy? */
+static bool
+is_first_alert(const Batch *batch, int row)
+{
+	bool		isnull;
+	bool		found;
+	Alert		alert = {
+		.ods_code = DatumGetOdsCode(due_column(batch, row, DUE_ODS_CODE, &isnull)),
+		.nhs_number = DatumGetNhsNumber(due_column(batch, row, DUE_NHS_NUMBER, &isnull))
+	};
+
+	if (batch->alerts == NULL)
+		return true;
+	(void) hash_search(batch->alerts, &alert, HASH_ENTER, &found);
+	return !found;
+}
+
+/* Settles one event: it is cancelled, or released and notified. */
+static void
+settle(Batch *batch, int row)
+{
+	static const bool changes[EVENT_COLUMNS] = {
+		[EVENT_STATE - 1] = true, [EVENT_RELEASED_AT - 1] = true, [EVENT_RELEASE_NUMBER - 1] = true,
+		[EVENT_ALERT - 1] = true, [EVENT_ALERT_REASON - 1] = true
+	};
+	Datum		values[EVENT_COLUMNS] = {0};
+	bool		nulls[EVENT_COLUMNS] = {false};
+	bool		isnull;
+	Datum		state = due_column(batch, row, DUE_STATE, &isnull);
+	bool		cancelled = state == due_column(batch, row, DUE_CANCELLED, &isnull);
+	bool		alert;
+	Datum		reason = due_column(batch, row, DUE_REASON, &alert);
+
+	if (!cancelled && alert && !is_first_alert(batch, row))
 	{
-		HeapTuple	tuple = SPI_tuptable->vals[row];
-		TupleDesc	columns = SPI_tuptable->tupdesc;
-		bool		isnull;
-		int64		event_id = DatumGetInt64(SPI_getbinval(tuple, columns, 1, &isnull));
-		OdsCode		ods_code = DatumGetOdsCode(SPI_getbinval(tuple, columns, 2, &isnull));
-
-		(void) SPI_getbinval(tuple, columns, 3, &isnull);
-		if (!isnull)			/* otherwise it was cancelled */
-			notify_listeners(event_id, ods_code);
+		reason = due_column(batch, row, DUE_COOLDOWN, &isnull);
+		alert = false;
 	}
-	SPI_freetuptable(SPI_tuptable);
-	return settled;
+	values[EVENT_STATE - 1] = state;
+	values[EVENT_RELEASED_AT - 1] = TimestampTzGetDatum(batch->now);
+	values[EVENT_RELEASE_NUMBER - 1] = Int64GetDatum(cancelled ? 0 : ++batch->last_number);
+	values[EVENT_ALERT - 1] = BoolGetDatum(alert);
+	values[EVENT_ALERT_REASON - 1] = reason;
+	nulls[EVENT_RELEASE_NUMBER - 1] = nulls[EVENT_ALERT - 1] = cancelled;
+	nulls[EVENT_ALERT_REASON - 1] = cancelled || alert;
+	append_change(&readiness_events, (ItemPointer) DatumGetPointer(due_column(batch, row, DUE_PLACE, &isnull)),
+				  changes, values, nulls);
+	if (!cancelled)
+		notify_listeners(DatumGetInt64(due_column(batch, row, DUE_EVENT_ID, &isnull)),
+						 DatumGetOdsCode(due_column(batch, row, DUE_ODS_CODE, &isnull)));
+}
+
+static void
+find_due(Batch *batch, int most, bool thoroughly)
+{
+	Datum		values[4] = {
+		TimestampTzGetDatum(look_from(batch->now, thoroughly)),
+		Int32GetDatum(most),
+		TimestampTzGetDatum(batch->now),
+		TimestampTzGetDatum(batch->now - (int64) alert_cooldown * USECS_PER_SEC)
+	};
+	Datum		arguments[4];
+	bool		isnull;
+
+	for (int i = 0; i < 4; i++)
+		arguments[i] = element_array(select_due.arguments[i], &values[i], NULL, 1);
+	/* what others have released before is to be seen, whatever the isolation */
+	statement_execute_latest(&select_due, arguments);
+	batch->due = SPI_tuptable;
+	batch->count = (int) SPI_processed;
+	if (batch->count > 0)
+		batch->last_number = DatumGetInt64(due_column(batch, 0, DUE_LAST_NUMBER, &isnull));
 }
 
 int
 dispatch_due(int most, bool thoroughly)
 {
-	TimestampTz now;
-	Datum		values[4];
-	Datum		arguments[4];
+	Batch		batch = {0};
 	Guise		guise;
-	int			settled;
 
 	if (!lock_releases())
 		return 0;
-	now = GetCurrentTimestamp();
-	values[0] = TimestampTzGetDatum(look_from(now, thoroughly));
-	values[1] = Int32GetDatum(most);
-	values[2] = TimestampTzGetDatum(now);
-	values[3] = TimestampTzGetDatum(now - (int64) alert_cooldown * USECS_PER_SEC);
 	put_on(&guise);
-	for (int i = 0; i < 4; i++)
-		arguments[i] = element_array(release_due.arguments[i], &values[i], NULL, 1);
-	/* what others have released before is to be seen, whatever the isolation */
-	statement_execute_latest(&release_due, arguments);
-	settled = notify_of_released();
+	batch.now = GetCurrentTimestamp();
+	find_due(&batch, most, thoroughly);
+	if (batch.count > 0)
+	{
+		batch.alerts = make_alerts(batch.count);
+		for (int row = 0; row < batch.count; row++)
+			settle(&batch, row);
+		if (batch.alerts != NULL)
+			hash_destroy(batch.alerts);
+		CommandCounterIncrement();
+	}
+	SPI_freetuptable(batch.due);
 	take_off(&guise);
-	return settled;
+	return batch.count;
 }
 
 TimestampTz

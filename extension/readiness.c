@@ -14,32 +14,9 @@
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
-#include "access.h"
 #include "catalog.h"
 #include "readiness.h"
 #include "types.h"
-
-/* The columns of rxtrack.readiness_event, as sql/40_readiness.sql has them. */
-enum
-{
-	EVENT_ID = 1,
-	EVENT_PRESCRIPTION_ID,
-	EVENT_STATUS,
-	EVENT_POST_DATED,
-	EVENT_NHS_NUMBER,
-	EVENT_TASK_ID,
-	EVENT_LINE_ITEM_ID,
-	EVENT_ODS_CODE,
-	EVENT_OCCURRED_AT,
-	EVENT_DUE_AT,
-	EVENT_APPLICATION_ID,
-	EVENT_STATE,
-	EVENT_RELEASE_NUMBER,
-	EVENT_RELEASED_AT,
-	EVENT_ALERT_REASON,
-	EVENT_ALERT,
-	EVENT_COLUMNS = EVENT_ALERT
-};
 
 /* Which business statuses are ready ones: rxtrack.ready_status. */
 static struct
@@ -49,6 +26,8 @@ static struct
 	bool		known;			/* do we hold what it holds? */
 	bool		ready[BUSINESS_STATUS_COUNT + 1];
 }			statuses;
+
+Appender readiness_events = {.table = "readiness_event"};
 
 static Statement select_ready = {
 	.sql = "SELECT status FROM rxtrack.ready_status WHERE ready ORDER BY status"
@@ -69,6 +48,7 @@ void
 readiness_init(void)
 {
 	CacheRegisterRelcacheCallback(forget_statuses, (Datum) 0);
+	append_init(&readiness_events);
 }
 
 static void
@@ -129,7 +109,6 @@ due_at(const TriggerData *trigger, bool is_punctual)
 static void
 record_event(const TriggerData *trigger)
 {
-	Access	   *events = access_open("readiness_event");
 	Datum		values[EVENT_COLUMNS] = {0};
 	bool		nulls[EVENT_COLUMNS] = {false};
 	bool		is_punctual;
@@ -152,8 +131,7 @@ record_event(const TriggerData *trigger)
 	nulls[EVENT_RELEASED_AT - 1] = true;
 	nulls[EVENT_ALERT_REASON - 1] = true;
 	nulls[EVENT_ALERT - 1] = true;
-	access_insert(events, values, nulls);
-	access_close(events);
+	append_row(&readiness_events, values, nulls);
 }
 
 /* Trigger of rxtrack.status_update, for rows by which an item's status changes. */

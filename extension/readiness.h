@@ -8,10 +8,38 @@
 #include "postgres.h"
 #include "datatype/timestamp.h"
 
+#include "append.h"
+
+/* The columns of rxtrack.readiness_event, as sql/40_readiness.sql has them. */
+enum
+{
+	EVENT_ID = 1,
+	EVENT_PRESCRIPTION_ID,
+	EVENT_STATUS,
+	EVENT_POST_DATED,
+	EVENT_NHS_NUMBER,
+	EVENT_TASK_ID,
+	EVENT_LINE_ITEM_ID,
+	EVENT_ODS_CODE,
+	EVENT_OCCURRED_AT,
+	EVENT_DUE_AT,
+	EVENT_APPLICATION_ID,
+	EVENT_STATE,
+	EVENT_RELEASE_NUMBER,
+	EVENT_RELEASED_AT,
+	EVENT_ALERT_REASON,
+	EVENT_ALERT,
+	EVENT_COLUMNS = EVENT_ALERT
+};
+
 #pragma GCC visibility push(hidden)
+
+/* The table. */
+extern Appender readiness_events;
 
 /* Settings and callbacks; when the library is loaded. */
 extern void readiness_init(void);
+extern void alert_init(void);
 extern void dispatch_init(void);
 extern void worker_init(void);
 

@@ -23,6 +23,7 @@ _PG_init(void)
 	transition_init();
 	rehearsal_init();
 	readiness_init();
+	alert_init();
 	dispatch_init();
 	worker_init();
 #if PG_VERSION_NUM >= 150000

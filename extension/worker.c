@@ -39,10 +39,13 @@
 
 /*
  * After a release it waits for so long (ms) before the next, however often it is
- * woken: with many suppliers at work, a commit and a plan for each of their
- * updates would cost as much as the updates.
+ * woken: with many suppliers at work, a release for each of their updates would
+ * cost as much as the updates.  Where many have come meanwhile the machine is busy,
+ * and what a larger batch saves, in plans begun, commits and cold caches, is theirs.
  */
 #define PAUSE 2
+#define BUSY_PAUSE 10
+#define BUSY_BATCH 25
 
 /*
  * Without being woken, it looks again after that long (ms).  Only what nobody tells
@@ -280,7 +283,7 @@ dispatcher_main(Datum arg)
 			continue;
 		if (settled > 0)
 		{
-			wait_for_work(0, PAUSE);
+			wait_for_work(0, settled < BUSY_BATCH ? PAUSE : BUSY_PAUSE);
 			thoroughly = false;
 		}
 		else

@@ -167,7 +167,8 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-	too_old timestamptz := now() - rxtrack.duration('rxtrack.event_retention');
+	-- a cooldown is counted from the events
+	too_old timestamptz := now() - greatest(rxtrack.duration('rxtrack.event_retention'), rxtrack.duration('rxtrack.alert_cooldown'));
 	acknowledged bigint := (SELECT min(s.acknowledged) FROM rxtrack.subscription s WHERE rxtrack.is_live(s));
 	removed integer;
 	cancelled integer;
@@ -187,14 +188,6 @@ BEGIN
 	) AS oldest
 	WHERE e.event_id = oldest.event_id;
 	GET DIAGNOSTICS cancelled = ROW_COUNT;
-	DELETE FROM rxtrack.last_alert a USING (
-		SELECT l.nhs_number, l.ods_code FROM rxtrack.last_alert l
-		WHERE l.alerted_at < now() - rxtrack.duration('rxtrack.alert_cooldown')
-		ORDER BY l.alerted_at LIMIT most
-		-- a dispatcher that has one of them waits for none of the others then
-		FOR UPDATE SKIP LOCKED
-	) AS oldest
-	WHERE a.nhs_number = oldest.nhs_number AND a.ods_code = oldest.ods_code;
 	RETURN removed + cancelled;
 END
 $$;

@@ -63,8 +63,7 @@ GRANT EXECUTE ON FUNCTION
 	TO rxtrack_reader;
 
 GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update, rxtrack.readiness_event,
-	rxtrack.application, rxtrack.subscription, rxtrack.subscription_lag, rxtrack.last_removed_release,
-	rxtrack.last_alert TO rxtrack_admin;
+	rxtrack.application, rxtrack.subscription, rxtrack.subscription_lag, rxtrack.last_removed_release TO rxtrack_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal,
 	rxtrack.alert_pharmacy, rxtrack.blocked_pharmacy, rxtrack.alert_application TO rxtrack_admin;
 GRANT SELECT, UPDATE ON rxtrack.ready_status TO rxtrack_admin;
