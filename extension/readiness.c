@@ -18,6 +18,9 @@
 #include "readiness.h"
 #include "types.h"
 
+/* By how much the sequence of event ids goes up. */
+#define EVENT_ID_BLOCK 64
+
 /* Which business statuses are ready ones: rxtrack.ready_status. */
 static struct
 {
@@ -81,6 +84,27 @@ is_ready(BusinessStatus status)
 	return statuses.ready[status];
 }
 
+/*
+ * Each value of the sequence stands for a block of ids, which this session gives
+ * out: to ask the sequence for each would lock it for each.
+ */
+static int64
+next_event_id(void)
+{
+	static int64 next = 0;
+	static int64 end = 0;
+	static uint64 generation = 0;
+	const Catalog *catalog = catalog_get();
+
+	if (next == end || generation != catalog->generation)
+	{
+		next = nextval_internal(catalog->event_sequence, false);
+		end = next + EVENT_ID_BLOCK;
+		generation = catalog->generation;
+	}
+	return next++;
+}
+
 /* A column of the row that fired the trigger. */
 static Datum
 column(const TriggerData *trigger, const char *name, bool *isnull)
@@ -115,7 +139,7 @@ record_event(const TriggerData *trigger)
 	bool		isnull;
 
 	column(trigger, "post_dated_set_at", &is_punctual);
-	values[EVENT_ID - 1] = Int64GetDatum(nextval_internal(catalog_get()->event_sequence, false));
+	values[EVENT_ID - 1] = Int64GetDatum(next_event_id());
 	values[EVENT_PRESCRIPTION_ID - 1] = column(trigger, "prescription_id", &isnull);
 	values[EVENT_STATUS - 1] = column(trigger, "status", &isnull);
 	values[EVENT_POST_DATED - 1] = BoolGetDatum(!is_punctual);
