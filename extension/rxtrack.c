@@ -8,6 +8,7 @@
 #include "utils/guc.h"
 
 #include "catalog.h"
+#include "readiness.h"
 #include "rehearsal.h"
 #include "transition.h"
 
@@ -21,6 +22,10 @@ _PG_init(void)
 	catalog_init();
 	transition_init();
 	rehearsal_init();
+	readiness_init();
+	alert_init();
+	dispatch_init();
+	worker_init();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("rxtrack");
 #else

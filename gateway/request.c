@@ -240,6 +240,18 @@ static char *read_parameters(struct MHD_Connection *connection, const struct rou
     return text;
 }
 
+bool request_read_filter(const struct request *request, struct filter **filter)
+{
+    json_t *parameters = json_loads(request->parameters, 0, NULL);
+    const char *ods_codes = json_string_value(json_object_get(parameters, "ods"));
+    bool is_for_all = ods_codes == NULL || ods_codes[0] == '\0'; /* as the database sees it */
+
+    if (!is_for_all)
+        *filter = filter_new(ods_codes);
+    json_decref(parameters);
+    return parameters != NULL && (is_for_all || *filter != NULL);
+}
+
 /* The request id as the database gets it: as sent, if it is text of bearable length. */
 static const char *id_for_database(const struct request *request, const char *sent)
 {

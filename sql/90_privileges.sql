@@ -41,10 +41,20 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.gateway_format_1(text, bytea[], text[], text[], bytea[]),
 	rxtrack.gateway_check(text, bytea[], text[], text[], bytea[]),
 	rxtrack.gateway_metadata(text, bytea[], text[], text[], bytea[]),
+	rxtrack.gateway_events(text, bytea[], text[], text[], bytea[]),
+	rxtrack.gateway_feed(bigint, integer),
 	rxtrack.gateway_status(text, bytea[], text[], text[], bytea[])
 	TO rxtrack_gateway;
 
-GRANT SELECT ON rxtrack.readiness_event TO rxtrack_listener;
+GRANT SELECT ON rxtrack.readiness_event, rxtrack.subscription_lag TO rxtrack_listener;
+GRANT EXECUTE ON FUNCTION
+	rxtrack.subscribe(text, rxtrack.ods_code[], boolean),
+	rxtrack.unsubscribe(text),
+	rxtrack.fetch_events(text, integer),
+	rxtrack.ack_events(text, bigint),
+	rxtrack.is_live(rxtrack.subscription),
+	rxtrack.last_release()
+	TO rxtrack_listener, rxtrack_admin;
 
 GRANT SELECT ON rxtrack.item_status TO rxtrack_reader;
 GRANT EXECUTE ON FUNCTION
@@ -53,11 +63,15 @@ GRANT EXECUTE ON FUNCTION
 	TO rxtrack_reader;
 
 GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update, rxtrack.readiness_event,
-	rxtrack.application TO rxtrack_admin;
-GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal TO rxtrack_admin;
+	rxtrack.application, rxtrack.subscription, rxtrack.subscription_lag, rxtrack.last_removed_release TO rxtrack_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal,
+	rxtrack.alert_pharmacy, rxtrack.blocked_pharmacy, rxtrack.alert_application TO rxtrack_admin;
+GRANT SELECT, UPDATE ON rxtrack.ready_status TO rxtrack_admin;
 GRANT SELECT, INSERT, DELETE ON rxtrack.transition_rule_removed TO rxtrack_admin;
 GRANT EXECUTE ON FUNCTION
 	rxtrack.add_application(text, text[]),
+	rxtrack.dispatch(integer),
+	rxtrack.prune_events(integer),
 	rxtrack.submit(jsonb, uuid, text),
 	rxtrack.status_history(rxtrack.prescription_id),
 	rxtrack.status_at(rxtrack.prescription_id, uuid, timestamptz),

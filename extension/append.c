@@ -1,0 +1,237 @@
+/*
+ * append.c
+ *		Writing rows without the executor, where a table is as plain as ours are.
+ *
+ * The indexes are written as the executor would, each by its own description.  A
+ * table to which somebody has added triggers, checks or other kinds of indexes gets
+ * its rows from the executor.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/index.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "executor/executor.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "access.h"
+#include "append.h"
+#include "catalog.h"
+
+static void
+forget_table(Datum arg, Oid relation)
+{
+	Appender   *appender = (Appender *) DatumGetPointer(arg);
+
+	if (relation != InvalidOid && relation != appender->relation)
+		return;
+	appender->changed = true;
+	appender->known = false;
+}
+
+void
+append_init(Appender *appender)
+{
+	CacheRegisterRelcacheCallback(forget_table, PointerGetDatum(appender));
+}
+
+/* Is there nothing about the table that only the executor knows to do? */
+static bool
+is_plain(Relation table)
+{
+	const TriggerDesc *triggers = table->trigdesc;
+	const TupleConstr *constraints = table->rd_att->constr;
+
+	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relispartition)
+		return false;
+	if (triggers != NULL &&
+		(triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
+		 triggers->trig_insert_before_statement || triggers->trig_insert_after_statement ||
+		 triggers->trig_update_before_row || triggers->trig_update_after_row ||
+		 triggers->trig_update_before_statement || triggers->trig_update_after_statement))
+		return false;
+	return constraints == NULL || (constraints->num_check == 0 && !constraints->has_generated_stored);
+}
+
+static void
+learn_index(Appender *appender, Oid oid)
+{
+	Relation	index = index_open(oid, RowExclusiveLock);
+	IndexInfo  *info = BuildIndexInfo(index);
+
+	if (index->rd_rel->relam != BTREE_AM_OID || info->ii_ExclusionOps != NULL || !info->ii_ReadyForInserts ||
+		!index->rd_index->indimmediate || appender->index_count == APPEND_MAX_INDEXES)
+		appender->simple = false;
+	else
+	{
+		info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, appender->estate);
+		appender->indexes[appender->index_count] = oid;
+		appender->infos[appender->index_count++] = info;
+	}
+	index_close(index, NoLock);
+}
+
+static void
+learn_table(Appender *appender, Relation table)
+{
+	List	   *indexes = RelationGetIndexList(table);
+	MemoryContext context;
+	ListCell   *cell;
+
+	if (appender->estate != NULL)
+		FreeExecutorState(appender->estate);
+	appender->estate = NULL;
+	context = MemoryContextSwitchTo(TopMemoryContext);
+	appender->estate = CreateExecutorState();
+	MemoryContextSwitchTo(appender->estate->es_query_cxt);
+	appender->simple = is_plain(table);
+	appender->index_count = 0;
+	foreach(cell, indexes)
+		learn_index(appender, lfirst_oid(cell));
+	MemoryContextSwitchTo(context);
+	list_free(indexes);
+	appender->known = !appender->changed;
+}
+
+static void
+append_to_index(Appender *appender, int n, Relation table, TupleTableSlot *row)
+{
+	IndexInfo  *info = appender->infos[n];
+	ExprContext *context = GetPerTupleExprContext(appender->estate);
+	Relation	index;
+	Datum		values[INDEX_MAX_KEYS];
+	bool		nulls[INDEX_MAX_KEYS];
+
+	context->ecxt_scantuple = row;
+	if (info->ii_Predicate != NIL && !ExecQual(info->ii_PredicateState, context))
+		return;
+	index = index_open(appender->indexes[n], RowExclusiveLock);
+	FormIndexDatum(info, row, appender->estate, values, nulls);
+	index_insert(index, values, nulls, &row->tts_tid, table,
+				 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
+	index_close(index, NoLock);
+}
+
+static void
+append_plainly(Appender *appender, Relation table, Datum *values, bool *nulls)
+{
+	TupleTableSlot *row = table_slot_create(table, NULL);
+	int			count = table->rd_att->natts;
+
+	memcpy(row->tts_values, values, count * sizeof(Datum));
+	memcpy(row->tts_isnull, nulls, count * sizeof(bool));
+	ExecStoreVirtualTuple(row);
+	table_tuple_insert(table, row, GetCurrentCommandId(true), 0, NULL);
+	for (int i = 0; i < appender->index_count; i++)
+		append_to_index(appender, i, table, row);
+	ResetPerTupleExprContext(appender->estate);
+	ExecDropSingleTupleTableSlot(row);
+	/* as a statement of its own: what comes after it sees the row */
+	CommandCounterIncrement();
+}
+
+static void
+change_plainly(Appender *appender, Relation table, ItemPointer place,
+			   const bool *changes, const Datum *values, const bool *nulls)
+{
+	TupleTableSlot *before = table_slot_create(table, NULL);
+	TupleTableSlot *row = table_slot_create(table, NULL);
+#if PG_VERSION_NUM >= 160000
+	TU_UpdateIndexes reindex;
+#else
+	bool		reindex;
+#endif
+
+	if (!table_tuple_fetch_row_version(table, place, SnapshotAny, before))
+		elog(ERROR, "a row that was to be changed is gone");
+	slot_getallattrs(before);
+	for (int i = 0; i < table->rd_att->natts; i++)
+	{
+		row->tts_values[i] = changes[i] ? values[i] : before->tts_values[i];
+		row->tts_isnull[i] = changes[i] ? nulls[i] : before->tts_isnull[i];
+	}
+	ExecStoreVirtualTuple(row);
+	simple_table_tuple_update(table, place, row, InvalidSnapshot, &reindex);
+	for (int i = 0; i < appender->index_count && reindex; i++)
+		append_to_index(appender, i, table, row);
+	ResetPerTupleExprContext(appender->estate);
+	ExecDropSingleTupleTableSlot(row);
+	ExecDropSingleTupleTableSlot(before);
+}
+
+static void
+append_by_executor(const char *table, Datum *values, bool *nulls)
+{
+	Access	   *access = access_open(table);
+
+	access_insert(access, values, nulls);
+	access_close(access);
+}
+
+static void
+change_by_executor(const char *table, ItemPointer place, const bool *changes, const Datum *values, const bool *nulls)
+{
+	Access	   *access = access_open(table);
+	int			count = access->relation->rd_att->natts;
+	Datum	   *all = palloc(count * sizeof(Datum));
+	bool	   *all_nulls = palloc(count * sizeof(bool));
+
+	if (!table_tuple_fetch_row_version(access->relation, place, SnapshotAny, access->found))
+		elog(ERROR, "a row that was to be changed is gone");
+	for (int i = 0; i < count; i++)
+	{
+		Datum		before = access_column(access, i + 1, &all_nulls[i]);
+
+		all[i] = changes[i] ? values[i] : before;
+		all_nulls[i] = changes[i] ? nulls[i] : all_nulls[i];
+	}
+	access_update(access, place, all, all_nulls);
+	access_close(access);
+}
+
+static Relation
+open_table(Appender *appender)
+{
+	Oid			oid = get_relname_relid(appender->table, catalog_get()->namespace_oid);
+	Relation	table = table_open(oid, RowExclusiveLock);
+
+	if (!appender->known || appender->relation != oid)
+	{
+		appender->relation = oid;
+		appender->changed = false;
+		learn_table(appender, table);
+	}
+	return table;
+}
+
+void
+append_row(Appender *appender, Datum *values, bool *nulls)
+{
+	Relation	table = open_table(appender);
+
+	if (appender->simple)
+		append_plainly(appender, table, values, nulls);
+	else
+		append_by_executor(appender->table, values, nulls);
+	table_close(table, NoLock);
+}
+
+void
+append_change(Appender *appender, ItemPointer place, const bool *changes, const Datum *values, const bool *nulls)
+{
+	Relation	table = open_table(appender);
+
+	if (appender->simple)
+		change_plainly(appender, table, place, changes, values, nulls);
+	else
+		change_by_executor(appender->table, place, changes, values, nulls);
+	table_close(table, NoLock);
+}

@@ -1,0 +1,47 @@
+/*
+ * append.h
+ *		Adding rows to a table, and changing them, again and again at the least cost.
+ */
+#ifndef RXTRACK_APPEND_H
+#define RXTRACK_APPEND_H
+
+#include "postgres.h"
+#include "nodes/execnodes.h"
+
+#define APPEND_MAX_INDEXES 16
+
+/*
+ * A table of the schema rxtrack; to be kept in static storage.  What it takes to
+ * write its indexes is remembered from one transaction to the next: to find it out
+ * anew costs more than to write them.
+ */
+typedef struct Appender
+{
+	const char *table;
+	Oid			relation;
+	bool		changed;		/* by somebody, since we began to look at it */
+	bool		known;			/* does the rest hold? */
+	bool		simple;			/* or does a row need the executor? */
+	EState	   *estate;			/* in which the rest lives */
+	int			index_count;
+	Oid			indexes[APPEND_MAX_INDEXES];
+	IndexInfo  *infos[APPEND_MAX_INDEXES];
+} Appender;
+
+#pragma GCC visibility push(hidden)
+
+/* To be called once for each, when the library is loaded. */
+extern void append_init(Appender *appender);
+
+/* Inserts a row; raises 23505 where its key is there already. */
+extern void append_row(Appender *appender, Datum *values, bool *nulls);
+
+/*
+ * Changes the row at a place: those columns whose place in the array is true take
+ * the value there.  Raises 40001 where somebody else has changed it meanwhile.
+ */
+extern void append_change(Appender *appender, ItemPointer place, const bool *changes, const Datum *values, const bool *nulls);
+
+#pragma GCC visibility pop
+
+#endif							/* RXTRACK_APPEND_H */
