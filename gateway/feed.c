@@ -117,12 +117,18 @@ static bool take_rows(void)
 
 /* ---- the connection ---- */
 
+static const char *or_null(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
 static void lose_link(int64_t now_ms)
 {
     struct link *link = &feed.link;
 
     if (!feed.was_reported)
-        log_event("events_away", "s:s,s:s", "reason", link->reason, "sqlstate", link->sqlstate);
+        log_event("events_away", "s:s?,s:s?", "reason", or_null(link->reason), "sqlstate",
+                  or_null(link->sqlstate));
     feed.was_reported = true;
     link_close(link);
     link_retry_later(link, now_ms, &feed.random);

@@ -80,16 +80,19 @@ static bool is_stream(const struct request *request)
            strcasestr(answer->headers, "text/event-stream") != NULL;
 }
 
-/* Opens the stream that the answer grants. NULL: *fault says why there is none. */
-static struct stream *open_stream(struct request *request, enum fault *fault)
+/* The stream that the answer grants; NULL without memory. */
+static struct stream *new_stream(const struct request *request, const char *version)
 {
     struct filter *filter = NULL;
 
-    *fault = FAULT_INTERNAL;
     if (!request_read_filter(request, &filter))
         return NULL;
-    return hub_open(request->connection, strtoll(request->job.answer.body, NULL, 10), filter,
-                    fault);
+    struct stream *stream = stream_new(strtoll(request->job.answer.body, NULL, 10), filter);
+    if (stream == NULL)
+        free(filter);
+    else
+        stream->chunked = strcmp(version, MHD_HTTP_VERSION_1_0) != 0;
+    return stream;
 }
 
 /* The stream is the response's from now on, and ends with it. */
@@ -107,14 +110,13 @@ static struct MHD_Response *stream_response(struct request *request, struct stre
     return response;
 }
 
-static enum MHD_Result send_stream(struct request *request)
+static enum MHD_Result send_stream(struct request *request, const char *version)
 {
-    enum fault fault;
-
     if (!client_enter(request->client, CLIENT_STREAMING))
         return MHD_NO;
-    struct stream *stream = open_stream(request, &fault);
-    if (stream == NULL)
+    struct stream *stream = new_stream(request, version);
+    enum fault fault = hub_open(stream, request->connection);
+    if (fault != FAULT_NONE)
         return send_fault(request, fault);
     struct MHD_Response *response = stream_response(request, stream);
     if (response == NULL)
@@ -206,7 +208,7 @@ static enum MHD_Result on_request(void *unused, struct MHD_Connection *connectio
         *length = 0;
         return MHD_YES;
     case REQUEST_SUSPENDED:
-        return is_stream(request) ? send_stream(request) : send_answer(request);
+        return is_stream(request) ? send_stream(request, version) : send_answer(request);
     default:
         return MHD_YES;
     }

@@ -140,38 +140,46 @@ static enum fault find_fault(const struct stream *stream)
     return stream == NULL ? FAULT_INTERNAL : FAULT_NONE;
 }
 
-struct stream *hub_open(struct MHD_Connection *connection, int64_t after, struct filter *filter,
-                        enum fault *fault)
+enum fault hub_open(struct stream *stream, struct MHD_Connection *connection)
 {
-    struct stream *stream = stream_new(after, filter), *woken = NULL;
+    struct stream *woken = NULL;
 
     pthread_mutex_lock(&hub.lock);
-    *fault = find_fault(stream);
-    if (*fault == FAULT_NONE) {
+    enum fault fault = find_fault(stream);
+    if (fault == FAULT_NONE) {
         stream->connection = connection;
         stream->socket =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        place_recent(after, &woken);
+        place_recent(stream->position, &woken);
         enlist(stream, clock_ms());
     }
     pthread_mutex_unlock(&hub.lock);
     resume_all(woken);
-    if (*fault == FAULT_NONE) {
+    if (fault == FAULT_NONE) {
         bound_socket(stream->socket);
         feed_wake();
-        return stream;
-    }
-    if (stream != NULL)
+    } else if (stream != NULL) {
         stream_free(stream);
-    else
-        free(filter);
-    return NULL;
+    }
+    return fault;
+}
+
+/*
+ * Makes sending fail, and that close the connection. What a content reader returns instead does not
+ * do: libmicrohttpd 0.9.75 can forget a connection that it closes then, with its descriptor, as it
+ * looks at it again only on an event of the socket, which it no longer waits for.
+ */
+static ssize_t break_off(struct stream *stream, char *out)
+{
+    shutdown(stream->socket, SHUT_RDWR);
+    out[0] = '\n';
+    return 1;
 }
 
 static ssize_t read_stream(struct stream *stream, char *out, size_t size)
 {
     if (stream->cut)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
+        return break_off(stream, out);
     size_t filled = stream_fill(stream, &hub.recent, out, size);
     if (filled > 0) {
         stream->offered_ms = stream->spoke_ms = clock_ms();
@@ -179,7 +187,7 @@ static ssize_t read_stream(struct stream *stream, char *out, size_t size)
         return (ssize_t)filled;
     }
     if (stream->over)
-        return MHD_CONTENT_READER_END_OF_STREAM;
+        return stream->chunked ? MHD_CONTENT_READER_END_OF_STREAM : break_off(stream, out);
     park(stream);
     return 0;
 }
@@ -327,7 +335,7 @@ static bool is_gone(int socket)
     return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
 }
 
-/* A parked stream ends in its content reader, another one by its socket. */
+/* A parked stream is broken off by its content reader. */
 static void cut(struct stream *stream, struct stream **woken)
 {
     stream->cut = true;

@@ -34,11 +34,10 @@ void hub_stop(void);
 /* ---- HTTP threads ---- */
 
 /*
- * Opens a stream on a connection, after an event's number; takes over the filter. NULL where none
- * can be had: *fault says why.
+ * Opens a stream on a connection, after an event's number, as stream_new() has made it; NULL:
+ * there was no memory. Where it cannot be open the fault says why, and it is freed.
  */
-struct stream *hub_open(struct MHD_Connection *connection, int64_t after, struct filter *filter,
-                        enum fault *fault);
+enum fault hub_open(struct stream *stream, struct MHD_Connection *connection);
 
 /* MHD_ContentReaderCallback of a stream's response. */
 ssize_t hub_read(void *stream, uint64_t unused, char *out, size_t size);

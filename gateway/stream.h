@@ -27,6 +27,7 @@ struct stream {
     struct MHD_Connection *connection;
     int socket;
 
+    bool chunked;       /* its end can be told, other than by closing the connection */
     bool parked;        /* its connection is suspended: it had nothing to send */
     bool over;          /* it is to end, after a whole event */
     bool cut;           /* it is to end at once: its client is gone */
