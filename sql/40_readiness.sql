@@ -129,7 +129,7 @@ COMMENT ON TABLE rxtrack.blocked_pharmacy IS
 	'Pharmacies blocked from alerts, enabled or not. Their events are released with alert false (pharmacy blocked)';
 
 CREATE TABLE rxtrack.alert_application (
-	application_id integer PRIMARY KEY REFERENCES rxtrack.application
+	application_id integer PRIMARY KEY
 );
 COMMENT ON TABLE rxtrack.alert_application IS
 	'Applications whose updates may lead to alerts. Events of all others are released with alert false (application not enabled)';

@@ -39,7 +39,22 @@ INSERT INTO function_grant VALUES
   ('rxtrack.gateway_status(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
   ('rxtrack.keep_rule_change()', '{}'),
   ('rxtrack.remove_shipped_rule()', '{}'),
-  ('rxtrack.announce_rule_change()', '{}'),
+  ('rxtrack.announce_change()', '{}'),
+  ('rxtrack.keep_ready_status()', '{}'),
+  ('rxtrack.note_removed_releases()', '{}'),
+  ('rxtrack.alert_barrier(rxtrack.ods_code,integer)', '{}'),
+  ('rxtrack.duration(text)', '{}'),
+  ('rxtrack.find_subscription(text)', '{}'),
+  ('rxtrack.gateway_events(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack.gateway_feed(bigint,integer)', '{rxtrack_gateway}'),
+  ('rxtrack.subscribe(text,rxtrack.ods_code[],boolean)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.unsubscribe(text)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.fetch_events(text,integer)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.ack_events(text,bigint)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.is_live(rxtrack.subscription)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.last_release()', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.dispatch(integer)', '{rxtrack_admin}'),
+  ('rxtrack.prune_events(integer)', '{rxtrack_admin}'),
   ('rxtrack.raise_readiness()', '{}');
 
 -- Support: what the types, their casts, operators and operator classes are made of.
@@ -77,12 +92,18 @@ SELECT is_empty($$ SELECT signature FROM our_function
 CREATE TEMP TABLE relation_grant (relation text, name text, privileges text);
 INSERT INTO relation_grant VALUES
   ('item_status', 'rxtrack_reader', 'SELECT'),
-  ('readiness_event', 'rxtrack_listener', 'SELECT'),
+  ('readiness_event', 'rxtrack_listener', 'SELECT'), ('subscription_lag', 'rxtrack_listener', 'SELECT'),
   ('item_status', 'rxtrack_admin', 'SELECT'), ('item', 'rxtrack_admin', 'SELECT'),
     ('status_update', 'rxtrack_admin', 'SELECT'),
   ('readiness_event', 'rxtrack_admin', 'SELECT'), ('application', 'rxtrack_admin', 'SELECT'),
   ('transition_rule', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
   ('transition_rule_removed', 'rxtrack_admin', 'SELECT INSERT DELETE'),
+  ('subscription', 'rxtrack_admin', 'SELECT'), ('subscription_lag', 'rxtrack_admin', 'SELECT'),
+  ('last_removed_release', 'rxtrack_admin', 'SELECT'),
+  ('ready_status', 'rxtrack_admin', 'SELECT UPDATE'),
+  ('alert_pharmacy', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
+  ('blocked_pharmacy', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
+  ('alert_application', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
   ('rehearsal', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE');
 
 CREATE TEMP TABLE our_relation AS
@@ -209,7 +230,8 @@ SELECT is_empty($$ SELECT opcname, amname FROM pg_opclass c JOIN pg_am a ON a.oi
                 'and every operator class');
 SELECT is_empty($$ SELECT relname, attname FROM our_relation c JOIN pg_attribute a ON attrelid = c.oid
                    WHERE relkind = 'v' AND attnum > 0 AND col_description(c.oid, attnum) IS NULL
-                     AND attname NOT IN ('prescription_id', 'line_item_id', 'nhs_number', 'ods_code', 'status') $$,
+                     AND attname NOT IN ('prescription_id', 'line_item_id', 'nhs_number', 'ods_code', 'status', 'name', 'ods_codes',
+                       'alerts_only', 'acknowledged', 'last_seen_at', 'live') $$,
                 'and every column of a view that its name does not say already');
 SELECT is_empty($$ SELECT objid::regclass FROM pg_depend RIGHT JOIN our_relation c ON objid = c.oid
   AND classid = 'pg_class'::regclass AND deptype IN ('e', 'i', 'a') WHERE objid IS NULL $$,
