@@ -10,6 +10,7 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -36,6 +37,21 @@ enum
 	CREDENTIAL_APPLICATION_ID,
 	CREDENTIAL_VALID_UNTIL
 };
+
+static char *token_url = NULL;
+static int	token_lifetime = 600;
+
+void
+application_init(void)
+{
+	DefineCustomStringVariable("rxtrack.token_url",
+							   "The URL of the token endpoint, which a signed token must name as its audience.",
+							   "Empty: no signed token is accepted.",
+							   &token_url, "", PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("rxtrack.token_lifetime",
+							"How long an access token that is given for a signed one is valid.", NULL,
+							&token_lifetime, 600, 1, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+}
 
 static Datum
 column(Access *access, int number)

@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "application.h"
 #include "catalog.h"
 #include "rehearsal.h"
 #include "transition.h"
@@ -19,6 +20,7 @@ void
 _PG_init(void)
 {
 	catalog_init();
+	application_init();
 	transition_init();
 	rehearsal_init();
 #if PG_VERSION_NUM >= 150000

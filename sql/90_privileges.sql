@@ -41,6 +41,7 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.gateway_format_1(text, bytea[], text[], text[], bytea[]),
 	rxtrack.gateway_check(text, bytea[], text[], text[], bytea[]),
 	rxtrack.gateway_metadata(text, bytea[], text[], text[], bytea[]),
+	rxtrack.gateway_token(text, bytea[], text[], text[], bytea[]),
 	rxtrack.gateway_status(text, bytea[], text[], text[], bytea[])
 	TO rxtrack_gateway;
 
@@ -53,11 +54,16 @@ GRANT EXECUTE ON FUNCTION
 	TO rxtrack_reader;
 
 GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update, rxtrack.readiness_event,
-	rxtrack.application TO rxtrack_admin;
+	rxtrack.applications, rxtrack.audit TO rxtrack_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal TO rxtrack_admin;
 GRANT SELECT, INSERT, DELETE ON rxtrack.transition_rule_removed TO rxtrack_admin;
 GRANT EXECUTE ON FUNCTION
 	rxtrack.add_application(text, text[]),
+	rxtrack.rotate_key(text, interval),
+	rxtrack.change_application(text, text[], boolean, integer),
+	rxtrack.restrict_application(text, rxtrack.ods_code[]),
+	rxtrack.add_public_key(text, text, text, timestamptz, timestamptz),
+	rxtrack.remove_public_key(text, text),
 	rxtrack.submit(jsonb, uuid, text),
 	rxtrack.status_history(rxtrack.prescription_id),
 	rxtrack.status_at(rxtrack.prescription_id, uuid, timestamptz),
