@@ -38,10 +38,10 @@ test:                                   ## install what is missing, build, and r
 	@$(MAKE) all
 	@exec tests/run $(TESTS)
 
-fuzz:                                   ## hold random bundles against a model of the rules (SEED=n, COUNT=10000)
+fuzz:                                   ## hold random bundles against a model of the rules (SEED=n, COUNT=10000, HTTP=1)
 	@scripts/dependencies test
 	@$(MAKE) all
-	@FUZZ_SEED=$(or $(SEED),$(shell date +%s)) FUZZ_COUNT=$(or $(COUNT),10000) PROVE_FLAGS=--verbose \
+	@FUZZ_SEED=$(or $(SEED),$(shell date +%s)) FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_HTTP=$(HTTP) PROVE_FLAGS=--verbose \
 		exec tests/run tests/fuzz/model.t
 
 fuzz-c:                                 ## fuzz the parsers by coverage, under sanitizers (SECONDS=600)

@@ -21,9 +21,11 @@ COMMENT ON COLUMN rxtrack.application.ods_codes IS 'The pharmacies that it may s
 COMMENT ON COLUMN rxtrack.application.client_id IS 'Its key id, which a signed token names as issuer and subject';
 COMMENT ON COLUMN rxtrack.application.database_role IS 'The role by which it reads its own updates in SQL; NULL: none';
 
+-- Without a foreign key: pg_restore --jobs fills an extension's tables in any order.
+-- A key without an application is nobody's.
 CREATE TABLE rxtrack.api_key (
 	key_hash bytea PRIMARY KEY CHECK (pg_catalog.length(key_hash) = 32),
-	application_id integer NOT NULL REFERENCES rxtrack.application,
+	application_id integer NOT NULL,
 	valid_until timestamptz NOT NULL DEFAULT 'infinity',
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
@@ -33,11 +35,12 @@ COMMENT ON COLUMN rxtrack.api_key.key_hash IS 'SHA-256 of the key''s text, 32 by
 COMMENT ON COLUMN rxtrack.api_key.valid_until IS 'When it ceases to be accepted';
 
 CREATE TABLE rxtrack.public_key (
-	application_id integer NOT NULL REFERENCES rxtrack.application,
+	application_id integer NOT NULL,
 	kid text NOT NULL CHECK (kid ~ '^[[:print:]]{1,128}$'),
 	pem text NOT NULL,
 	valid_from timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	valid_until timestamptz NOT NULL DEFAULT 'infinity',
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
 	PRIMARY KEY (application_id, kid)
 );
 COMMENT ON TABLE rxtrack.public_key IS 'Public keys by which applications sign their token requests';
@@ -83,8 +86,8 @@ SELECT pg_catalog.pg_extension_config_dump('rxtrack.public_key', '');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.used_assertion', '');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.audit', '');
 
--- Audited by triggers, so that a change by hand is as well.  A restore brings the
--- old audit with it, and adds that it restored.
+-- Audited by triggers, so that a change by hand is as well.  What a restore brings
+-- back was made before the transaction that does, and was audited then.
 CREATE FUNCTION rxtrack.audit_change()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -103,9 +106,15 @@ END
 $$;
 COMMENT ON FUNCTION rxtrack.audit_change() IS 'Trigger of applications and keys: writes rxtrack.audit';
 
-CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON rxtrack.application
+CREATE TRIGGER audit_insert AFTER INSERT ON rxtrack.application
+	FOR EACH ROW WHEN (NEW.created_at >= pg_catalog.now()) EXECUTE FUNCTION rxtrack.audit_change();
+CREATE TRIGGER audit_change AFTER UPDATE OR DELETE ON rxtrack.application
 	FOR EACH ROW EXECUTE FUNCTION rxtrack.audit_change();
-CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON rxtrack.api_key
+CREATE TRIGGER audit_insert AFTER INSERT ON rxtrack.api_key
+	FOR EACH ROW WHEN (NEW.created_at >= pg_catalog.now()) EXECUTE FUNCTION rxtrack.audit_change();
+CREATE TRIGGER audit_change AFTER UPDATE OR DELETE ON rxtrack.api_key
 	FOR EACH ROW EXECUTE FUNCTION rxtrack.audit_change();
-CREATE TRIGGER audit_change AFTER INSERT OR UPDATE OR DELETE ON rxtrack.public_key
+CREATE TRIGGER audit_insert AFTER INSERT ON rxtrack.public_key
+	FOR EACH ROW WHEN (NEW.created_at >= pg_catalog.now()) EXECUTE FUNCTION rxtrack.audit_change();
+CREATE TRIGGER audit_change AFTER UPDATE OR DELETE ON rxtrack.public_key
 	FOR EACH ROW EXECUTE FUNCTION rxtrack.audit_change();

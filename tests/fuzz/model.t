@@ -2,6 +2,7 @@
 # (lib/RxTrack/Fuzz/Model.pm), which must agree on every answer and on all that is stored.
 #
 #   make fuzz SEED=n COUNT=n    a longer run; the same seed makes the same requests
+#   make fuzz HTTP=1            by way of a gateway
 use strict;
 use warnings;
 use FindBin;
@@ -12,6 +13,7 @@ use Test::More;
 
 my $node = node(conf => "fsync = off\n");
 my $fuzz = RxTrack::Fuzz->new(
+	gateway => $ENV{FUZZ_HTTP} ? gateway($node) : undef,
 	connection => $node->connstr('rxtrack'),
 	seed => $ENV{FUZZ_SEED} || 1948,
 	count => $ENV{FUZZ_COUNT} || 1000);

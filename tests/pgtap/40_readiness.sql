@@ -1,6 +1,6 @@
 -- Readiness events: which updates raise one and which do not, what it says, and who is notified of what.
 BEGIN;
-SELECT plan(45);
+SELECT plan(47);
 \ir include/bundles.sql
 CREATE EXTENSION IF NOT EXISTS dblink;
 SET LOCAL rxtrack.transition_policy = 'off';
@@ -81,6 +81,21 @@ SELECT is(pg_temp.events(400, '[["WP", "-2 h"], ["RC", "-1 h"]]', true), '1', 'i
 SELECT is(pg_temp.events(401, '[["RC", "-1 h"], ["WP", "-2 h"]]', true), '1', 'in the other order');
 SELECT is(pg_temp.events(402, '[["RC", "-3 h"], ["RC", "-2 h"], ["WP", "-1 h"], ["RCP", "-30 min"], ["RC", "-1 min"]]', true), '111',
           'in one bundle, as if one after the other');
+
+-- Two of one time: the one received later is what the item was when the third, late one comes.
+CREATE FUNCTION pg_temp.after_a_tie(item integer, VARIADIC two text[]) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+  seen bigint;
+BEGIN
+  PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(1, two[1], '2026-01-05 09:00Z', item)));
+  PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(2, two[2], '2026-01-05 09:00Z', item)));
+  PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(3, 'D', now() + interval '1 h', item)));
+  SELECT count(*) INTO seen FROM rxtrack.readiness_event;
+  PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(4, 'RC', '2026-01-05 10:00Z', item)));
+  RETURN (SELECT count(*) FROM rxtrack.readiness_event) - seen;
+END $$;
+SELECT is(pg_temp.after_a_tie(410, 'WP', 'RC'), '0', 'of equal times the one received later counts: the item was ready');
+SELECT is(pg_temp.after_a_tie(411, 'RC', 'WP'), '1', 'and here it was not');
 
 -- ---------- What raises none ----------
 

@@ -1,6 +1,6 @@
 -- The functions for the gateway: batches of good and bad requests, hostile bodies, and repeats within a batch.
 BEGIN;
-SELECT plan(106);
+SELECT plan(108);
 \ir include/bundles.sql
 SELECT rxtrack.add_application('Onlooker', '{updates:read}') AS onlooker_key \gset
 
@@ -101,6 +101,18 @@ SELECT results_eq($$ SELECT DISTINCT count(*) - max(u.receipt), count(DISTINCT u
                      FROM rxtrack.status_update u JOIN rxtrack.item i USING (prescription_id, line_item_id)
                      WHERE u.task_id >= pg_temp.uuid(2000)::uuid GROUP BY u.line_item_id, i.asserted_at $$,
                   'VALUES (0::bigint, 0::bigint, true)', 'none of them is lost');
+
+-- Of a bundle that is refused nothing stays behind, not even for the rest of its batch.
+SELECT is((SELECT array_agg(status ORDER BY n) FROM pg_temp.post(ARRAY[
+            pg_temp.request('one', 70, pg_temp.bundle(pg_temp.task(70, 'WP', '2026-01-05 09:00Z', 70))),
+            pg_temp.request('one', 71, pg_temp.bundle(pg_temp.task(71, 'RC', '2026-01-05 11:00Z', 70),
+                                                      pg_temp.task(72, 'RDP', '2026-01-05 12:00Z', 70))),
+            pg_temp.request('one', 73, pg_temp.bundle(pg_temp.task(73, 'RC', '2026-01-05 10:00Z', 70)))])), '{201,422,201}',
+          'a bundle of two refused for its second, amid a batch');
+SELECT results_eq($$ SELECT receipt, kind::text, changes_status, task_id::text FROM rxtrack.status_update
+                     WHERE line_item_id = pg_temp.uuid(70)::uuid ORDER BY receipt $$,
+                  $$ VALUES (1, 'first', true, pg_temp.uuid(70)), (2, 'forward', true, pg_temp.uuid(73)) $$,
+                  'the next is judged as if it had never been');
 
 -- ---------- Hostile bodies ----------
 

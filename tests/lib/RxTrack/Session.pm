@@ -14,9 +14,9 @@ RxTrack::Session - a session of psql that a test tells one thing at a time
 
 =head1 METHODS
 
-=head2 new($node)
+=head2 new($node, $database)
 
-Connects to the database C<rxtrack> of the node. The session ends with its object.
+Connects to a database of the node, C<rxtrack> unless named. The session ends with its object.
 
 =head2 sql($statement), send($statement), answer
 
@@ -36,10 +36,10 @@ use PostgreSQL::Test::Utils;
 
 sub new
 {
-	my ($class, $node) = @_;
+	my ($class, $node, $database) = @_;
 	my $self = bless { in => '', out => '', notifications => 0 }, $class;
 	$self->{timer} = IPC::Run::timeout($PostgreSQL::Test::Utils::timeout_default);
-	$self->{psql} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr('rxtrack'), '-f', '-' ],
+	$self->{psql} = IPC::Run::start([ 'psql', '-XAtq', '-d', $node->connstr($database // 'rxtrack'), '-f', '-' ],
 		'<', \$self->{in}, '>', \$self->{out}, '2>', \$self->{errors}, $self->{timer});
 	return $self;
 }
@@ -60,7 +60,7 @@ sub answer
 	pump_until($self->{psql}, $self->{timer}, \$self->{out}, qr/^done \w{5}\n/m)
 	  or die "a session does not answer: $self->{errors}";
 	my ($rows, $state) = $self->{out} =~ /^(.*?)\n?^?done (\w{5})\n/ms;
-	$self->{notifications} += $rows =~ s/^Asynchronous notification [^\n]*(?:\n|\z)//mg;
+	$self->{notifications} += $rows =~ s/(?:^|\n)Asynchronous notification [^\n]*//g;
 	return $state eq '00000' ? $rows : $state;
 }
 

@@ -7,6 +7,7 @@ use warnings;
 
 use Time::HiRes ();
 use RxTrack::Fuzz::Generator;
+use RxTrack::Fuzz::Http;
 use RxTrack::Fuzz::Json ();
 use RxTrack::Fuzz::Judge qw(expected answered state_of updates_of statuses_at);
 use RxTrack::Fuzz::Model;
@@ -19,17 +20,21 @@ use constant CHUNK => 500;
 my @writers = ('Alpha', 'Beta', 'Gamma "quoted"');
 my @others = ('Reader');
 
+# seed, count, connection (for psql); gateway, where it is HTTP that brings the requests.
 sub new
 {
 	my ($class, %option) = @_;
 	my $server = RxTrack::Fuzz::Server->new($option{connection});
 	srand $option{seed};	# last, for names of temporary files are random too
 	my $model = RxTrack::Fuzz::Model->new;
+	my %keys;
 	for my $name (@writers, @others)
 	{
 		my $may_write = grep { $_ eq $name } @writers;
-		$_->add_application($name, $may_write) for $server, $model;
+		$model->add_application($name, $may_write);
+		$keys{$name} = $server->add_application($name, $may_write);
 	}
+	$option{http} = RxTrack::Fuzz::Http->new(gateway => $option{gateway}, keys => \%keys) if $option{gateway};
 	my $generator = RxTrack::Fuzz::Generator->new(
 		model => $model, writers => \@writers, others => \@others, prescriptions => 20 + $option{count} / 50);
 	# One time for the whole run, with the same seconds whenever it is, so that a seed means the same
@@ -63,7 +68,8 @@ sub compare_state
 	for my $hours (-2000, -300, -24, 1, 24, 500, 1000)
 	{
 		my $time = now() + $hours * 3_600_000_000;
-		$difference //= compare("rxtrack.status_at, $hours hours from now,", [ statuses_at($model, $time) ], [ $server->statuses_at($time) ]);
+		$difference //= compare("rxtrack.status_at, $hours hours from now,",
+			[ statuses_at($model, $time) ], [ $server->statuses_at($time) ]);
 	}
 	return $difference;
 }
@@ -78,33 +84,52 @@ sub change_rule
 	$_->set_rule($from, $to, $kind) for @$self{qw(model server)};
 }
 
-# The model goes first: what it holds decides what comes next. Policies change between chunks.
+# The model goes first: what it holds decides what comes next.
 sub chunk
 {
 	my ($self, $first, $last) = @_;
 	my $model = $self->{model};
-	$model->{policy} = one_of('enforce', 'enforce', 'enforce', 'warn', 'off');
-	my (@requests, %expected, $in_call);
+	# A gateway's sessions are out of reach of SET.
+	$model->{policy} = $self->{http} ? 'enforce' : one_of('enforce', 'enforce', 'enforce', 'warn', 'off');
+	my (@requests, %expected);
 	for my $number ($first .. $last)
 	{
 		my $request = $self->{generator}->request($self->{start});
+		RxTrack::Fuzz::Http::fit($request) if $self->{http};
 		my $answer = $model->answer($request, $self->{start});
 		$expected{$number} = expected($answer);
 		$self->{seen}{ $answer->{status} }++;
-		my $direct = chance(0.3) && $self->fits_submit($request);
-		$in_call = { call => $number, room => one_of(1, 1, between(2, 10), between(2, 60)) } if !$in_call || $direct || !$in_call->{room};
-		push @requests, { %$request, number => $number, call => $direct ? -$number : $in_call->{call}, policy => $model->{policy} };
-		$in_call->{room}--;
-		$in_call = undef if $direct;
+		push @requests, { %$request, number => $number, policy => $model->{policy} };
 	}
-	my $answers = $self->{server}->answers($model->{policy}, @requests);
+	$self->choose_calls(@requests);
+	my $answers = $self->{http} ? $self->{http}->answers(@requests) : $self->{server}->answers($model->{policy}, @requests);
 	for my $request (@requests)
 	{
-		my $answered = answered($answers->{ $request->{number} });
+		my $answer = $answers->{ $request->{number} };
+		my $answered = answered($answer);
 		next if $answered eq $expected{ $request->{number} };
-		return $self->report($request, $expected{ $request->{number} }, $answered, $answers->{ $request->{number} });
+		return $self->report($request, $expected{ $request->{number} }, $answered, $answer);
 	}
 	return undef;
+}
+
+# Which requests share a call of rxtrack.gateway_submit, and which are for rxtrack.submit.
+sub choose_calls
+{
+	my ($self, @requests) = @_;
+	my ($call, $room) = (0, 0);
+	for my $request (@requests)
+	{
+		if (chance(0.3) && $self->fits_submit($request))
+		{
+			$request->{call} = -$request->{number};
+			$room = 0;
+			next;
+		}
+		($call, $room) = ($request->{number}, one_of(1, 1, between(2, 10), between(2, 60))) unless $room;
+		$request->{call} = $call;
+		$room--;
+	}
 }
 
 # rxtrack.submit knows neither keys nor scopes, and takes a uuid and a jsonb.
@@ -119,7 +144,7 @@ sub fits_submit
 sub report
 {
 	my ($self, $request, $expected, $answered, $answer) = @_;
-	my $way = $request->{call} < 0 ? 'rxtrack.submit' : "rxtrack.gateway_submit, call $request->{call}";
+	my $way = $self->{http} ? 'HTTP' : $request->{call} < 0 ? 'rxtrack.submit' : "rxtrack.gateway_submit, call $request->{call}";
 	my @body = ($request->{body} // '(none)', $answer->{body} // '(none)');
 	$_ = substr($_, 0, 20_000) . ' ...' for grep { length > 20_000 } @body;
 	return <<"REPORT";
@@ -145,16 +170,18 @@ sub compare
 	$count{$_}-- for @$held;
 	my @differences = map { ($count{$_} > 0 ? 'the model only: ' : 'the server only: ') . $_ } grep { $count{$_} } sort keys %count;
 	return undef unless @differences;
-	return join "\n", "$what differs in " . @differences . ' lines:', @differences[ 0 .. ($#differences < 19 ? $#differences : 19) ], '';
+	my $last = $#differences < 19 ? $#differences : 19;
+	return join "\n", "$what differs in " . @differences . ' lines:', @differences[ 0 .. $last ], '';
 }
 
 # A line of what was tested.
 sub summary
 {
 	my ($self) = @_;
-	my $seen = $self->{seen};
-	return sprintf 'seed %d: %d bundles (%s), %d updates of %d items stored', $self->{seed}, $self->{count},
-	  join(', ', map { "$_: $seen->{$_}" } sort keys %$seen), scalar keys %{ $self->{model}{task} }, scalar keys %{ $self->{model}{item} };
+	my ($seen, $model) = @$self{qw(seen model)};
+	return sprintf 'seed %d: %d bundles%s (%s), %d updates of %d items stored', $self->{seed}, $self->{count},
+	  $self->{http} ? ' by HTTP' : '', join(', ', map { "$_: $seen->{$_}" } sort keys %$seen),
+	  scalar keys %{ $model->{task} }, scalar keys %{ $model->{item} };
 }
 
 1;

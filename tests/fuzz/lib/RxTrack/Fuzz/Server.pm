@@ -68,13 +68,17 @@ sub run
 	return @lines;
 }
 
+# Returns its API key.
 sub add_application
 {
 	my ($self, $name, $may_write) = @_;
 	my $scope = $may_write ? 'updates:write' : 'updates:read';
-	$self->run(<<"SQL");
-INSERT INTO fuzz.caller SELECT '$name', sha256(convert_to(rxtrack.add_application('$name', '{$scope}'), 'UTF8'));
+	my ($key) = $self->run(<<"SQL");
+WITH made AS MATERIALIZED (SELECT rxtrack.add_application('$name', '{$scope}') AS key),
+     kept AS (INSERT INTO fuzz.caller SELECT '$name', sha256(convert_to(key, 'UTF8')) FROM made)
+SELECT key FROM made
 SQL
+	return $key;
 }
 
 # What may follow a status, as a DBA changes it: forward, correction, or undef for unexpected.

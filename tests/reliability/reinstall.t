@@ -1,0 +1,77 @@
+# DROP EXTENSION and CREATE EXTENSION under sessions that have used it: nothing that one of them keeps may outlive what
+# it was made for.
+use strict;
+use warnings;
+use RxTrack;
+use RxTrack::Session;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $node = node();
+my $key = add_application($node, 'A pharmacy system');
+my $gateway = gateway($node, env => { RXTRACK_DATABASE_CONNECTIONS => 2 });
+
+my $add = "SELECT count(rxtrack.add_application('A pharmacy system', '{updates:write,updates:read}'))";
+my $judge = "SELECT rxtrack.check_transition('Collected', 'Dispatched'), rxtrack.check_transition('Collected', 'Not Dispensed')";
+
+# Each kind of statement that a session keeps a plan of.
+my $patient = random_nhs_number();
+my $bundle = bundle(task(nhs_number => $patient, business_status => 'Ready to Collect'));
+my $json = to_json($bundle);
+my $request_id = uuid();
+my $submit = "SELECT status FROM rxtrack.submit('$json', '$request_id', 'A pharmacy system')";
+my $search = "SELECT status FROM rxtrack.gateway_check('updates:read', ARRAY[(SELECT key_hash FROM rxtrack.api_key)], ARRAY[NULL], ARRAY['{\"nhsnumber\":\"$patient\"}'], ARRAY[NULL::bytea])";
+my $counts = 'SELECT (SELECT count(*) FROM rxtrack.status_update), (SELECT count(*) FROM rxtrack.readiness_event), (SELECT count(*) FROM rxtrack.item_status)';
+
+sub uses_all
+{
+	my ($session, $what) = @_;
+	is(join(' ', map { $session->sql($_) } $submit, $submit, $search, $judge, $counts), '201 201 200 correction|unexpected 1|1|1', $what);
+	return;
+}
+
+my ($one, $other) = map { RxTrack::Session->new($node) } 1 .. 2;
+uses_all($one, 'one session uses the extension');
+uses_all($other, 'another too, and finds what the first stored');
+
+is($one->sql('DROP EXTENSION rxtrack'), '', 'DROP EXTENSION needs no CASCADE');
+is($other->sql($submit), '3F000', 'then it is gone for everybody') if $one->sql('DROP SCHEMA IF EXISTS rxtrack') eq '';
+is($one->sql('CREATE EXTENSION rxtrack'), '', 'CREATE EXTENSION again in the same session');
+is($one->sql($counts), '0|0|0', 'starts afresh');
+$one->sql($add);
+uses_all($one, 'the session goes on with the new one');
+uses_all($other, 'and so does the other, which has seen nothing of it');
+
+$one->sql('DROP EXTENSION rxtrack');
+$one->sql('CREATE EXTENSION rxtrack');
+$one->sql($add);
+uses_all($other, 'also where the schema stays');
+
+$one->sql('DROP EXTENSION rxtrack');
+$one->sql($_) for 'BEGIN', 'CREATE EXTENSION rxtrack', $add;
+uses_all($one, 'an extension that is not yet committed can be used');
+$one->sql('ROLLBACK');
+$one->sql($_) for 'CREATE EXTENSION rxtrack', $add;
+uses_all($one, 'and one after it was rolled back');
+
+$other->sql($_) for 'BEGIN', $submit;
+$one->send('DROP EXTENSION rxtrack');
+ok($node->poll_query_until('rxtrack', "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"), 'DROP EXTENSION waits for a transaction that uses it');
+is($other->sql('COMMIT'), '', 'which can go on');
+is($one->answer, '', 'and then it is dropped');
+
+# ---------- The gateway ----------
+
+is($gateway->post($bundle, key => $key)->{status}, 503, 'without the extension the gateway says that the service is away');
+$one->sql('CREATE EXTENSION rxtrack');
+$key = $one->sql("SELECT rxtrack.add_application('A pharmacy system', '{updates:write}')");
+my $status = 0;
+for (my $until = time + 30; time < $until && $status != 201; sleep 0.1)
+{
+	$status = $gateway->post($bundle, key => $key, request_id => $request_id)->{status};
+}
+is($status, 201, 'and serves when it is back');
+is(join(' ', map { $gateway->post($bundle, key => $key, request_id => $request_id)->{status} } 1 .. 8), '201 ' x 7 . '201', 'by all of its connections');
+is($gateway->stop, 0, 'the gateway ends well');
+
+done_testing();
