@@ -11,6 +11,7 @@
 #include "utils/array.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
 
@@ -30,6 +31,7 @@ const ElementType element_transition_kind = {OURS(transition_kind), .length = si
 const ElementType element_uuid = {UUIDOID, .length = UUID_LEN, .alignment = TYPALIGN_CHAR};
 const ElementType element_timestamptz = {TIMESTAMPTZOID, .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
 const ElementType element_integer = {INT4OID, .length = 4, .by_value = true, .alignment = TYPALIGN_INT};
+const ElementType element_bigint = {INT8OID, .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
 const ElementType element_boolean = {BOOLOID, .length = 1, .by_value = true, .alignment = TYPALIGN_CHAR};
 const ElementType element_bytea = {BYTEAOID, .length = -1, .alignment = TYPALIGN_INT};
 const ElementType element_text = {TEXTOID, .length = -1, .alignment = TYPALIGN_INT};
@@ -57,7 +59,7 @@ enum_label(Oid type, const char *label)
 	if (!OidIsValid(value))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("transition kind \"%s\" does not exist", label)));
+				 errmsg("enum label \"%s\" does not exist", label)));
 	return value;
 }
 
@@ -90,6 +92,8 @@ look_up(Catalog *found)
 	found->transition_kind = type_oid(schema, "transition_kind");
 	for (int kind = 0; kind < TRANSITION_KIND_COUNT; kind++)
 		found->transition_kinds[kind] = enum_label(found->transition_kind, transition_kind_name(kind));
+	found->event_pending = enum_label(type_oid(schema, "event_state"), "pending");
+	found->event_sequence = get_relname_relid("readiness_event_event_id_seq", schema);
 }
 
 const Catalog *
@@ -149,15 +153,30 @@ prepare(Statement *statement, const Catalog *types)
 	statement->generation = types->generation;
 }
 
-void
-statement_execute(Statement *statement, Datum *arguments)
+static void
+execute_at(Statement *statement, Datum *arguments, Snapshot snapshot)
 {
 	const Catalog *types = catalog_get();
 	int			result;
 
 	if (statement->plan == NULL || statement->generation != types->generation)
 		prepare(statement, types);
-	result = SPI_execute_plan(statement->plan, arguments, NULL, false, 0);
+	result = SPI_execute_snapshot(statement->plan, arguments, NULL, snapshot, InvalidSnapshot, false, true, 0);
 	if (result < 0)
 		elog(ERROR, "could not execute a statement: %s", SPI_result_code_string(result));
+}
+
+void
+statement_execute(Statement *statement, Datum *arguments)
+{
+	execute_at(statement, arguments, InvalidSnapshot);
+}
+
+void
+statement_execute_latest(Statement *statement, Datum *arguments)
+{
+	Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
+
+	execute_at(statement, arguments, latest);
+	UnregisterSnapshot(latest);
 }

@@ -20,6 +20,8 @@ typedef struct Catalog
 	Oid			business_status;
 	Oid			transition_kind;
 	Oid			transition_kinds[TRANSITION_KIND_COUNT];	/* its labels */
+	Oid			event_pending;	/* a label of event_state */
+	Oid			event_sequence; /* of readiness_event.event_id */
 	uint64		generation;		/* counts how often these were others */
 } Catalog;
 
@@ -43,6 +45,7 @@ extern const ElementType element_transition_kind;
 extern const ElementType element_uuid;
 extern const ElementType element_timestamptz;
 extern const ElementType element_integer;
+extern const ElementType element_bigint;
 extern const ElementType element_boolean;
 extern const ElementType element_bytea;
 extern const ElementType element_text;
@@ -76,6 +79,9 @@ extern Datum element_array(const ElementType *type, Datum *values, bool *nulls, 
  * SPI_tuptable.  Raises what the statement raises.
  */
 extern void statement_execute(Statement *statement, Datum *arguments);
+
+/* The same with a snapshot of now, also where the isolation has one of its own. */
+extern void statement_execute_latest(Statement *statement, Datum *arguments);
 
 #pragma GCC visibility pop
 

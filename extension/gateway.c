@@ -9,6 +9,9 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 #include "gateway.h"
 #include "outcome.h"
@@ -83,14 +86,56 @@ gateway_put(GatewayCall *call, const GatewayAnswer *answer)
 	tuplestore_putvalues(call->rows, call->columns, values, nulls);
 }
 
-void
-gateway_unknown_caller(GatewayAnswer *answer, int64 now)
+bool
+gateway_admits(GatewayAnswer *answer, const Caller *caller, int64 now)
 {
 	static const Issue unknown = {
 		.severity = "error", .code = "processing", .diagnostics = "The credential is not valid"
 	};
+	static const Issue forbidden = {
+		.severity = "error", .code = "forbidden", .diagnostics = GATEWAY_NO_SCOPE
+	};
 
-	answer->status = 401;
-	answer->headers = "WWW-Authenticate: Bearer realm=\"rxtrack\", error=\"invalid_token\"\n";
-	outcome_append(&answer->body, now, &unknown);
+	if (caller->known && caller->granted)
+		return true;
+	answer->status = caller->known ? 403 : 401;
+	if (!caller->known)
+		answer->headers = "WWW-Authenticate: Bearer realm=\"rxtrack\", error=\"invalid_token\"\n";
+	outcome_append(&answer->body, now, caller->known ? &forbidden : &unknown);
+	return false;
+}
+
+const JsonNode *
+gateway_parameters(const GatewayCall *call, int n)
+{
+	const char *problem;
+	text	   *parameters;
+
+	if (call->parameters_null[n])
+		return NULL;
+	parameters = DatumGetTextPP(call->parameters[n]);
+	return json_from_text(VARDATA_ANY(parameters), VARSIZE_ANY_EXHDR(parameters), &problem);
+}
+
+const JsonNode *
+gateway_parameter(const JsonNode *parameters, const char *name)
+{
+	const JsonNode *node = json_member(parameters, name);
+
+	return node != NULL && node->kind == JSON_NODE_STRING && node->length > 0 ? node : NULL;
+}
+
+void
+gateway_faults(GatewayAnswer *answer, const FaultList *faults, int64 now)
+{
+	answer->status = 400;
+	outcome_begin(&answer->body, now);
+	for (const Fault *fault = faults->first; fault != NULL; fault = fault->next)
+	{
+		Issue		issue = {.severity = "error", .code = "value"};
+
+		issue.diagnostics = psprintf("%s %s", fault->field, fault->problem);
+		outcome_issue(&answer->body, &issue);
+	}
+	outcome_end(&answer->body);
 }

@@ -15,6 +15,8 @@
 #include "utils/tuplestore.h"
 
 #include "application.h"
+#include "bundle.h"
+#include "json.h"
 
 /* The arguments, taken apart; each array has an element a request. */
 typedef struct GatewayCall
@@ -53,8 +55,20 @@ extern Caller *gateway_callers(const GatewayCall *call);
 /* Adds the answer to the next request, in their order. */
 extern void gateway_put(GatewayCall *call, const GatewayAnswer *answer);
 
-/* Answers a caller who is not known: 401 and a bare OperationOutcome. */
-extern void gateway_unknown_caller(GatewayAnswer *answer, int64 now);
+/*
+ * Answers a caller who is not known, or does not have the scope: 401 or 403 and a
+ * bare OperationOutcome.  Returns whether the caller may go on.
+ */
+extern bool gateway_admits(GatewayAnswer *answer, const Caller *caller, int64 now);
+
+/* The parameters of the n-th request; NULL where it has none. */
+extern const JsonNode *gateway_parameters(const GatewayCall *call, int n);
+
+/* The value of a parameter; NULL where it is absent or empty. */
+extern const JsonNode *gateway_parameter(const JsonNode *parameters, const char *name);
+
+/* Answers 400 and an OperationOutcome with an issue for each fault. */
+extern void gateway_faults(GatewayAnswer *answer, const FaultList *faults, int64 now);
 
 #define GATEWAY_NO_SCOPE "The credential does not have the scope that this needs"
 

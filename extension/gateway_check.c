@@ -15,16 +15,12 @@
 #include "utils/json.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
 #include "bundle.h"
 #include "catalog.h"
 #include "date_time.h"
 #include "gateway.h"
 #include "json.h"
-#include "outcome.h"
 #include "types.h"
 
 #define PAGE_SIZE 15
@@ -87,20 +83,11 @@ static Statement search_pharmacy = {
 
 /* ---------- What is asked ---------- */
 
-/* A parameter's value; NULL where it is absent or empty. */
-static const JsonNode *
-parameter(const JsonNode *parameters, const char *name)
-{
-	const JsonNode *node = json_member(parameters, name);
-
-	return node != NULL && node->kind == JSON_NODE_STRING && node->length > 0 ? node : NULL;
-}
-
 static void
 read_start(Search *search, const JsonNode *parameters, FaultList *faults)
 {
-	const JsonNode *prescription = parameter(parameters, START_PRESCRIPTION);
-	const JsonNode *task = parameter(parameters, START_TASK);
+	const JsonNode *prescription = gateway_parameter(parameters, START_PRESCRIPTION);
+	const JsonNode *task = gateway_parameter(parameters, START_TASK);
 
 	search->continued = prescription != NULL && task != NULL;
 	if (prescription != NULL)
@@ -117,34 +104,22 @@ read_start(Search *search, const JsonNode *parameters, FaultList *faults)
 static void
 read_search(Search *search, const JsonNode *parameters, FaultList *faults)
 {
-	const JsonNode *value = parameter(parameters, "prescriptionid");
+	const JsonNode *value = gateway_parameter(parameters, "prescriptionid");
 
 	search->by_prescription = value != NULL;
 	if (value != NULL)
 		note(faults, "prescriptionid", prescription_id_parse(value->text, value->length, &search->prescription_id));
-	value = parameter(parameters, "nhsnumber");
+	value = gateway_parameter(parameters, "nhsnumber");
 	search->by_patient = value != NULL;
 	if (value != NULL)
 		note(faults, "nhsnumber", nhs_number_parse(value->text, value->length, &search->nhs_number));
-	value = parameter(parameters, "odscode");
+	value = gateway_parameter(parameters, "odscode");
 	search->by_pharmacy = value != NULL;
 	if (value != NULL)
 		note(faults, "odscode", ods_code_parse(value->text, value->length, &search->ods_code));
 	if (!search->by_prescription && !search->by_patient && !search->by_pharmacy)
 		fault_add(faults, "prescriptionid, nhsnumber, odscode", "are all missing: at least one is needed");
 	read_start(search, parameters, faults);
-}
-
-static const JsonNode *
-take_parameters(const GatewayCall *call, int n)
-{
-	const char *problem;
-	text	   *parameters;
-
-	if (call->parameters_null[n])
-		return NULL;
-	parameters = DatumGetTextPP(call->parameters[n]);
-	return json_from_text(VARDATA_ANY(parameters), VARSIZE_ANY_EXHDR(parameters), &problem);
 }
 
 /* ---------- What is found ---------- */
@@ -264,35 +239,13 @@ answer_check(GatewayAnswer *answer, const JsonNode *parameters, const Caller *ca
 	Search		search = {.application_id = caller->application_id};
 	FaultList	faults = {NULL, NULL};
 
-	if (!caller->known)
-	{
-		gateway_unknown_caller(answer, now);
+	if (!gateway_admits(answer, caller, now))
 		return;
-	}
-	if (!caller->granted)
-	{
-		static const Issue forbidden = {.severity = "error", .code = "forbidden", .diagnostics = GATEWAY_NO_SCOPE};
-
-		answer->status = 403;
-		outcome_append(&answer->body, now, &forbidden);
-		return;
-	}
 	read_search(&search, parameters, &faults);
 	if (faults.first == NULL)
-	{
 		answer_search(answer, &search, caller);
-		return;
-	}
-	answer->status = 400;
-	outcome_begin(&answer->body, now);
-	for (const Fault *fault = faults.first; fault != NULL; fault = fault->next)
-	{
-		Issue		issue = {.severity = "error", .code = "value"};
-
-		issue.diagnostics = psprintf("%s %s", fault->field, fault->problem);
-		outcome_issue(&answer->body, &issue);
-	}
-	outcome_end(&answer->body);
+	else
+		gateway_faults(answer, &faults, now);
 }
 
 /* rxtrack.gateway_check(scope, credential[], request_id[], parameters[], body[]) */
@@ -311,7 +264,7 @@ gateway_check(PG_FUNCTION_ARGS)
 		GatewayAnswer answer = {.application = callers[n].name};
 
 		initStringInfo(&answer.body);
-		answer_check(&answer, take_parameters(call, n), &callers[n], now);
+		answer_check(&answer, gateway_parameters(call, n), &callers[n], now);
 		gateway_put(call, &answer);
 	}
 	SPI_finish();

@@ -100,7 +100,7 @@ put_answer(GatewayCall *call, const Submission *submission, const Caller *caller
 	};
 
 	if (!caller->known)
-		gateway_unknown_caller(&answer, now);
+		gateway_admits(&answer, caller, now);
 	gateway_put(call, &answer);
 }
 

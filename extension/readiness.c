@@ -1,52 +1,104 @@
 /*
  * readiness.c
- *		Readiness events: recorded with the update that makes an item ready.
+ *		Recording a readiness event with the update that makes an item ready.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "commands/async.h"
+#include "access/xact.h"
+#include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
-#include "utils/builtins.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
 
+#include "access.h"
 #include "catalog.h"
+#include "readiness.h"
 #include "types.h"
 
-#define CHANNEL_ALL "rxtrack_ready"
-
-/* What the event takes over from the row of its update. */
+/* The columns of rxtrack.readiness_event, as sql/40_readiness.sql has them. */
 enum
 {
+	EVENT_ID = 1,
 	EVENT_PRESCRIPTION_ID,
-	EVENT_LINE_ITEM_ID,
-	EVENT_NHS_NUMBER,
-	EVENT_ODS_CODE,
 	EVENT_STATUS,
+	EVENT_POST_DATED,
+	EVENT_NHS_NUMBER,
+	EVENT_TASK_ID,
+	EVENT_LINE_ITEM_ID,
+	EVENT_ODS_CODE,
 	EVENT_OCCURRED_AT,
 	EVENT_DUE_AT,
+	EVENT_APPLICATION_ID,
+	EVENT_STATE,
+	EVENT_RELEASE_NUMBER,
 	EVENT_RELEASED_AT,
-	EVENT_COLUMN_COUNT
+	EVENT_ALERT_REASON,
+	EVENT_ALERT,
+	EVENT_COLUMNS = EVENT_ALERT
 };
 
-static Statement insert_event = {
-	.sql = "INSERT INTO rxtrack.readiness_event (prescription_id, line_item_id, nhs_number, ods_code, status,"
-	" occurred_at, due_at, released_at)"
-	" SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8) RETURNING event_id",
-	.argument_count = EVENT_COLUMN_COUNT,
-	.arguments = {
-		&element_prescription_id, &element_uuid, &element_nhs_number, &element_ods_code,
-		&element_business_status, &element_timestamptz, &element_timestamptz, &element_timestamptz
-	}
+/* Which business statuses are ready ones: rxtrack.ready_status. */
+static struct
+{
+	Oid			relation;		/* their table */
+	bool		changed;		/* by somebody, since we began to read it */
+	bool		known;			/* do we hold what it holds? */
+	bool		ready[BUSINESS_STATUS_COUNT + 1];
+}			statuses;
+
+static Statement select_ready = {
+	.sql = "SELECT status FROM rxtrack.ready_status WHERE ready ORDER BY status"
 };
+
+static void
+forget_statuses(Datum arg, Oid relation)
+{
+	(void) arg;
+	if (relation == InvalidOid || relation == statuses.relation)
+	{
+		statuses.changed = true;
+		statuses.known = false;
+	}
+}
+
+void
+readiness_init(void)
+{
+	CacheRegisterRelcacheCallback(forget_statuses, (Datum) 0);
+}
+
+static void
+read_statuses(void)
+{
+	statuses.relation = get_relname_relid("ready_status", catalog_get()->namespace_oid);
+	statuses.changed = false;
+	SPI_connect();
+	statement_execute(&select_ready, NULL);
+	memset(statuses.ready, 0, sizeof(statuses.ready));
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		bool		isnull;
+		Datum		status = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
+
+		statuses.ready[DatumGetBusinessStatus(status)] = true;
+	}
+	SPI_finish();
+	/* what an old snapshot saw must not outlive it, and nobody would tell */
+	statuses.known = !statuses.changed && !IsolationUsesXactSnapshot();
+}
 
 static bool
 is_ready(BusinessStatus status)
 {
-	return status == BUSINESS_STATUS_READY_TO_COLLECT || status == BUSINESS_STATUS_READY_TO_COLLECT_PARTIAL;
+	/* in a long transaction, which holds its locks already, nothing else would */
+	AcceptInvalidationMessages();
+	if (!statuses.known)
+		read_statuses();
+	return statuses.ready[status];
 }
 
 /* A column of the row that fired the trigger. */
@@ -61,40 +113,47 @@ column(const TriggerData *trigger, const char *name, bool *isnull)
 	return heap_getattr(trigger->tg_trigtuple, number, columns, isnull);
 }
 
-/* Stores the event; returns its id. */
-static int64
-record_event(Datum *values, bool is_due)
+/*
+ * A post-dated update is a promise for later, unless it has begun when it comes;
+ * any other is due at once.
+ */
+static TimestampTz
+due_at(const TriggerData *trigger, bool is_punctual)
 {
-	Datum		arguments[EVENT_COLUMN_COUNT];
 	bool		isnull;
+	TimestampTz received = DatumGetTimestampTz(column(trigger, "received_at", &isnull));
 
-	for (int i = 0; i < EVENT_COLUMN_COUNT; i++)
-	{
-		isnull = i == EVENT_RELEASED_AT && !is_due;
-		arguments[i] = element_array(insert_event.arguments[i], &values[i], &isnull, 1);
-	}
-	statement_execute(&insert_event, arguments);
-	return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	return is_punctual ? received : Max(received, DatumGetTimestampTz(column(trigger, "last_modified", &isnull)));
 }
 
-/*
- * Anyone who may connect may listen, so that a payload holds the event's id and
- * nothing else.
- */
 static void
-notify_listeners(int64 event_id, OdsCode ods_code)
+record_event(const TriggerData *trigger)
 {
-	char		payload[MAXINT8LEN + 1];
-	char		code[ODS_CODE_TEXT];
-	char		channel[sizeof(CHANNEL_ALL) + 1 + ODS_CODE_TEXT];
+	Access	   *events = access_open("readiness_event");
+	Datum		values[EVENT_COLUMNS] = {0};
+	bool		nulls[EVENT_COLUMNS] = {false};
+	bool		is_punctual;
+	bool		isnull;
 
-	snprintf(payload, sizeof(payload), INT64_FORMAT, event_id);
-	ods_code_format(ods_code, code);
-	for (char *c = code; *c != '\0'; c++)
-		*c = pg_ascii_tolower((unsigned char) *c);
-	snprintf(channel, sizeof(channel), "%s_%s", CHANNEL_ALL, code);
-	Async_Notify(CHANNEL_ALL, payload);
-	Async_Notify(channel, payload);
+	column(trigger, "post_dated_set_at", &is_punctual);
+	values[EVENT_ID - 1] = Int64GetDatum(nextval_internal(catalog_get()->event_sequence, false));
+	values[EVENT_PRESCRIPTION_ID - 1] = column(trigger, "prescription_id", &isnull);
+	values[EVENT_STATUS - 1] = column(trigger, "status", &isnull);
+	values[EVENT_POST_DATED - 1] = BoolGetDatum(!is_punctual);
+	values[EVENT_NHS_NUMBER - 1] = column(trigger, "nhs_number", &isnull);
+	values[EVENT_TASK_ID - 1] = column(trigger, "task_id", &isnull);
+	values[EVENT_LINE_ITEM_ID - 1] = column(trigger, "line_item_id", &isnull);
+	values[EVENT_ODS_CODE - 1] = column(trigger, "ods_code", &isnull);
+	values[EVENT_OCCURRED_AT - 1] = column(trigger, "last_modified", &isnull);
+	values[EVENT_DUE_AT - 1] = TimestampTzGetDatum(due_at(trigger, is_punctual));
+	values[EVENT_APPLICATION_ID - 1] = column(trigger, "application_id", &isnull);
+	values[EVENT_STATE - 1] = ObjectIdGetDatum(catalog_get()->event_pending);
+	nulls[EVENT_RELEASE_NUMBER - 1] = true;
+	nulls[EVENT_RELEASED_AT - 1] = true;
+	nulls[EVENT_ALERT_REASON - 1] = true;
+	nulls[EVENT_ALERT - 1] = true;
+	access_insert(events, values, nulls);
+	access_close(events);
 }
 
 /* Trigger of rxtrack.status_update, for rows by which an item's status changes. */
@@ -103,34 +162,16 @@ Datum
 raise_readiness(PG_FUNCTION_ARGS)
 {
 	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	Datum		values[EVENT_COLUMN_COUNT];
 	bool		isnull;
-	bool		is_due;
-	int64		event_id;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("raise_readiness is a trigger function")));
-	values[EVENT_STATUS] = column(trigger, "status", &isnull);
-	if (!is_ready(DatumGetBusinessStatus(values[EVENT_STATUS])))
-		return PointerGetDatum(NULL);
-
-	values[EVENT_PRESCRIPTION_ID] = column(trigger, "prescription_id", &isnull);
-	values[EVENT_LINE_ITEM_ID] = column(trigger, "line_item_id", &isnull);
-	values[EVENT_NHS_NUMBER] = column(trigger, "nhs_number", &isnull);
-	values[EVENT_ODS_CODE] = column(trigger, "ods_code", &isnull);
-	values[EVENT_OCCURRED_AT] = column(trigger, "last_modified", &isnull);
-	values[EVENT_RELEASED_AT] = column(trigger, "received_at", &isnull);
-	column(trigger, "post_dated_set_at", &isnull);
-	/* a post-dated update that is to begin later is a promise; any other is due */
-	is_due = isnull || DatumGetTimestampTz(values[EVENT_OCCURRED_AT]) <= GetCurrentTimestamp();
-	values[EVENT_DUE_AT] = is_due ? values[EVENT_RELEASED_AT] : values[EVENT_OCCURRED_AT];
-
-	SPI_connect();
-	event_id = record_event(values, is_due);
-	if (is_due)
-		notify_listeners(event_id, DatumGetOdsCode(values[EVENT_ODS_CODE]));
-	SPI_finish();
+	if (is_ready(DatumGetBusinessStatus(column(trigger, "status", &isnull))))
+	{
+		record_event(trigger);
+		dispatch_at_commit();
+	}
 	return PointerGetDatum(NULL);
 }

@@ -9,6 +9,7 @@
 
 #include "application.h"
 #include "catalog.h"
+#include "readiness.h"
 #include "rehearsal.h"
 #include "transition.h"
 
@@ -23,6 +24,9 @@ _PG_init(void)
 	application_init();
 	transition_init();
 	rehearsal_init();
+	readiness_init();
+	dispatch_init();
+	worker_init();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("rxtrack");
 #else

@@ -139,15 +139,15 @@ check_transition(PG_FUNCTION_ARGS)
 	PG_RETURN_OID(catalog_get()->transition_kinds[kind]);
 }
 
-/* Trigger of rxtrack.transition_rule: at commit, every session forgets the rules. */
-PG_FUNCTION_INFO_V1(announce_rule_change);
+/* Trigger of a table that sessions remember: at commit, every session forgets it. */
+PG_FUNCTION_INFO_V1(announce_change);
 Datum
-announce_rule_change(PG_FUNCTION_ARGS)
+announce_change(PG_FUNCTION_ARGS)
 {
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("announce_rule_change is a trigger function")));
+				 errmsg("announce_change is a trigger function")));
 	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
 	return PointerGetDatum(NULL);
 }

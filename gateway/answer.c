@@ -37,6 +37,7 @@ static const struct fault_text {
     [FAULT_UNSUITABLE] = {503, "transient", "The database's schema does not suit this gateway",
                           "Retry-After: 60\n"},
     [FAULT_STOPPING] = {503, "transient", "The service is stopping", "Retry-After: 5\n"},
+    [FAULT_STREAMS] = {503, "transient", "There are too many open streams", "Retry-After: 30\n"},
     [FAULT_SLOW] = {504, "timeout", "The database took too long", NULL},
 };
 
@@ -133,6 +134,20 @@ static bool add_header_lines(struct MHD_Response *response, char *lines)
     return has_type;
 }
 
+void answer_add_headers(struct answer *answer, const struct mirror *mirror, bool last,
+                        struct MHD_Response *response)
+{
+    if (answer->headers == NULL || !add_header_lines(response, answer->headers))
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, FHIR_JSON);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (mirror->request_id[0] != '\0')
+        MHD_add_response_header(response, REQUEST_ID, mirror->request_id);
+    if (mirror->correlation_id[0] != '\0')
+        MHD_add_response_header(response, CORRELATION_ID, mirror->correlation_id);
+    if (last)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+}
+
 struct MHD_Response *answer_response(struct answer *answer, const struct mirror *mirror, bool last)
 {
     struct MHD_Response *response =
@@ -143,15 +158,7 @@ struct MHD_Response *answer_response(struct answer *answer, const struct mirror 
     if (response == NULL)
         return NULL;
     answer->body = NULL; /* the response's now */
-    if (answer->headers == NULL || !add_header_lines(response, answer->headers))
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, FHIR_JSON);
-    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
-    if (mirror->request_id[0] != '\0')
-        MHD_add_response_header(response, REQUEST_ID, mirror->request_id);
-    if (mirror->correlation_id[0] != '\0')
-        MHD_add_response_header(response, CORRELATION_ID, mirror->correlation_id);
-    if (last)
-        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+    answer_add_headers(answer, mirror, last, response);
     return response;
 }
 

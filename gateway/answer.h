@@ -43,6 +43,7 @@ enum fault {
     FAULT_BUSY,
     FAULT_UNSUITABLE,
     FAULT_STOPPING,
+    FAULT_STREAMS,
     FAULT_SLOW,
 };
 
@@ -66,6 +67,10 @@ void answer_clear(struct answer *answer);
  * connection closes after it. NULL without memory. The caller destroys the response.
  */
 struct MHD_Response *answer_response(struct answer *answer, const struct mirror *mirror, bool last);
+
+/* Adds the answer's headers to a response that has another body; cuts up the answer's lines. */
+void answer_add_headers(struct answer *answer, const struct mirror *mirror, bool last,
+                        struct MHD_Response *response);
 
 /*
  * A whole 408 answer as bytes for a socket, to be sent past libmicrohttpd, which cannot answer in

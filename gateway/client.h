@@ -19,6 +19,7 @@ enum client_phase {
     CLIENT_RECEIVING, /* from a request's first line to the end of its body */
     CLIENT_WAITING,   /* for the database: our time, not the client's */
     CLIENT_ANSWERING, /* the answer is on its way out */
+    CLIENT_STREAMING, /* it gets a stream of events: hub_sweep() looks after it */
     CLIENT_CUT,       /* silently shut down by the sweep */
     CLIENT_TIMED_OUT, /* the same, after a 408 */
 };

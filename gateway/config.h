@@ -27,6 +27,11 @@ struct config {
     long client_timeout;       /* seconds a client may take to send a whole request */
     long idle_timeout;         /* seconds a connection may stay open between requests */
     long connection_limit;     /* client connections open at once */
+    long stream_limit;         /* streams of events open at once */
+    long stream_heartbeat;     /* seconds without an event after which a stream says it lives */
+    long stream_lifetime;      /* seconds after which a stream ends */
+    long recent_events;        /* events kept in memory for the streams */
+    long recent_bytes;         /* bytes of them */
     long shutdown_timeout;     /* seconds that what is in flight may take to finish */
 };
 

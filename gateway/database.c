@@ -21,8 +21,6 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define BACKOFF_FIRST_MS 100
-#define BACKOFF_MAX_MS 5000
 #define ATTEMPTS_MAX 5 /* of a job that the database asks to try again */
 
 struct queue {
@@ -212,30 +210,18 @@ static void report_failure(const struct link *link)
 
 /* ---- links ---- */
 
-/* Exponential, with jitter so that the connections do not all knock at once. */
-static void set_backoff(struct link *link, int64_t now_ms)
-{
-    int64_t wait = BACKOFF_FIRST_MS;
-
-    for (unsigned i = 0; i < link->failures && wait < BACKOFF_MAX_MS; i++)
-        wait *= 2;
-    if (wait > BACKOFF_MAX_MS)
-        wait = BACKOFF_MAX_MS;
-    link->failures++;
-    link->retry_ms = now_ms + wait / 2 + rand_r(&database.random) % (wait / 2 + 1);
-}
-
 static void drop_link(struct link *link, int64_t now_ms)
 {
     report_failure(link);
     link_close(link);
-    set_backoff(link, now_ms);
+    link_retry_later(link, now_ms, &database.random);
 }
 
 static void handle_event(struct link *link, enum link_event event, int64_t now_ms)
 {
     switch (event) {
     case LINK_NOTHING:
+    case LINK_READ: /* not of these links */
         break;
     case LINK_READY:
         link->failures = 0;

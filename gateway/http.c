@@ -11,17 +11,22 @@
 #include "client.h"
 #include "clock.h"
 #include "database.h"
+#include "hub.h"
 #include "log.h"
 #include "request.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Of each connection, for headers and pieces of body: the upper limit of a request's headers, and
  * what a thousand idle clients cost. */
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
+
+/* Of each stream, unused but by clients of HTTP/1.0. */
+#define STREAM_BLOCK_BYTES 1024
 
 /* How many connections may be accepted beyond the limit before it is looked at again. */
 #define ACCEPT_SLACK 256
@@ -62,6 +67,63 @@ static enum MHD_Result send_fault(struct request *request, enum fault fault)
 {
     answer_fault(&request->job.answer, request->route, fault);
     return send_answer(request);
+}
+
+/* ---- streams ---- */
+
+static bool is_stream(const struct request *request)
+{
+    const struct answer *answer = &request->job.answer;
+
+    return (request->route->flags & ROUTE_STREAM) && answer->status == MHD_HTTP_OK &&
+           answer->body != NULL && answer->headers != NULL &&
+           strcasestr(answer->headers, "text/event-stream") != NULL;
+}
+
+/* Opens the stream that the answer grants. NULL: *fault says why there is none. */
+static struct stream *open_stream(struct request *request, enum fault *fault)
+{
+    struct filter *filter = NULL;
+
+    *fault = FAULT_INTERNAL;
+    if (!request_read_filter(request, &filter))
+        return NULL;
+    return hub_open(request->connection, strtoll(request->job.answer.body, NULL, 10), filter,
+                    fault);
+}
+
+/* The stream is the response's from now on, and ends with it. */
+static struct MHD_Response *stream_response(struct request *request, struct stream *stream)
+{
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, hub_read, stream, hub_close);
+
+    if (response == NULL) {
+        hub_close(stream);
+        return NULL;
+    }
+    answer_add_headers(&request->job.answer, &request->mirror, true, response);
+    MHD_add_response_header(response, "X-Accel-Buffering", "no");
+    return response;
+}
+
+static enum MHD_Result send_stream(struct request *request)
+{
+    enum fault fault;
+
+    if (!client_enter(request->client, CLIENT_STREAMING))
+        return MHD_NO;
+    struct stream *stream = open_stream(request, &fault);
+    if (stream == NULL)
+        return send_fault(request, fault);
+    struct MHD_Response *response = stream_response(request, stream);
+    if (response == NULL)
+        return MHD_NO;
+    request->stage = REQUEST_ANSWERED;
+    request->status = MHD_HTTP_OK;
+    enum MHD_Result queued = MHD_queue_response(request->connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return queued;
 }
 
 /* ---- the database's part ---- */
@@ -144,7 +206,7 @@ static enum MHD_Result on_request(void *unused, struct MHD_Connection *connectio
         *length = 0;
         return MHD_YES;
     case REQUEST_SUSPENDED:
-        return send_answer(request);
+        return is_stream(request) ? send_stream(request) : send_answer(request);
     default:
         return MHD_YES;
     }

@@ -7,13 +7,17 @@
 
 #include "log.h"
 
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define INTERFACE 1        /* what rxtrack.gateway_interface() must say */
 #define CONNECT_SECONDS 10 /* for connecting and checking together */
 #define GRACE_MS 1000      /* statement_timeout gets so much time to act before we do */
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MAX_MS 5000
 
 static void ignore_notice(void *unused, const PGresult *notice)
 {
@@ -37,7 +41,7 @@ bool link_connect(struct link *link, const struct config *config, int64_t now_ms
     const char *const values[] = {config->database, "rxtrack-gateway/" RXTRACK_VERSION, "UTF8",
                                   NULL};
 
-    link->reason[0] = '\0';
+    link->reason[0] = link->sqlstate[0] = '\0';
     link->connection = PQconnectStartParams(keywords, values, 1);
     if (link->connection == NULL || PQstatus(link->connection) == CONNECTION_BAD) {
         take_reason(link);
@@ -54,11 +58,31 @@ bool link_connect(struct link *link, const struct config *config, int64_t now_ms
 
 void link_close(struct link *link)
 {
+    link_drop_rows(link);
     PQfinish(link->connection);
     link->connection = NULL;
     link->state = LINK_DOWN;
     link->deadline_ms = 0;
     link->events = 0;
+}
+
+void link_drop_rows(struct link *link)
+{
+    PQclear(link->rows);
+    link->rows = NULL;
+}
+
+/* Exponential, with jitter so that the connections do not all knock at once. */
+void link_retry_later(struct link *link, int64_t now_ms, unsigned *random)
+{
+    int64_t wait = BACKOFF_FIRST_MS;
+
+    for (unsigned i = 0; i < link->failures && wait < BACKOFF_MAX_MS; i++)
+        wait *= 2;
+    if (wait > BACKOFF_MAX_MS)
+        wait = BACKOFF_MAX_MS;
+    link->failures++;
+    link->retry_ms = now_ms + wait / 2 + rand_r(random) % (wait / 2 + 1);
 }
 
 static void begin_query(struct link *link, enum link_state state)
@@ -97,6 +121,12 @@ static bool send_check(struct link *link, const struct config *config)
            flush(link);
 }
 
+static bool send_listen(struct link *link)
+{
+    begin_query(link, LINK_LISTENING);
+    return PQsendQuery(link->connection, "LISTEN rxtrack_ready") == 1 && flush(link);
+}
+
 static bool send_prepare(struct link *link, const struct route *route)
 {
     char text[256];
@@ -129,6 +159,23 @@ bool link_send(struct link *link, const struct config *config, int64_t now_ms)
     if (link->prepared & (UINT64_C(1) << route_number(route)))
         return send_call(link, route);
     return send_prepare(link, route);
+}
+
+bool link_read(struct link *link, const struct config *config, int64_t after, int most,
+               int64_t now_ms)
+{
+    char from[24], count[16];
+    const char *const values[] = {from, count};
+
+    snprintf(from, sizeof from, "%" PRId64, after);
+    snprintf(count, sizeof count, "%d", most);
+    link->deadline_ms = now_ms + config->request_timeout * 1000 + GRACE_MS;
+    begin_query(link, LINK_READING);
+    return PQsendQueryParams(link->connection,
+                             "SELECT release_number, ods_code, event"
+                             " FROM rxtrack.gateway_feed($1, $2)",
+                             2, NULL, values, NULL, NULL, 0) == 1 &&
+           flush(link);
 }
 
 static enum link_event step_connecting(struct link *link, const struct config *config)
@@ -176,16 +223,23 @@ static void decode_answers(struct link *link, const PGresult *result)
         answer_fault(&link->jobs[i]->answer, link->jobs[i]->route, FAULT_INTERNAL);
 }
 
-static void take_result(struct link *link, const PGresult *result)
+static void take_rows(struct link *link, PGresult *result)
+{
+    link->succeeded = link->state != LINK_CHECKING || is_interface(result);
+    if (link->state == LINK_CALLING)
+        decode_answers(link, result);
+    else if (link->state == LINK_READING)
+        link->rows = result;
+}
+
+static void take_result(struct link *link, PGresult *result)
 {
     switch (PQresultStatus(result)) {
-    case PGRES_COMMAND_OK: /* of PQsendPrepare() */
-        link->succeeded = link->state == LINK_PREPARING;
+    case PGRES_COMMAND_OK: /* of PQsendPrepare(), of LISTEN */
+        link->succeeded = link->state == LINK_PREPARING || link->state == LINK_LISTENING;
         break;
     case PGRES_TUPLES_OK:
-        link->succeeded = link->state == LINK_CALLING || is_interface(result);
-        if (link->state == LINK_CALLING)
-            decode_answers(link, result);
+        take_rows(link, result);
         break;
     default:
         take_error(link, result);
@@ -231,11 +285,15 @@ static enum link_event finish_query(struct link *link)
     }
     if (state == LINK_CHECKING && !link->succeeded)
         return is_unsuitable(link) ? LINK_UNSUITABLE : LINK_LOST;
+    if (state == LINK_CHECKING && link->listens)
+        return send_listen(link) ? LINK_NOTHING : LINK_LOST;
     link->state = LINK_IDLE;
     link->deadline_ms = 0;
     if (!link->succeeded)
         return LINK_REFUSED;
-    return state == LINK_CHECKING ? LINK_READY : LINK_ANSWERED;
+    if (state == LINK_READING)
+        return LINK_READ;
+    return state == LINK_CALLING ? LINK_ANSWERED : LINK_READY;
 }
 
 static enum link_event step_query(struct link *link)
@@ -250,18 +308,26 @@ static enum link_event step_query(struct link *link)
             continue;
         }
         take_result(link, result);
-        PQclear(result);
+        if (result != link->rows)
+            PQclear(result);
     }
     return LINK_NOTHING;
 }
 
-/* Between calls the server says little: that a setting changed, or that it is going away. */
-static enum link_event step_idle(struct link *link)
+static void take_notifications(struct link *link)
 {
     PGnotify *notify;
 
-    while ((notify = PQnotifies(link->connection)) != NULL)
+    while ((notify = PQnotifies(link->connection)) != NULL) {
+        link->notified = true;
         PQfreemem(notify);
+    }
+}
+
+/* Between calls the server says little: that there are new events, that a setting changed, or that
+ * it is going away. */
+static enum link_event step_idle(const struct link *link)
+{
     return PQstatus(link->connection) == CONNECTION_OK ? LINK_NOTHING : LINK_LOST;
 }
 
@@ -277,6 +343,7 @@ enum link_event link_step(struct link *link, const struct config *config, short 
 
     bool alive = !(revents & ~POLLOUT) || PQconsumeInput(link->connection) == 1;
     alive = flush(link) && alive;
+    take_notifications(link);
     if (link->state == LINK_IDLE)
         return alive ? step_idle(link) : LINK_LOST;
     /* A lost connection may have had its last words read: an error, or even the whole answer. */

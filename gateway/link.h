@@ -1,7 +1,7 @@
 /*
  * link.h - one connection to the database and what it is doing: connecting, being checked, idle,
- * or carrying a batch of jobs. It never waits: link_step() goes as far as the socket allows.
- * Threads: the database thread only.
+ * carrying a batch of jobs, or reading events. It never waits: link_step() goes as far as the
+ * socket allows. Threads: the one that the link belongs to, the database's or the feed's.
  */
 #ifndef RXTRACK_LINK_H
 #define RXTRACK_LINK_H
@@ -18,9 +18,11 @@ enum link_state {
     LINK_DOWN,       /* no connection; another try is due at retry_ms */
     LINK_CONNECTING, /* by PQconnectPoll() */
     LINK_CHECKING,   /* asking rxtrack.gateway_interface() */
+    LINK_LISTENING,  /* asking for notifications, where it is to */
     LINK_IDLE,       /* usable and free */
     LINK_PREPARING,  /* the route's statement, with the batch waiting behind it */
     LINK_CALLING,    /* carrying the batch */
+    LINK_READING,    /* events, by rxtrack.gateway_feed() */
 };
 
 /* What a step has come to. */
@@ -29,6 +31,7 @@ enum link_event {
     LINK_READY,      /* checked: usable from now on */
     LINK_UNSUITABLE, /* checked: the schema does not suit this gateway */
     LINK_ANSWERED,   /* every job of the batch has its answer, committed */
+    LINK_READ,       /* link->rows holds the events */
     LINK_REFUSED,    /* the call failed with link->sqlstate, and nothing of it was done */
     LINK_LOST,       /* the connection is gone; what became of the batch is not known */
 };
@@ -46,6 +49,10 @@ struct link {
     char sqlstate[6];  /* of the query under way, where it failed; "" for none */
     char function[64]; /* the server's C function that raised it, for the log; "" for none */
 
+    bool listens;   /* set by the owner: it is to hear of new events */
+    bool notified;  /* it has; reset by the owner */
+    PGresult *rows; /* of LINK_READ; link_drop_rows() frees them */
+
     char reason[200]; /* why the last try to connect failed, in libpq's words; "" for none */
 
     struct job *jobs[CONFIG_BATCH_MAX]; /* the batch, of one route */
@@ -61,6 +68,16 @@ bool link_connect(struct link *link, const struct config *config, int64_t now_ms
  */
 bool link_send(struct link *link, const struct config *config, int64_t now_ms);
 
+/*
+ * Asks for the events after a release number, at most so many; the link is LINK_IDLE. False where
+ * that fails at once: the connection is lost.
+ */
+bool link_read(struct link *link, const struct config *config, int64_t after, int most,
+               int64_t now_ms);
+
+/* Frees the rows that were read. */
+void link_drop_rows(struct link *link);
+
 /* Goes on after poll() has said that the socket is ready; revents as from poll(). */
 enum link_event link_step(struct link *link, const struct config *config, short revents,
                           int64_t now_ms);
@@ -74,5 +91,8 @@ bool link_is_stale(const struct link *link);
 
 /* Closes the connection; the link is LINK_DOWN. The jobs stay the caller's to settle. */
 void link_close(struct link *link);
+
+/* Sets when the next try to connect is due: the later, the more came to nothing. */
+void link_retry_later(struct link *link, int64_t now_ms, unsigned *random);
 
 #endif

@@ -3,13 +3,15 @@
  * and stops when it is told to.
  *
  * Threads: this one, which accepts, sweeps and takes signals; the HTTP threads (http.c); the
- * database thread (database.c). None is ever made for a client.
+ * database thread (database.c); the feed's (feed.c). None is ever made for a client.
  */
 #include "client.h"
 #include "clock.h"
 #include "config.h"
 #include "database.h"
+#include "feed.h"
 #include "http.h"
+#include "hub.h"
 #include "listener.h"
 #include "log.h"
 
@@ -60,6 +62,15 @@ static void fit_files(struct config *config)
               (json_int_t)config->connection_limit);
 }
 
+/* Streams stay, so they never take all connections from those who come and go. */
+static void fit_streams(struct config *config)
+{
+    long most = config->connection_limit * 9 / 10;
+
+    if (config->stream_limit > most)
+        config->stream_limit = most;
+}
+
 /* The signals that stop us, blocked in all threads and read from a descriptor; -1 on failure. */
 static int open_signals(void)
 {
@@ -108,6 +119,7 @@ static void serve(int listener, int signals, const struct config *config)
         }
         if (clock_ms() >= sweep_at) {
             http_sweep();
+            hub_sweep();
             sweep_at = clock_ms() + SWEEP_MS;
         }
     }
@@ -120,8 +132,10 @@ static void drain(int signals, const struct config *config)
     struct pollfd polled = {.fd = signals, .events = POLLIN};
 
     http_drain();
+    hub_end_streams();
     while (client_count() > 0 && clock_ms() < until) {
         http_sweep();
+        hub_sweep();
         if (poll(&polled, 1, DRAIN_SWEEP_MS) > 0 && take_signal(signals)) {
             log_event("aborted", NULL);
             _exit(EXIT_FAILED);
@@ -129,23 +143,35 @@ static void drain(int signals, const struct config *config)
     }
 }
 
-/* Starts what serve() needs, serves, and stops it all. Returns the exit status. */
+/* Starts what serve() needs; false after a message on stderr. */
+static bool start(const struct config *config)
+{
+    if (!hub_start(config) || !database_start(config))
+        return false;
+    database_wait(FIRST_WAIT_MS);
+    if (feed_start(config)) {
+        if (http_start(config))
+            return true;
+        feed_stop();
+    }
+    database_stop();
+    return false;
+}
+
+/* Starts it all, serves, and stops it all. Returns the exit status. */
 static int run(const struct config *config, int listener, int signals)
 {
-    if (!database_start(config))
+    if (!start(config))
         return EXIT_FAILED;
-    database_wait(FIRST_WAIT_MS);
-    if (!http_start(config)) {
-        database_stop();
-        return EXIT_FAILED;
-    }
     listener_announce(listener);
     serve(listener, signals, config);
     close(listener); /* from now on a connection is refused, and goes elsewhere */
     log_event("stopping", "s:I", "connections", (json_int_t)client_count());
     drain(signals, config);
+    feed_stop();
     database_stop();
     http_stop();
+    hub_stop();
     log_event("stopped", NULL);
     return EXIT_OK;
 }
@@ -159,6 +185,7 @@ int main(int argc, char **argv)
     if (config_load(&config, argc, argv)) {
         log_open();
         fit_files(&config);
+        fit_streams(&config);
         int signals = open_signals();
         int listener = signals >= 0 ? listener_open(&config) : -1;
 

@@ -240,6 +240,17 @@ static char *read_parameters(struct MHD_Connection *connection, const struct rou
     return text;
 }
 
+bool request_read_filter(const struct request *request, struct filter **filter)
+{
+    json_t *parameters = json_loads(request->parameters, 0, NULL);
+    const char *ods_codes = json_string_value(json_object_get(parameters, "ods"));
+
+    if (ods_codes != NULL)
+        *filter = filter_new(ods_codes);
+    json_decref(parameters);
+    return parameters != NULL && (ods_codes == NULL || *filter != NULL);
+}
+
 /* The request id as the database gets it: as sent, if it is text of bearable length. */
 static const char *id_for_database(const struct request *request, const char *sent)
 {

@@ -7,6 +7,7 @@
 #define RXTRACK_REQUEST_H
 
 #include "config.h"
+#include "event.h"
 #include "job.h"
 #include "routes.h"
 
@@ -70,6 +71,10 @@ void request_drop_body(struct request *request);
 
 /* Fills in the job from what was read. */
 void request_make_job(struct request *request);
+
+/* Reads which pharmacies a stream is for into *filter, which stays NULL for all. False without
+ * memory. */
+bool request_read_filter(const struct request *request, struct filter **filter);
 
 /* The request that a job is part of. */
 struct request *request_of_job(struct job *job);

@@ -10,12 +10,16 @@
 static const char *const page_headers[] = {"exclusivestartkey-prescriptionid",
                                            "exclusivestartkey-taskid", NULL};
 
+/* The last event that the client got. */
+static const char *const stream_headers[] = {"last-event-id", NULL};
+
 static const struct route routes[] = {
     /* method, path, function, scope, flags, headers */
     {"POST", "/", "gateway_submit", "updates:write", ROUTE_BODY, NULL},
     {"POST", "/format-1", "gateway_format_1", "updates:write", ROUTE_BODY, NULL},
     {"GET", "/checkprescriptionstatusupdates", "gateway_check", "updates:read", ROUTE_QUERY,
      page_headers},
+    {"GET", "/events", "gateway_events", "events:read", ROUTE_QUERY | ROUTE_STREAM, stream_headers},
     {"GET", "/metadata", "gateway_metadata", NULL, 0, NULL},
     {"GET", "/_status", "gateway_status", NULL, ROUTE_HEALTH, NULL},
     {"GET", "/_ping", NULL, NULL, ROUTE_HEALTH, NULL},

@@ -13,6 +13,8 @@ enum {
     ROUTE_BODY = 1 << 0,   /* takes a JSON body: another Content-Type is 415 */
     ROUTE_QUERY = 1 << 1,  /* takes its query arguments as parameters */
     ROUTE_HEALTH = 1 << 2, /* answers application/health+json, our own faults too */
+    ROUTE_STREAM = 1 << 3, /* a 200 with text/event-stream opens a stream of events, after the one
+                            * whose number is the body */
 };
 
 struct route {

@@ -41,14 +41,15 @@ forget_other_servers() {
 }
 
 # stage_rxtrack DIR: replaces DIR, a directory of the server's user, by an installation of this build:
-# the extension for extension_destdir, the gateway as DIR/rxtrack-gateway.
+# the extension for extension_destdir, the gateway as DIR/rxtrack-gateway, DIR/rxtrack-listen.
 stage_rxtrack() {
-    local made
+    local made gateway=${GATEWAY_BINARY:-$top/gateway/build/rxtrack-gateway}
     made=$(mktemp -d)
     (
         umask 022
         make -s -C "$top/extension" install DESTDIR="$made" >/dev/null
-        install -m 755 "${GATEWAY_BINARY:-$top/gateway/build/rxtrack-gateway}" "$made/rxtrack-gateway"
+        install -m 755 "$gateway" "$made/rxtrack-gateway"
+        install -m 755 "${gateway%/*}/rxtrack-listen" "$made/rxtrack-listen"
     ) || { rm -rf "$made"; fail "could not stage the build"; }
     chmod 755 "$made"
     "${as_server[@]}" rm -rf "$1"

@@ -114,15 +114,15 @@ CREATE TRIGGER remove_shipped_rule AFTER INSERT ON rxtrack.transition_rule_remov
 	FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0)
 	EXECUTE FUNCTION rxtrack.remove_shipped_rule();
 
-CREATE FUNCTION rxtrack.announce_rule_change()
+CREATE FUNCTION rxtrack.announce_change()
 RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION rxtrack.announce_rule_change() IS
-	'Trigger of rxtrack.transition_rule: tells every session to read the rules anew when this transaction commits';
+COMMENT ON FUNCTION rxtrack.announce_change() IS
+	'Trigger of tables that sessions remember (rxtrack.transition_rule, rxtrack.ready_status): tells every session to read the table anew when this transaction commits';
 
-CREATE TRIGGER announce_rule_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.transition_rule
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.announce_rule_change();
+CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.transition_rule
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.announce_change();
 
 CREATE FUNCTION rxtrack.check_transition(from_status rxtrack.business_status, to_status rxtrack.business_status)
 RETURNS rxtrack.transition_kind

@@ -34,12 +34,21 @@ RETURNS SETOF rxtrack.gateway_answer
 LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 SET enable_seqscan = off
+SET jit = off
 SET enable_bitmapscan = off
 SET enable_hashagg = off
 SET enable_sort = off
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.gateway_check(text, bytea[], text[], text[], bytea[]) IS
 	'GET /checkprescriptionstatusupdates: the calling application''s own updates, 15 a page. parameters: prescriptionid, nhsnumber, odscode (at least one), and exclusivestartkey-prescriptionid with exclusivestartkey-taskid to go on after a page';
+
+CREATE FUNCTION rxtrack.gateway_events(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
+RETURNS SETOF rxtrack.gateway_answer
+LANGUAGE C VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION rxtrack.gateway_events(text, bytea[], text[], text[], bytea[]) IS
+	'GET /events: opens a stream of readiness events (Server-Sent Events). parameters: ods (codes, with commas between them) and last-event-id (a release number to go on after); the body of a 200 is the release number after which the stream begins';
 
 CREATE FUNCTION rxtrack.gateway_metadata(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
 RETURNS SETOF rxtrack.gateway_answer

@@ -42,10 +42,20 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.gateway_check(text, bytea[], text[], text[], bytea[]),
 	rxtrack.gateway_metadata(text, bytea[], text[], text[], bytea[]),
 	rxtrack.gateway_token(text, bytea[], text[], text[], bytea[]),
+	rxtrack.gateway_events(text, bytea[], text[], text[], bytea[]),
+	rxtrack.gateway_feed(bigint, integer),
 	rxtrack.gateway_status(text, bytea[], text[], text[], bytea[])
 	TO rxtrack_gateway;
 
-GRANT SELECT ON rxtrack.readiness_event TO rxtrack_listener;
+GRANT SELECT ON rxtrack.readiness_event, rxtrack.subscription_lag TO rxtrack_listener;
+GRANT EXECUTE ON FUNCTION
+	rxtrack.subscribe(text, rxtrack.ods_code[], boolean),
+	rxtrack.unsubscribe(text),
+	rxtrack.fetch_events(text, integer),
+	rxtrack.ack_events(text, bigint),
+	rxtrack.is_live(rxtrack.subscription),
+	rxtrack.last_release()
+	TO rxtrack_listener, rxtrack_admin;
 
 GRANT SELECT ON rxtrack.item_status TO rxtrack_reader;
 GRANT EXECUTE ON FUNCTION
@@ -54,8 +64,11 @@ GRANT EXECUTE ON FUNCTION
 	TO rxtrack_reader;
 
 GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update, rxtrack.readiness_event,
-	rxtrack.applications, rxtrack.audit TO rxtrack_admin;
-GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal TO rxtrack_admin;
+	rxtrack.applications, rxtrack.audit, rxtrack.subscription, rxtrack.subscription_lag,
+	rxtrack.last_removed_release, rxtrack.last_alert TO rxtrack_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal,
+	rxtrack.alert_pharmacy, rxtrack.blocked_pharmacy, rxtrack.alert_application TO rxtrack_admin;
+GRANT SELECT, UPDATE ON rxtrack.ready_status TO rxtrack_admin;
 GRANT SELECT, INSERT, DELETE ON rxtrack.transition_rule_removed TO rxtrack_admin;
 GRANT EXECUTE ON FUNCTION
 	rxtrack.add_application(text, text[]),
@@ -64,6 +77,8 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.restrict_application(text, rxtrack.ods_code[]),
 	rxtrack.add_public_key(text, text, text, timestamptz, timestamptz),
 	rxtrack.remove_public_key(text, text),
+	rxtrack.dispatch(integer),
+	rxtrack.prune_events(integer),
 	rxtrack.submit(jsonb, uuid, text),
 	rxtrack.status_history(rxtrack.prescription_id),
 	rxtrack.status_at(rxtrack.prescription_id, uuid, timestamptz),

@@ -35,7 +35,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use RxTrack::Gateway;
 
-our @EXPORT = qw(node gateway add_application bundle task uuid random_prescription_id
+our @EXPORT = qw(node preloaded gateway add_application bundle task uuid random_prescription_id
   prescription_id_check random_nhs_number nhs_number_check to_json from_json example nhs_example);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
@@ -46,7 +46,8 @@ my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
 A started L<PostgreSQL::Test::Cluster> with a database C<rxtrack>, in it the extension, and a role
 C<rxtrack_test_gateway> that a gateway logs in as. Options: C<name> (main), C<conf> (lines for
-postgresql.conf), C<init> (a list of more options for initdb), C<database> (0: without database).
+postgresql.conf), C<init> (a list of more options for initdb), C<database> (0: without database), C<worker> (1: with
+the dispatcher preloaded, serving that database; otherwise transactions release their events themselves).
 
 C<< $node->safe_psql('rxtrack', $sql) >> and all the rest of the class are there.
 
@@ -62,7 +63,29 @@ sub node
 	return $node unless $option{database} // 1;
 	$node->safe_psql('postgres', 'CREATE DATABASE rxtrack');
 	$node->safe_psql('rxtrack', 'CREATE EXTENSION rxtrack; CREATE ROLE rxtrack_test_gateway LOGIN IN ROLE rxtrack_gateway');
+	if ($option{worker})
+	{
+		$node->append_conf('postgresql.conf', preloaded());
+		$node->restart;
+	}
 	return $node;
+}
+
+=head2 preloaded
+
+The lines of postgresql.conf that make a server preload the library and serve the database C<rxtrack>. What is preloaded
+is found by C<dynamic_library_path>: C<extension_destdir> is not for it.
+
+=cut
+
+sub preloaded
+{
+	chomp(my $library = `pg_config --pkglibdir`);
+	return <<"CONF";
+dynamic_library_path = '$ENV{RXTRACK_STAGE}$library:\$libdir'
+shared_preload_libraries = 'rxtrack'
+rxtrack.database = 'rxtrack'
+CONF
 }
 
 =head2 gateway($node, %options)

@@ -1,0 +1,124 @@
+/*
+ * gateway_events.c
+ *		GET /events: whether a caller may have a stream of readiness events, and
+ *		from where on.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/timestamp.h"
+
+#include "catalog.h"
+#include "gateway.h"
+
+/* Longest list of pharmacies that a stream may be for. */
+#define MAX_PHARMACIES 1000
+
+static Statement last_release = {
+	.sql = "SELECT rxtrack.last_release()"
+};
+
+static int64
+last_number(void)
+{
+	bool		isnull;
+	int64		number;
+
+	statement_execute(&last_release, NULL);
+	number = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return number;
+}
+
+/* Codes with commas between them. */
+static void
+check_pharmacies(const JsonNode *list, FaultList *faults)
+{
+	const char *code = list->text;
+	int			count = 0;
+
+	for (const char *p = code;; p++)
+	{
+		OdsCode		ignored;
+		const char *problem;
+
+		if (*p != ',' && *p != '\0')
+			continue;
+		problem = ods_code_parse(code, p - code, &ignored);
+		if (problem != NULL)
+		{
+			fault_add(faults, "ods", problem);
+			return;
+		}
+		if (++count > MAX_PHARMACIES)
+		{
+			fault_add(faults, "ods", "must not have more than 1000 codes");
+			return;
+		}
+		if (*p == '\0')
+			return;
+		code = p + 1;
+	}
+}
+
+/* The release number after which the stream is to begin. */
+static int64
+read_start(const JsonNode *last_id, FaultList *faults)
+{
+	char	   *end;
+	int64		latest = last_number();
+	int64		start;
+
+	if (last_id == NULL)
+		return latest;
+	errno = 0;
+	start = strtoll(last_id->text, &end, 10);
+	if (errno != 0 || *end != '\0' || start < 0 || last_id->text[0] < '0' || last_id->text[0] > '9')
+		fault_add(faults, "Last-Event-ID", "must be the id of an event of this stream");
+	/* a number of another database's: begin with what comes */
+	return Min(start, latest);
+}
+
+static void
+answer_events(GatewayAnswer *answer, const JsonNode *parameters, int64 now)
+{
+	FaultList	faults = {NULL, NULL};
+	const JsonNode *pharmacies = gateway_parameter(parameters, "ods");
+	int64		start = read_start(gateway_parameter(parameters, "last-event-id"), &faults);
+
+	if (pharmacies != NULL)
+		check_pharmacies(pharmacies, &faults);
+	if (faults.first != NULL)
+	{
+		gateway_faults(answer, &faults, now);
+		return;
+	}
+	answer->status = 200;
+	answer->headers = "Content-Type: text/event-stream\n";
+	appendStringInfo(&answer->body, INT64_FORMAT, start);
+}
+
+/* rxtrack.gateway_events(scope, credential[], request_id[], parameters[], body[]) */
+PG_FUNCTION_INFO_V1(gateway_events);
+Datum
+gateway_events(PG_FUNCTION_ARGS)
+{
+	GatewayCall *call = gateway_begin(fcinfo);
+	TimestampTz now = GetCurrentTimestamp();
+	Caller	   *callers;
+
+	SPI_connect();
+	callers = gateway_callers(call);
+	for (int n = 0; n < call->count; n++)
+	{
+		GatewayAnswer answer = {.application = callers[n].name};
+
+		initStringInfo(&answer.body);
+		if (gateway_admits(&answer, &callers[n], now))
+			answer_events(&answer, gateway_parameters(call, n), now);
+		gateway_put(call, &answer);
+	}
+	SPI_finish();
+	return (Datum) 0;
+}

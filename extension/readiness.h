@@ -1,0 +1,39 @@
+/*
+ * readiness.h
+ *		Readiness events: recorded with the update, released when they are due.
+ */
+#ifndef RXTRACK_READINESS_H
+#define RXTRACK_READINESS_H
+
+#include "postgres.h"
+#include "datatype/timestamp.h"
+
+#pragma GCC visibility push(hidden)
+
+/* Settings and callbacks; when the library is loaded. */
+extern void readiness_init(void);
+extern void dispatch_init(void);
+extern void worker_init(void);
+
+/* An event was recorded in this transaction: see to its release at commit. */
+extern void dispatch_at_commit(void);
+
+/*
+ * Releases events that are due, at most so many; returns how many it settled.
+ * The caller's transaction holds the lock on releases from then on.  Thoroughly,
+ * it also finds those that came due long ago.  To be called inside SPI.
+ */
+extern int	dispatch_due(int most, bool thoroughly);
+
+/* When the next pending event is due; DT_NOEND where there is none.  Inside SPI. */
+extern TimestampTz dispatch_next_due(bool thoroughly);
+
+/* Whether a dispatcher of its own is to serve this database. */
+extern bool worker_serves_this_database(void);
+
+/* Wakes it, if it is there. */
+extern void worker_wake(void);
+
+#pragma GCC visibility pop
+
+#endif							/* RXTRACK_READINESS_H */

@@ -1,0 +1,17 @@
+/*
+ * position.h - the file that keeps a stream's position: a release number.
+ */
+#ifndef RXTRACK_LISTEN_POSITION_H
+#define RXTRACK_LISTEN_POSITION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Reads it; *position stays as it is where there is no file. False after a message. */
+bool position_read(const char *path, int64_t *position);
+
+/* Writes it: the file holds the old number or the new one, whenever the machine stops. False after
+ * a message. */
+bool position_write(const char *path, int64_t position);
+
+#endif

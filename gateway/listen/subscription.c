@@ -1,0 +1,332 @@
+/*
+ * subscription.c - see subscription.h.
+ *
+ * Fetching, delivering and acknowledging are three steps, each committed by itself: a transaction
+ * that stayed open while a command runs or a pipe is full would keep the whole database from being
+ * vacuumed. What keeps two listeners from following one subscription at once is an advisory lock of
+ * the session: the second one waits until the first is gone, and takes over.
+ */
+#include "subscription.h"
+
+#include "../clock.h"
+#include "backoff.h"
+#include "say.h"
+#include "server.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TURN_MS 5000    /* between two looks at whether the other listener is gone */
+#define CHANNELS_MAX 32 /* with more pharmacies than that, the channel of all is listened to */
+
+struct following {
+    const struct options *options;
+    struct delivery *delivery;
+    struct server server;
+    struct batch batch;
+    struct backoff backoff;
+    int64_t delivered; /* and not acknowledged yet, up to this release number; 0: none */
+    char *codes;       /* the pharmacies listened for, with commas; NULL: all, or not listening */
+    bool is_listening;
+};
+
+static const char try_lock[] = "SELECT pg_catalog.pg_try_advisory_lock("
+                               "pg_catalog.hashtextextended('rxtrack-listen ' || $1, 0))";
+
+/* Its pharmacies, whether they are those asked for, and what else there is to check. */
+static const char find[] =
+    "SELECT CASE WHEN s.ods_codes IS NOT NULL THEN coalesce(have.codes, '') END,"
+    " CASE WHEN s.ods_codes IS NOT NULL THEN have.codes END IS NOT DISTINCT FROM wanted.codes,"
+    " s.alerts_only, s.warning"
+    " FROM rxtrack.subscription_lag AS s,"
+    " LATERAL (SELECT pg_catalog.string_agg(DISTINCT c::text, ',' ORDER BY c::text) AS codes"
+    "  FROM pg_catalog.unnest(s.ods_codes) AS c) AS have,"
+    " (SELECT pg_catalog.string_agg(DISTINCT c, ',' ORDER BY c) AS codes"
+    "  FROM pg_catalog.unnest(pg_catalog.string_to_array($2, ',')) AS c) AS wanted"
+    " WHERE s.name = $1";
+
+static const char create[] = "SELECT rxtrack.subscribe($1,"
+                             " pg_catalog.string_to_array($2, ',')::rxtrack.ods_code[], $3)";
+
+/* An event looks as it does in the gateway's stream. */
+static const char fetch[] =
+    "SELECT e.release_number, pg_catalog.jsonb_build_object("
+    "'id', e.event_id, 'prescription', e.prescription_id::text,"
+    " 'item', pg_catalog.upper(e.line_item_id::text), 'patient', e.nhs_number::text,"
+    " 'pharmacy', e.ods_code::text, 'status', e.status::text,"
+    " 'occurred', pg_catalog.to_char(e.occurred_at AT TIME ZONE 'UTC',"
+    "  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
+    " 'released', pg_catalog.to_char(e.released_at AT TIME ZONE 'UTC',"
+    "  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
+    " 'alert', e.alert, 'reason', e.alert_reason)::text"
+    " FROM rxtrack.fetch_events($1, $2) AS e ORDER BY e.release_number";
+
+static const char acknowledge[] = "SELECT rxtrack.ack_events($1, $2)";
+
+/* ---- the subscription ---- */
+
+/* Whether it is what the options say. */
+static enum verdict check_found(const struct options *options, const PGresult *found)
+{
+    if ((options->ods != NULL && PQgetvalue(found, 0, 1)[0] != 't') ||
+        (options->alerts_only && PQgetvalue(found, 0, 2)[0] != 't')) {
+        say("subscription \"%s\" is there, for other events than --ods and --alerts-only say; "
+            "leave them out to follow it as it is, or change it by rxtrack.subscribe()",
+            options->subscription);
+        return VERDICT_FAILED;
+    }
+    if (!PQgetisnull(found, 0, 3))
+        say("subscription \"%s\": %s", options->subscription, PQgetvalue(found, 0, 3));
+    return VERDICT_ON;
+}
+
+static PGresult *look_up(struct following *following)
+{
+    const struct options *options = following->options;
+    const char *const values[] = {options->subscription, options->ods};
+
+    return server_query(&following->server, false, find, 2, values);
+}
+
+static bool make(struct following *following)
+{
+    const struct options *options = following->options;
+    const char *const values[] = {options->subscription, options->ods,
+                                  options->alerts_only ? "true" : "false"};
+
+    return server_run(&following->server, false, create, 3, values);
+}
+
+static bool listen_on(struct server *server, const char *suffix, size_t length)
+{
+    char statement[64];
+
+    snprintf(statement, sizeof statement, "LISTEN rxtrack_ready%s%.*s", length > 0 ? "_" : "",
+             (int)length, suffix);
+    return server_run(server, false, statement, 0, NULL);
+}
+
+static size_t count_codes(const char *codes)
+{
+    size_t count = 1;
+
+    for (; *codes != '\0'; codes++)
+        count += *codes == ',';
+    return count;
+}
+
+/* One channel a pharmacy, so that nothing but its own events wakes a listener. Folded to lower
+ * case by the server, as every name without quotes is. */
+static bool listen_to_all(struct following *following)
+{
+    const char *codes = following->codes;
+
+    if (following->is_listening && !server_run(&following->server, false, "UNLISTEN *", 0, NULL))
+        return false;
+    following->is_listening = true;
+    if (codes == NULL || count_codes(codes) > CHANNELS_MAX)
+        return listen_on(&following->server, "", 0);
+    while (*codes != '\0') {
+        size_t length = strcspn(codes, ",");
+        if (!listen_on(&following->server, codes, length))
+            return false;
+        codes += length + (codes[length] == ',');
+    }
+    return true;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+/* Listens for its pharmacies, where they are others than before. */
+static bool listen_for(struct following *following, const char *codes)
+{
+    if (following->is_listening && is_same(following->codes, codes))
+        return true;
+    free(following->codes);
+    following->codes = codes != NULL ? strdup(codes) : NULL;
+    return listen_to_all(following);
+}
+
+/* Finds the subscription, makes it where that is wanted, and listens. */
+static enum verdict prepare(struct following *following)
+{
+    PGresult *found = look_up(following);
+
+    if (found != NULL && PQntuples(found) == 0 && following->options->create) {
+        PQclear(found);
+        found = make(following) ? look_up(following) : NULL;
+    }
+    if (found == NULL)
+        return following->server.verdict;
+    enum verdict verdict = VERDICT_FAILED;
+    if (PQntuples(found) == 0)
+        say("there is no subscription \"%s\"%s", following->options->subscription,
+            following->options->create ? "" : "; --create makes it");
+    else
+        verdict = check_found(following->options, found);
+    if (verdict == VERDICT_ON &&
+        !listen_for(following, PQgetisnull(found, 0, 0) ? NULL : PQgetvalue(found, 0, 0)))
+        verdict = following->server.verdict;
+    PQclear(found);
+    return verdict;
+}
+
+/* Waits until no other listener follows it. */
+static enum verdict take_turn(struct following *following)
+{
+    const char *const values[] = {following->options->subscription};
+
+    for (bool said = false;; said = true) {
+        PGresult *result = server_query(&following->server, false, try_lock, 1, values);
+        if (result == NULL)
+            return following->server.verdict;
+        bool taken = PQgetvalue(result, 0, 0)[0] == 't';
+        PQclear(result);
+        if (taken)
+            return VERDICT_ON;
+        if (!said)
+            say("another listener follows subscription \"%s\"%s", following->options->subscription,
+                following->options->once ? "" : "; waiting for its end");
+        if (following->options->once)
+            return VERDICT_LATER;
+        if (!server_listen(&following->server, clock_ms() + TURN_MS))
+            return following->server.verdict;
+    }
+}
+
+/* ---- its events ---- */
+
+static bool acknowledge_delivered(struct following *following)
+{
+    char number[24];
+    const char *const values[] = {following->options->subscription, number};
+
+    if (following->delivered == 0)
+        return true;
+    snprintf(number, sizeof number, "%" PRId64, following->delivered);
+    if (!server_run(&following->server, true, acknowledge, 2, values))
+        return false;
+    following->delivered = 0;
+    return true;
+}
+
+static enum verdict fill_batch(struct batch *batch, const PGresult *rows)
+{
+    batch_clear(batch);
+    for (int row = 0; row < PQntuples(rows); row++) {
+        int64_t number = strtoll(PQgetvalue(rows, row, 0), NULL, 10);
+
+        if (batch_add(batch, number, PQgetvalue(rows, row, 1), (size_t)PQgetlength(rows, row, 1),
+                      false) != BATCH_ADDED) {
+            say("the database sent what is no event");
+            return VERDICT_FAILED;
+        }
+    }
+    return VERDICT_ON;
+}
+
+static enum verdict fetch_batch(struct following *following, size_t room)
+{
+    char most[24];
+    const char *const values[] = {following->options->subscription, most};
+
+    snprintf(most, sizeof most, "%zu", room);
+    PGresult *rows = server_query(&following->server, false, fetch, 2, values);
+    if (rows == NULL)
+        return following->server.verdict;
+    enum verdict verdict = fill_batch(&following->batch, rows);
+    PQclear(rows);
+    return verdict;
+}
+
+/* Delivers and acknowledges until there are no more. */
+static enum verdict drain(struct following *following)
+{
+    for (;;) {
+        size_t room = delivery_room(following->delivery);
+        if (room == 0)
+            return VERDICT_DONE;
+        enum verdict verdict = fetch_batch(following, room);
+        if (verdict != VERDICT_ON || following->batch.count == 0)
+            return verdict;
+        verdict = deliver(following->delivery, &following->batch);
+        if (verdict != VERDICT_ON)
+            return verdict;
+        following->delivered = following->batch.last;
+        if (!acknowledge_delivered(following))
+            return following->server.verdict;
+        backoff_reset(&following->backoff);
+        if (following->batch.count < room)
+            return VERDICT_ON;
+    }
+}
+
+static enum verdict follow(struct following *following)
+{
+    const struct options *options = following->options;
+    int64_t look_at = clock_ms() + options->poll * 1000;
+
+    for (;;) {
+        enum verdict verdict = drain(following);
+        if (verdict == VERDICT_ON && !options->once && clock_ms() >= look_at) {
+            verdict = prepare(following); /* what it is for may have changed */
+            look_at = clock_ms() + options->poll * 1000;
+        }
+        if (verdict != VERDICT_ON)
+            return verdict;
+        if (options->once)
+            return VERDICT_DONE;
+        backoff_reset(&following->backoff);
+        if (!server_listen(&following->server, look_at))
+            return following->server.verdict;
+    }
+}
+
+/* One connection's life. What an earlier one could not acknowledge comes first. */
+static enum verdict session(struct following *following)
+{
+    enum verdict verdict = VERDICT_AGAIN;
+
+    following->is_listening = false;
+    if (!server_open(&following->server, following->options->database))
+        return VERDICT_AGAIN;
+    if (!acknowledge_delivered(following))
+        verdict = following->server.verdict;
+    else
+        verdict = take_turn(following);
+    if (verdict == VERDICT_ON)
+        verdict = prepare(following);
+    if (verdict == VERDICT_ON)
+        verdict = follow(following);
+    server_close(&following->server);
+    return verdict;
+}
+
+enum verdict subscription_follow(const struct options *options, struct delivery *delivery)
+{
+    struct following following = {.options = options, .delivery = delivery};
+    enum verdict verdict;
+
+    while ((verdict = session(&following)) == VERDICT_AGAIN) {
+        if (options->once) {
+            verdict = VERDICT_LATER;
+            break;
+        }
+        verdict = backoff_wait(&following.backoff, 0);
+        if (verdict != VERDICT_ON)
+            break;
+    }
+    if (following.delivered > 0) {
+        say("the last batch was delivered but could not be acknowledged: it will come again");
+        if (verdict == VERDICT_DONE)
+            verdict = VERDICT_FAILED;
+    }
+    batch_free(&following.batch);
+    free(following.codes);
+    return verdict;
+}
