@@ -94,7 +94,7 @@ put_answer(GatewayCall *call, const Submission *submission, const Caller *caller
 {
 	GatewayAnswer answer = {
 		.status = submission->status,
-		.application = caller->name,
+		.caller = caller,
 		.headers = submission->headers,
 		.body = submission->answer
 	};

@@ -42,13 +42,47 @@ static const Algorithm algorithms[] = {
 	{"ES384", EVP_PKEY_EC, "secp384r1", 48, EVP_sha384}
 };
 
+/* OpenSSL would ask the terminal, if there is one, for the password of an encrypted PEM. */
+static int
+no_password(char *buffer, int size, int writing, void *data)
+{
+	(void) buffer;
+	(void) size;
+	(void) writing;
+	(void) data;
+	return -1;
+}
+
+/* One public key and nothing beside it: what else a file may hold (a private key, say) is not for us to keep. */
+static bool
+is_public_key_alone(const char *pem)
+{
+	const char *begin = "-----BEGIN PUBLIC KEY-----";
+	const char *end = "-----END PUBLIC KEY-----";
+	const char *last;
+
+	pem += strspn(pem, " \t\r\n");
+	if (strncmp(pem, begin, strlen(begin)) != 0 || strstr(pem + strlen(begin), "-----BEGIN") != NULL)
+		return false;
+	last = strstr(pem, end);
+	if (last == NULL)
+		return false;
+	last += strlen(end);
+	return last[strspn(last, " \t\r\n")] == '\0';
+}
+
 /* Reads a public key; NULL where it is none.  To be freed. */
 static EVP_PKEY *
 read_key(text *pem)
 {
-	BIO		   *memory = BIO_new_mem_buf(VARDATA_ANY(pem), (int) VARSIZE_ANY_EXHDR(pem));
-	EVP_PKEY   *key = memory == NULL ? NULL : PEM_read_bio_PUBKEY(memory, NULL, NULL, NULL);
+	char	   *characters = text_to_cstring(pem);
+	BIO		   *memory;
+	EVP_PKEY   *key;
 
+	if (!is_public_key_alone(characters))
+		return NULL;
+	memory = BIO_new_mem_buf(characters, -1);
+	key = memory == NULL ? NULL : PEM_read_bio_PUBKEY(memory, NULL, no_password, NULL);
 	BIO_free(memory);
 	ERR_clear_error();
 	return key;

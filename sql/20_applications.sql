@@ -7,7 +7,7 @@ CREATE TABLE rxtrack.application (
 												  'events:read', 'metrics:read']),
 	suspended boolean NOT NULL DEFAULT false,
 	requests_per_minute integer NOT NULL DEFAULT 20000 CHECK (requests_per_minute > 0),
-	ods_codes rxtrack.ods_code[],
+	ods_codes rxtrack.ods_code[] CHECK (pg_catalog.array_position(ods_codes, NULL) IS NULL),
 	client_id uuid NOT NULL UNIQUE DEFAULT pg_catalog.gen_random_uuid(),
 	database_role text UNIQUE,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
@@ -17,7 +17,7 @@ COMMENT ON COLUMN rxtrack.application.name IS 'Its name, as updates carry it; 1 
 COMMENT ON COLUMN rxtrack.application.scopes IS 'What it may do: updates:write, updates:read, patient:read, events:read, metrics:read';
 COMMENT ON COLUMN rxtrack.application.suspended IS 'Whether all that it asks for is refused';
 COMMENT ON COLUMN rxtrack.application.requests_per_minute IS 'How many requests the gateway lets through in a minute';
-COMMENT ON COLUMN rxtrack.application.ods_codes IS 'The pharmacies that it may send updates for; NULL: all';
+COMMENT ON COLUMN rxtrack.application.ods_codes IS 'The pharmacies that it may send updates for and hear events of; NULL: all';
 COMMENT ON COLUMN rxtrack.application.client_id IS 'Its key id, which a signed token names as issuer and subject';
 COMMENT ON COLUMN rxtrack.application.database_role IS 'The role by which it reads its own updates in SQL; NULL: none';
 
@@ -75,8 +75,9 @@ CREATE TABLE rxtrack.audit (
 	detail jsonb
 );
 CREATE INDEX audit_at ON rxtrack.audit (at);
-COMMENT ON TABLE rxtrack.audit IS 'Every change of applications and their keys: who made it, and when';
-COMMENT ON COLUMN rxtrack.audit.action IS 'INSERT, UPDATE or DELETE, and the table';
+COMMENT ON TABLE rxtrack.audit IS 'Every change of applications, their keys and listeners'' entitlements: who made it, and when';
+COMMENT ON COLUMN rxtrack.audit.action IS 'INSERT, UPDATE, DELETE or TRUNCATE, and the table';
+COMMENT ON COLUMN rxtrack.audit.application IS 'Its name; of an entitlement, the role; * where a table was emptied';
 COMMENT ON COLUMN rxtrack.audit.detail IS 'The row after the change, or before its deletion, without secrets';
 
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.application', '');
@@ -94,11 +95,16 @@ LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
-	changed jsonb := to_jsonb(CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END);
+	changed jsonb;
 BEGIN
+	IF TG_OP = 'TRUNCATE' THEN
+		INSERT INTO rxtrack.audit (action, application) VALUES (format('%s %s', TG_OP, TG_TABLE_NAME), '*');
+		RETURN NULL;
+	END IF;
+	changed := to_jsonb(CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END);
 	INSERT INTO rxtrack.audit (action, application, detail)
 	SELECT format('%s %s', TG_OP, TG_TABLE_NAME),
-		   coalesce(changed->>'name', (SELECT a.name FROM rxtrack.application a
+		   coalesce(changed->>'name', changed->>'role', (SELECT a.name FROM rxtrack.application a
 									   WHERE a.application_id = (changed->>'application_id')::integer), '?'),
 		   changed - 'key_hash' - 'pem';
 	RETURN NULL;
@@ -118,3 +124,9 @@ CREATE TRIGGER audit_insert AFTER INSERT ON rxtrack.public_key
 	FOR EACH ROW WHEN (NEW.created_at >= pg_catalog.now()) EXECUTE FUNCTION rxtrack.audit_change();
 CREATE TRIGGER audit_change AFTER UPDATE OR DELETE ON rxtrack.public_key
 	FOR EACH ROW EXECUTE FUNCTION rxtrack.audit_change();
+CREATE TRIGGER audit_truncate AFTER TRUNCATE ON rxtrack.application
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.audit_change();
+CREATE TRIGGER audit_truncate AFTER TRUNCATE ON rxtrack.api_key
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.audit_change();
+CREATE TRIGGER audit_truncate AFTER TRUNCATE ON rxtrack.public_key
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.audit_change();

@@ -101,7 +101,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rxtrack.restrict_application(text, rxtrack.ods_code[]) IS
-	'Lets an application send updates for these pharmacies only; NULL: for all. Errors: 42704 where there is no such application';
+	'Lets an application send updates for these pharmacies only, and hear of no others'' events; NULL: of all. Errors: 42704 where there is no such application, 23514 where a code is NULL';
 
 CREATE FUNCTION rxtrack.add_public_key(
 	name text, kid text, pem text, valid_from timestamptz DEFAULT now(), valid_until timestamptz DEFAULT 'infinity')

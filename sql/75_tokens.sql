@@ -41,7 +41,8 @@ BEGIN
 	IF jsonb_typeof(header) <> 'object' OR jsonb_typeof(claims) <> 'object' OR header ? 'crit'
 		OR claims->>'iss' IS DISTINCT FROM claims->>'sub'
 		OR jsonb_typeof(claims->'jti') IS DISTINCT FROM 'string' OR length(claims->>'jti') NOT BETWEEN 1 AND 256
-		OR jsonb_typeof(claims->'exp') IS DISTINCT FROM 'number' THEN
+		OR jsonb_typeof(claims->'exp') IS DISTINCT FROM 'number'
+		OR jsonb_typeof(claims->'nbf') <> 'number' OR jsonb_typeof(claims->'iat') <> 'number' THEN
 		RETURN NULL;
 	END IF;
 
@@ -49,8 +50,9 @@ BEGIN
 	FROM rxtrack.application a JOIN rxtrack.public_key p USING (application_id)
 	WHERE a.client_id::text = lower(claims->>'iss') AND NOT a.suspended
 	  AND p.kid = header->>'kid' AND clock_timestamp() BETWEEN p.valid_from AND p.valid_until;
-	IF NOT FOUND OR NOT rxtrack.verify_signature(header->>'alg', key.pem, convert_to(parts[1] || '.' || parts[2], 'UTF8'),
-												 rxtrack.decode_base64url(parts[3])) THEN
+	-- a header without alg makes it NULL, which is no yes
+	IF NOT FOUND OR rxtrack.verify_signature(header->>'alg', key.pem, convert_to(parts[1] || '.' || parts[2], 'UTF8'),
+											 rxtrack.decode_base64url(parts[3])) IS NOT TRUE THEN
 		RETURN NULL;
 	END IF;
 
@@ -68,8 +70,8 @@ BEGIN
 	VALUES (key.application_id, claims->>'jti', to_timestamp((claims->>'exp')::numeric + leeway))
 	ON CONFLICT DO NOTHING;
 	RETURN CASE WHEN FOUND THEN key.application_id END;
-EXCEPTION WHEN data_exception THEN
-	RETURN NULL;				-- no base64url, no UTF-8, no JSON, or a number beyond all bounds
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+	RETURN NULL;				-- no base64url, no UTF-8, no JSON, too deep, or a number beyond all bounds
 END
 $$;
 COMMENT ON FUNCTION rxtrack.accept_assertion(text) IS
@@ -86,13 +88,14 @@ BEGIN
 	INSERT INTO rxtrack.access_token (token_hash, application_id, valid_until)
 	VALUES (sha256(convert_to(token, 'UTF8')), give_token.application_id,
 			clock_timestamp() + current_setting('rxtrack.token_lifetime')::interval);
-	-- the old go as the new come
+	-- the old go as the new come; a signed token not before every call that still takes it for valid has ended
 	DELETE FROM rxtrack.access_token t USING (
 		SELECT o.token_hash FROM rxtrack.access_token o WHERE o.valid_until < clock_timestamp()
 		ORDER BY o.valid_until LIMIT 10 FOR UPDATE SKIP LOCKED) AS old
 	WHERE t.token_hash = old.token_hash;
 	DELETE FROM rxtrack.used_assertion u USING (
-		SELECT o.application_id, o.jti FROM rxtrack.used_assertion o WHERE o.valid_until < clock_timestamp()
+		SELECT o.application_id, o.jti FROM rxtrack.used_assertion o
+		WHERE o.valid_until < clock_timestamp() - interval '1 hour'
 		ORDER BY o.valid_until LIMIT 10 FOR UPDATE SKIP LOCKED) AS old
 	WHERE u.application_id = old.application_id AND u.jti = old.jti;
 	RETURN token;
