@@ -148,6 +148,16 @@ SELECT a.name, a.scopes, a.suspended, a.requests_per_minute, a.ods_codes, a.clie
 		  AND pg_catalog.statement_timestamp() BETWEEN p.valid_from AND p.valid_until) AS public_keys
 FROM rxtrack.application a;
 COMMENT ON VIEW rxtrack.applications IS 'The registered applications, with how many API keys and which public keys are valid now';
+COMMENT ON COLUMN rxtrack.applications.name IS 'Its name';
+COMMENT ON COLUMN rxtrack.applications.scopes IS 'What it may do';
+COMMENT ON COLUMN rxtrack.applications.suspended IS 'Whether all that it asks for is refused';
+COMMENT ON COLUMN rxtrack.applications.requests_per_minute IS 'How many requests the gateway lets through in a minute';
+COMMENT ON COLUMN rxtrack.applications.ods_codes IS 'The pharmacies that it is restricted to; NULL: it is not restricted';
+COMMENT ON COLUMN rxtrack.applications.client_id IS 'What a signed token of its names as issuer and subject';
+COMMENT ON COLUMN rxtrack.applications.database_role IS 'The role by which it reads its own updates in SQL';
+COMMENT ON COLUMN rxtrack.applications.created_at IS 'When it was registered';
+COMMENT ON COLUMN rxtrack.applications.api_keys IS 'How many of its API keys are valid now';
+COMMENT ON COLUMN rxtrack.applications.public_keys IS 'The kids of its public keys that are valid now';
 
 -- ---------- Signed tokens ----------
 

@@ -231,6 +231,12 @@ LEFT JOIN LATERAL (
 	WHERE e.release_number > s.acknowledged ORDER BY e.release_number LIMIT 1) n ON true
 WHERE rxtrack.acts_for(s.created_by);
 COMMENT ON VIEW rxtrack.subscription_lag IS 'How far behind each subscription of the caller is, and whether it still lives; all of them for rxtrack_admin';
+COMMENT ON COLUMN rxtrack.subscription_lag.name IS 'The subscription';
+COMMENT ON COLUMN rxtrack.subscription_lag.ods_codes IS 'Pharmacies whose events it gets; NULL: all';
+COMMENT ON COLUMN rxtrack.subscription_lag.alerts_only IS 'Whether it gets only events for which the patient should be alerted';
+COMMENT ON COLUMN rxtrack.subscription_lag.acknowledged IS 'The release number up to which it has acknowledged';
+COMMENT ON COLUMN rxtrack.subscription_lag.last_seen_at IS 'When a consumer last fetched or acknowledged, to the minute';
+COMMENT ON COLUMN rxtrack.subscription_lag.live IS 'Whether it was seen within rxtrack.subscription_expiry';
 COMMENT ON COLUMN rxtrack.subscription_lag.behind IS 'Releases after the last one it acknowledged, its filters not counted';
 COMMENT ON COLUMN rxtrack.subscription_lag.waiting_since IS 'When the oldest of these was released';
 COMMENT ON COLUMN rxtrack.subscription_lag.warning IS 'What a DBA should know about it; NULL: nothing';

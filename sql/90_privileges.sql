@@ -28,9 +28,10 @@ BEGIN
 		FROM pg_catalog.pg_proc p
 		WHERE p.pronamespace = 'rxtrack'::pg_catalog.regnamespace
 		  AND p.provolatile = 'i' AND p.proisstrict AND NOT p.prosecdef
-		  AND EXISTS (SELECT FROM pg_catalog.pg_type t
-					  WHERE t.typnamespace = p.pronamespace AND t.typtype = 'b' AND t.typelem = 0
-						AND (t.oid = p.prorettype OR t.oid = ANY (p.proargtypes)))
+		  AND (EXISTS (SELECT FROM pg_catalog.pg_type t
+					   WHERE t.typnamespace = p.pronamespace AND t.typtype = 'b' AND t.typelem = 0
+						 AND (t.oid = p.prorettype OR t.oid = ANY (p.proargtypes)))
+			   OR EXISTS (SELECT FROM pg_catalog.pg_amproc a WHERE a.amproc = p.oid))
 	LOOP
 		EXECUTE pg_catalog.format(
 			'GRANT EXECUTE ON FUNCTION %s TO rxtrack_listener, rxtrack_application, rxtrack_reader, rxtrack_admin', support.signature);
