@@ -66,6 +66,10 @@ BEGIN
 		OR (claims->>'iat')::numeric > now_is + leeway THEN
 		RETURN NULL;
 	END IF;
+	-- who comes at the same moment is refused, and does not wait: batches could wait for each other
+	IF NOT pg_try_advisory_xact_lock(hashtextextended(format('rxtrack.used_assertion %s %s', key.application_id, claims->>'jti'), 0)) THEN
+		RETURN NULL;
+	END IF;
 	INSERT INTO rxtrack.used_assertion (application_id, jti, valid_until)
 	VALUES (key.application_id, claims->>'jti', to_timestamp((claims->>'exp')::numeric + leeway))
 	ON CONFLICT DO NOTHING;

@@ -172,12 +172,15 @@ my @sessions = map { RxTrack::Session->new($node) } 1 .. 2;
 my $call = sprintf q{SELECT status FROM rxtrack.gateway_token(NULL, '{NULL}', '{NULL}', '{NULL}', ARRAY['\x%s'::bytea])}, unpack 'H*', token_form($raced);
 $sessions[0]->sql('BEGIN');
 is($sessions[0]->sql($call), 200, 'one has used it, and not committed yet');
-my $timer = "SET statement_timeout = '500ms'";
-$sessions[1]->sql($timer);
-ok(!eval { $sessions[1]->sql($call) =~ /200/ }, 'another waits for that');
-$sessions[0]->sql('COMMIT');
+is($sessions[1]->sql($call), 401, 'another is refused, and does not wait');
+my @two = map { unpack 'H*', token_form(token()) } 1 .. 2;
+my $crossed = q{SELECT status FROM rxtrack.gateway_token(NULL, '{NULL}', '{NULL}', '{NULL}', ARRAY['\x%s'::bytea])};
+$sessions[1]->sql('BEGIN');
+is($sessions[0]->sql(sprintf $crossed, $two[0]) . $sessions[1]->sql(sprintf $crossed, $two[1]), '200200', 'two use one each');
+is($sessions[0]->sql(sprintf $crossed, $two[1]) . $sessions[1]->sql(sprintf $crossed, $two[0]), '401401', 'and then the other\'s: no deadlock');
+$_->sql('COMMIT') for @sessions;
 @sessions = ();
-is((ask(token_form($raced)))[0], $refused, 'and is refused');
+is((ask(token_form($raced)))[0], $refused, 'later as well');
 my @both = ask((token_form(my $twice = token())) x 3);
 is_deeply(\@both, [ $good, $refused, $refused ], 'three times in one batch: one wins');
 my $script = "$ENV{TESTDIR}/race-$$.sql";
@@ -236,6 +239,6 @@ is($answers[$_] =~ s/^200.*/200/r =~ s/\{"error": "(\w+)"\}/$1/r, $forms[$_][1],
 
 $node->safe_psql('rxtrack', q{ALTER DATABASE rxtrack RESET rxtrack.token_url});
 is((ask("grant_type=client_credentials&$type&" . $fresh->()))[0], $refused, 'without a token URL none is accepted');
-unlike(PostgreSQL::Test::Utils::slurp_file($node->logfile), qr/ERROR(?!:  canceling statement)/, 'none of this was an error');
+unlike(PostgreSQL::Test::Utils::slurp_file($node->logfile), qr/ERROR/, 'none of this was an error');
 
 done_testing();
