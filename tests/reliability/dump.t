@@ -47,6 +47,15 @@ INSERT INTO rxtrack.transition_rule VALUES ('Dispatched', 'Ready to Dispatch', '
 DELETE FROM rxtrack.transition_rule WHERE from_status = 'Not Dispensed';
 DELETE FROM rxtrack.transition_rule WHERE from_status = 'Dispatched' AND to_status = 'Ready to Dispatch';
 INSERT INTO rxtrack.transition_rule VALUES ('Not Dispensed', 'Dispatched', 'correction');
+INSERT INTO rxtrack.public_key (application_id, kid, pem) SELECT application_id, 'k', 'a key' FROM rxtrack.application;
+INSERT INTO rxtrack.used_assertion SELECT application_id, 'j', 'infinity' FROM rxtrack.application;
+INSERT INTO rxtrack.last_alert VALUES ('9449304130', 'A1', now());
+INSERT INTO rxtrack.last_removed_release VALUES (1);
+INSERT INTO rxtrack.alert_pharmacy VALUES ('A1');
+INSERT INTO rxtrack.blocked_pharmacy VALUES ('B2');
+INSERT INTO rxtrack.alert_application SELECT min(application_id) FROM rxtrack.application;
+SELECT rxtrack.entitle_listener('rxtrack_listener', '{A1,B2}');
+SELECT rxtrack.subscribe('all');
 INSERT INTO rxtrack.rehearsal VALUES ('${\random_prescription_id()}', 503, 2), ('${\random_prescription_id()}', 429, NULL);
 SQL
 is(request($source, 'rxtrack', uuid(), bundle(task(%item, business_status => 'Not Dispensed', last_modified => '2026-01-02T00:00:00Z'),
@@ -57,7 +66,7 @@ is(sql($source, 'rxtrack', 'SELECT count(DISTINCT kind) FROM rxtrack.status_upda
 
 my @tables = split /\n/, sql($source, 'rxtrack', <<'SQL');
 SELECT c.oid::regclass FROM pg_class c JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
-WHERE c.relkind IN ('r', 'p') ORDER BY 1::text
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence = 'p' ORDER BY 1::text
 SQL
 
 my %question = (
