@@ -75,7 +75,7 @@ answer_entry_faults(Submission *submission, int64 now)
 	const Bundle *bundle = submission->bundle;
 	StringInfo	out = &submission->answer;
 
-	submission->status = 400;
+	submission->status = bundle->forbidden ? 403 : 400;
 	response_begin(out);
 	for (int i = 0; i < bundle->count; i++)
 	{
@@ -86,8 +86,8 @@ answer_entry_faults(Submission *submission, int64 now)
 			append_not_stored(out, entry, now);
 			continue;
 		}
-		response_entry_begin(out, entry->full_url, http_status_line(400), NULL);
-		append_faults(out, &entry->faults, i, "value", now);
+		response_entry_begin(out, entry->full_url, http_status_line(submission->status), NULL);
+		append_faults(out, &entry->faults, i, bundle->forbidden ? "forbidden" : "value", now);
 		response_entry_end(out);
 	}
 	response_end(out);

@@ -10,6 +10,8 @@
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -17,19 +19,39 @@
 #include "access.h"
 #include "application.h"
 
-/* The columns of rxtrack.application and rxtrack.api_key, as sql/20_applications.sql has them. */
+/* The columns of rxtrack.application, as sql/20_applications.sql has them. */
 enum
 {
 	APPLICATION_ID = 1,
 	APPLICATION_NAME,
-	APPLICATION_SCOPES
+	APPLICATION_SCOPES,
+	APPLICATION_SUSPENDED,
+	APPLICATION_REQUESTS_PER_MINUTE,
+	APPLICATION_ODS_CODES
 };
 
+/* Keys and access tokens have these columns alike. */
 enum
 {
-	KEY_HASH = 1,
-	KEY_APPLICATION_ID
+	CREDENTIAL_HASH = 1,
+	CREDENTIAL_APPLICATION_ID,
+	CREDENTIAL_VALID_UNTIL
 };
+
+static char *token_url = NULL;
+static int	token_lifetime = 600;
+
+void
+application_init(void)
+{
+	DefineCustomStringVariable("rxtrack.token_url",
+							   "The URL of the token endpoint, which a signed token must name as its audience.",
+							   "Empty: no signed token is accepted.",
+							   &token_url, "", PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("rxtrack.token_lifetime",
+							"How long an access token that is given for a signed one is valid.", NULL,
+							&token_lifetime, 600, 1, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+}
 
 static Datum
 column(Access *access, int number)
@@ -75,20 +97,47 @@ has_scope(Datum scopes, const char *scope)
 	return false;
 }
 
-static void
-identify(Caller *caller, Access *keys, Access *applications, Datum credential, const char *scope)
+/* What the credentials of a batch are looked up in. */
+typedef struct Registry
 {
-	Datum		id;
+	Access	   *applications;
+	Access	   *keys;
+	Access	   *tokens;
+	TimestampTz now;
+} Registry;
 
-	if (!access_find(keys, &credential, 1, false))
+/* Finds a credential that is valid; the application's id is put into *id. */
+static bool
+find_credential(const Registry *registry, Access *credentials, Datum hash, Datum *id)
+{
+	if (!access_find(credentials, &hash, 1, false) ||
+		DatumGetTimestampTz(column(credentials, CREDENTIAL_VALID_UNTIL)) <= registry->now)
+		return false;
+	*id = column(credentials, CREDENTIAL_APPLICATION_ID);
+	return true;
+}
+
+static void
+identify(Caller *caller, const Registry *registry, Datum hash, const char *scope)
+{
+	Access	   *applications = registry->applications;
+	Datum		id;
+	Datum		ods_codes;
+	bool		unrestricted;
+
+	if (!find_credential(registry, registry->keys, hash, &id) &&
+		!find_credential(registry, registry->tokens, hash, &id))
 		return;
-	id = column(keys, KEY_APPLICATION_ID);
 	if (!access_find(applications, &id, 1, false))
 		return;
 	caller->known = true;
 	caller->application_id = DatumGetInt32(id);
 	caller->name = TextDatumGetCString(column(applications, APPLICATION_NAME));
-	caller->granted = has_scope(column(applications, APPLICATION_SCOPES), scope);
+	caller->suspended = DatumGetBool(column(applications, APPLICATION_SUSPENDED));
+	caller->granted = !caller->suspended && has_scope(column(applications, APPLICATION_SCOPES), scope);
+	caller->requests_per_minute = DatumGetInt32(column(applications, APPLICATION_REQUESTS_PER_MINUTE));
+	ods_codes = access_column(applications, APPLICATION_ODS_CODES, &unrestricted);
+	caller->ods_codes = unrestricted ? NULL : DatumGetArrayTypePCopy(ods_codes);
 }
 
 static bool
@@ -102,8 +151,12 @@ Caller *
 callers_identify(Datum *credentials, bool *nulls, int count, const char *scope)
 {
 	Caller	   *callers = palloc0(Max(count, 1) * sizeof(Caller));
-	Access	   *keys = access_open_to_read("api_key", NULL);
-	Access	   *applications = access_open_to_read("application", NULL);
+	Registry	registry = {
+		.applications = access_open_to_read("application", NULL),
+		.keys = access_open_to_read("api_key", NULL),
+		.tokens = access_open_to_read("access_token", NULL),
+		.now = GetCurrentTimestamp()
+	};
 
 	for (int i = 0; i < count; i++)
 	{
@@ -113,9 +166,10 @@ callers_identify(Datum *credentials, bool *nulls, int count, const char *scope)
 		if (i > 0 && !nulls[i - 1] && is_same_credential(credentials[i], credentials[i - 1]))
 			callers[i] = callers[i - 1];
 		else
-			identify(&callers[i], keys, applications, credentials[i], scope);
+			identify(&callers[i], &registry, credentials[i], scope);
 	}
-	access_close(applications);
-	access_close(keys);
+	access_close(registry.tokens);
+	access_close(registry.keys);
+	access_close(registry.applications);
 	return callers;
 }

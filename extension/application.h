@@ -6,17 +6,24 @@
 #define RXTRACK_APPLICATION_H
 
 #include "postgres.h"
+#include "utils/array.h"
 
 /* Whom a credential belongs to. */
 typedef struct Caller
 {
 	bool		known;
-	bool		granted;		/* has the scope that was asked for */
+	bool		suspended;		/* by a DBA */
+	bool		granted;		/* has the scope that was asked for, and is not suspended */
 	int			application_id;
 	char	   *name;
+	int			requests_per_minute;
+	ArrayType  *ods_codes;		/* of the pharmacies it may send updates for; NULL: all */
 } Caller;
 
 #pragma GCC visibility push(hidden)
+
+/* Settings; when the library is loaded. */
+extern void application_init(void);
 
 /* The id of a registered application; raises 42704 where there is none. */
 extern int	application_by_name(const char *name);

@@ -423,6 +423,31 @@ read_entries(Bundle *bundle, const JsonNode *entries, int64_t now)
 	bundle_finish(bundle);
 }
 
+static bool
+holds(const OdsCode *codes, int count, OdsCode code)
+{
+	for (int i = 0; i < count; i++)
+		if (codes[i] == code)
+			return true;
+	return false;
+}
+
+void
+bundle_restrict(Bundle *bundle, const OdsCode *codes, int count)
+{
+	for (int i = 0; bundle->faulty == 0 && i < bundle->count; i++)
+		bundle->forbidden |= !holds(codes, count, bundle->entries[i].update.ods_code);
+	for (int i = 0; bundle->forbidden && i < bundle->count; i++)
+	{
+		BundleEntry *entry = &bundle->entries[i];
+
+		if (holds(codes, count, entry->update.ods_code))
+			continue;
+		fault_add(&entry->faults, bundle->pharmacy_field, "is a pharmacy that this application may not send updates for");
+		bundle->faulty++;
+	}
+}
+
 Bundle *
 bundle_validate(const JsonNode *document, int64_t now)
 {
@@ -431,6 +456,7 @@ bundle_validate(const JsonNode *document, int64_t now)
 
 	if (require(&bundle->faults, document, JSON_NODE_OBJECT, "Bundle") == NULL)
 		return bundle;
+	bundle->pharmacy_field = pharmacy_path.value;
 	require_text(&bundle->faults, optional_member(document, "resourceType"), "Bundle.resourceType",
 				 "Bundle", "must be Bundle");
 	require_text(&bundle->faults, optional_member(document, "type"), "Bundle.type",

@@ -64,6 +64,8 @@ typedef struct Bundle
 	FaultList	faults;			/* of the bundle itself; then no entry was looked at */
 	bool		too_long;		/* the fault is having too many entries */
 	bool		ignored;		/* it is none of our business (Format 1) */
+	bool		forbidden;		/* what is wrong is whom it speaks for, and only that */
+	const char *pharmacy_field; /* what a fault of a pharmacy is to name */
 	int			count;
 	int			faulty;			/* how many of its entries are */
 	BundleEntry *entries;
@@ -102,6 +104,12 @@ extern bool bundle_make_room(Bundle *bundle, const JsonNode *entries, const char
 
 /* Finds task ids that repeat an earlier entry's, and counts the faulty entries. */
 extern void bundle_finish(Bundle *bundle);
+
+/*
+ * Notes a fault of each entry for a pharmacy that is not among these codes; of a
+ * bundle that is valid otherwise.
+ */
+extern void bundle_restrict(Bundle *bundle, const OdsCode *codes, int count);
 
 /* When an update was asserted: its post-dating if it has one, else when it happened. */
 static inline int64_t

@@ -257,6 +257,7 @@ format_1_read(const JsonNode *document, int64_t now)
 		bundle->ignored = true;
 		return bundle;
 	}
+	bundle->pharmacy_field = "oDSCode";
 	read_message(faults, document, &message, now);
 	items = require(faults, optional_member(document, "items"), JSON_NODE_ARRAY, "items");
 	if (items != NULL)

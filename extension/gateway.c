@@ -73,15 +73,27 @@ gateway_callers(const GatewayCall *call)
 	return callers_identify(call->credential, call->credential_null, call->count, call->scope);
 }
 
+/* The answer's own header lines, and for the gateway itself the rate that the caller may call at. */
+static const char *
+header_lines(const GatewayAnswer *answer)
+{
+	if (answer->caller == NULL || !answer->caller->known)
+		return answer->headers;
+	return psprintf("%sX-Rxtrack-Rate: %d\n", answer->headers == NULL ? "" : answer->headers,
+					answer->caller->requests_per_minute);
+}
+
 void
 gateway_put(GatewayCall *call, const GatewayAnswer *answer)
 {
+	const char *application = answer->caller == NULL ? NULL : answer->caller->name;
+	const char *headers = header_lines(answer);
 	Datum		values[4];
-	bool		nulls[4] = {false, answer->application == NULL, answer->headers == NULL, false};
+	bool		nulls[4] = {false, application == NULL, headers == NULL, false};
 
 	values[0] = Int32GetDatum(answer->status);
-	values[1] = nulls[1] ? (Datum) 0 : CStringGetTextDatum(answer->application);
-	values[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum(answer->headers);
+	values[1] = nulls[1] ? (Datum) 0 : CStringGetTextDatum(application);
+	values[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum(headers);
 	values[3] = PointerGetDatum(cstring_to_text_with_len(answer->body.data, answer->body.len));
 	tuplestore_putvalues(call->rows, call->columns, values, nulls);
 }

@@ -39,7 +39,7 @@ typedef struct GatewayCall
 typedef struct GatewayAnswer
 {
 	int			status;
-	const char *application;	/* NULL: unknown */
+	const Caller *caller;		/* NULL: nobody's in particular */
 	const char *headers;		/* lines, each ended by a line feed; NULL: none */
 	StringInfoData body;
 } GatewayAnswer;

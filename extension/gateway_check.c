@@ -261,7 +261,7 @@ gateway_check(PG_FUNCTION_ARGS)
 	callers = gateway_callers(call);
 	for (int n = 0; n < call->count; n++)
 	{
-		GatewayAnswer answer = {.application = callers[n].name};
+		GatewayAnswer answer = {.caller = &callers[n]};
 
 		initStringInfo(&answer.body);
 		answer_check(&answer, gateway_parameters(call, n), &callers[n], now);

@@ -11,6 +11,8 @@
 
 #include "catalog.h"
 #include "gateway.h"
+#include "outcome.h"
+#include "types.h"
 
 /* Longest list of pharmacies that a stream may be for. */
 #define MAX_PHARMACIES 1000
@@ -80,6 +82,91 @@ read_start(const JsonNode *last_id, FaultList *faults)
 	return Min(start, latest);
 }
 
+/* Whether the caller may hear of a pharmacy. */
+static bool
+is_allowed(const Caller *caller, OdsCode code)
+{
+	Datum	   *codes;
+	int			count;
+
+	deconstruct_array(caller->ods_codes, ARR_ELEMTYPE(caller->ods_codes), sizeof(OdsCode), FLOAT8PASSBYVAL,
+					  TYPALIGN_DOUBLE, &codes, NULL, &count);
+	for (int i = 0; i < count; i++)
+		if (DatumGetOdsCode(codes[i]) == code)
+			return true;
+	return false;
+}
+
+static void
+append_pharmacy(StringInfo list, OdsCode code)
+{
+	char		text[ODS_CODE_TEXT];
+
+	ods_code_format(code, text);
+	appendStringInfo(list, "%s%s", list->len > 0 ? "," : "", text);
+}
+
+/* All the pharmacies that a restricted caller may hear of. */
+static void
+append_allowed(StringInfo list, const Caller *caller)
+{
+	Datum	   *codes;
+	int			count;
+
+	deconstruct_array(caller->ods_codes, ARR_ELEMTYPE(caller->ods_codes), sizeof(OdsCode), FLOAT8PASSBYVAL,
+					  TYPALIGN_DOUBLE, &codes, NULL, &count);
+	for (int i = 0; i < count; i++)
+		append_pharmacy(list, DatumGetOdsCode(codes[i]));
+}
+
+/* Those of the request that the caller may hear of; they were checked. */
+static void
+append_requested(StringInfo list, const Caller *caller, const char *requested)
+{
+	for (const char *code = requested;; code++)
+	{
+		const char *end = code + strcspn(code, ",");
+		OdsCode		parsed;
+
+		if (ods_code_parse(code, end - code, &parsed) == NULL && is_allowed(caller, parsed))
+			append_pharmacy(list, parsed);
+		if (*end == '\0')
+			return;
+		code = end;
+	}
+}
+
+/*
+ * A caller that is restricted to pharmacies gets no others' events: the gateway is
+ * told which the stream is for, in place of those that the request names.
+ */
+static bool
+narrow_stream(GatewayAnswer *answer, const JsonNode *requested, int64 now)
+{
+	static const Issue forbidden = {
+		.severity = "error", .code = "forbidden",
+		.diagnostics = "The application may not hear of any of these pharmacies"
+	};
+	StringInfoData list;
+
+	if (answer->caller->ods_codes == NULL)
+		return true;
+	initStringInfo(&list);
+	if (requested == NULL)
+		append_allowed(&list, answer->caller);
+	else
+		append_requested(&list, answer->caller, requested->text);
+	if (list.len > 0)
+	{
+		answer->headers = psprintf("%sX-Rxtrack-Pharmacies: %s\n", answer->headers, list.data);
+		return true;
+	}
+	answer->status = 403;
+	answer->headers = NULL;
+	outcome_append(&answer->body, now, &forbidden);
+	return false;
+}
+
 static void
 answer_events(GatewayAnswer *answer, const JsonNode *parameters, int64 now)
 {
@@ -96,6 +183,8 @@ answer_events(GatewayAnswer *answer, const JsonNode *parameters, int64 now)
 	}
 	answer->status = 200;
 	answer->headers = "Content-Type: text/event-stream\n";
+	if (!narrow_stream(answer, pharmacies, now))
+		return;
 	appendStringInfo(&answer->body, INT64_FORMAT, start);
 }
 
@@ -112,7 +201,7 @@ gateway_events(PG_FUNCTION_ARGS)
 	callers = gateway_callers(call);
 	for (int n = 0; n < call->count; n++)
 	{
-		GatewayAnswer answer = {.application = callers[n].name};
+		GatewayAnswer answer = {.caller = &callers[n]};
 
 		initStringInfo(&answer.body);
 		if (gateway_admits(&answer, &callers[n], now))

@@ -16,6 +16,7 @@
 #include "json.h"
 #include "rehearsal.h"
 #include "submit.h"
+#include "types.h"
 
 /* Makes a bundle of a document; both formats have the same faults and answers. */
 typedef Bundle *(*BundleReader) (const JsonNode *document, int64 now);
@@ -52,7 +53,25 @@ take_request_id(Submission *submission, const GatewayCall *call, int n, int64 no
 }
 
 static void
-take_bundle(Submission *submission, const GatewayCall *call, int n, BundleReader read, int64 now)
+restrict_bundle(Bundle *bundle, const Caller *caller)
+{
+	Datum	   *values;
+	OdsCode    *codes;
+	int			count;
+
+	if (caller->ods_codes == NULL)
+		return;
+	deconstruct_array(caller->ods_codes, ARR_ELEMTYPE(caller->ods_codes), sizeof(OdsCode), FLOAT8PASSBYVAL,
+					  TYPALIGN_DOUBLE, &values, NULL, &count);
+	codes = palloc(Max(count, 1) * sizeof(OdsCode));
+	for (int i = 0; i < count; i++)
+		codes[i] = DatumGetOdsCode(values[i]);
+	bundle_restrict(bundle, codes, count);
+}
+
+static void
+take_bundle(Submission *submission, const GatewayCall *call, int n, const Caller *caller,
+			BundleReader read, int64 now)
 {
 	bytea	   *body = call->body_null[n] ? NULL : DatumGetByteaPP(call->body[n]);
 	const char *problem = NULL;
@@ -62,7 +81,12 @@ take_bundle(Submission *submission, const GatewayCall *call, int n, BundleReader
 	if (problem != NULL)
 		submission_fault(submission, now, 400, "value", psprintf("The body is not JSON: %s", problem));
 	else
-		submission->bundle = read(document, now);
+	{
+		Bundle	   *bundle = read(document, now);
+
+		restrict_bundle(bundle, caller);
+		submission->bundle = bundle;
+	}
 }
 
 static void
@@ -70,7 +94,7 @@ put_answer(GatewayCall *call, const Submission *submission, const Caller *caller
 {
 	GatewayAnswer answer = {
 		.status = submission->status,
-		.application = caller->name,
+		.caller = caller,
 		.headers = submission->headers,
 		.body = submission->answer
 	};
@@ -95,7 +119,7 @@ submit_call(FunctionCallInfo fcinfo, BundleReader read)
 		initStringInfo(&submissions[n].answer);
 		if (is_admitted(&submissions[n], &callers[n], now) &&
 			take_request_id(&submissions[n], call, n, now))
-			take_bundle(&submissions[n], call, n, read, now);
+			take_bundle(&submissions[n], call, n, &callers[n], read, now);
 	}
 	rehearse(submissions, call->count, now);
 	submit_batch(submissions, call->count, now);

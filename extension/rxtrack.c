@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "application.h"
 #include "catalog.h"
 #include "readiness.h"
 #include "rehearsal.h"
@@ -20,6 +21,7 @@ void
 _PG_init(void)
 {
 	catalog_init();
+	application_init();
 	transition_init();
 	rehearsal_init();
 	readiness_init();

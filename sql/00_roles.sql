@@ -26,7 +26,8 @@ BEGIN
 	FOR wanted IN
 		SELECT * FROM (VALUES
 			('rxtrack_gateway', 'rxtrack: the HTTP gateway; may call the gateway functions, reads no table'),
-			('rxtrack_listener', 'rxtrack: hears readiness notifications and reads readiness events'),
+			('rxtrack_listener', 'rxtrack: reads the readiness events that it is entitled to'),
+			('rxtrack_application', 'rxtrack: reads the updates of its own application'),
 			('rxtrack_reader', 'rxtrack: reads the status of items and their history'),
 			('rxtrack_admin', 'rxtrack: registers applications, changes the rules, submits by hand')
 		) AS w (name, purpose)
@@ -38,3 +39,14 @@ BEGIN
 	END LOOP;
 END
 $$;
+
+-- Inside a SECURITY DEFINER function current_user is the function's owner.
+CREATE FUNCTION rxtrack.calling_role()
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT coalesce(nullif(current_setting('role'), 'none'), session_user::text)
+$$;
+COMMENT ON FUNCTION rxtrack.calling_role() IS
+	'The role that the session acts as: the one of SET ROLE, or else the one that logged in';

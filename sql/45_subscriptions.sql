@@ -6,13 +6,14 @@ CREATE TABLE rxtrack.subscription (
 	alerts_only boolean NOT NULL,
 	acknowledged bigint NOT NULL,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	created_by text NOT NULL DEFAULT session_user,
+	created_by text NOT NULL,
 	last_seen_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE rxtrack.subscription IS 'Durable subscriptions to readiness events';
 COMMENT ON COLUMN rxtrack.subscription.ods_codes IS 'Pharmacies whose events it gets; NULL: all';
 COMMENT ON COLUMN rxtrack.subscription.alerts_only IS 'Whether it gets only events for which the patient should be alerted';
 COMMENT ON COLUMN rxtrack.subscription.acknowledged IS 'The release number up to which its consumers have acknowledged';
+COMMENT ON COLUMN rxtrack.subscription.created_by IS 'The role that it belongs to: members of that role may use it, and rxtrack_admin';
 COMMENT ON COLUMN rxtrack.subscription.last_seen_at IS 'When a consumer last fetched or acknowledged, to the minute. One that was not seen for rxtrack.subscription_expiry is dead: events are no longer kept for it';
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.subscription', '');
 
@@ -27,27 +28,34 @@ BEGIN
 	IF subscribe.name IS NULL OR subscribe.alerts_only IS NULL THEN
 		RAISE EXCEPTION 'name and alerts_only must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
+	PERFORM rxtrack.require_entitlement();
 	-- what is released meanwhile, and not seen here, has a higher number, and so is for it
-	INSERT INTO rxtrack.subscription AS s (name, ods_codes, alerts_only, acknowledged)
-	VALUES (subscribe.name, subscribe.ods_codes, subscribe.alerts_only, rxtrack.last_release())
+	INSERT INTO rxtrack.subscription AS s (name, ods_codes, alerts_only, acknowledged, created_by)
+	VALUES (subscribe.name, subscribe.ods_codes, subscribe.alerts_only, rxtrack.last_release(), rxtrack.calling_role())
 	ON CONFLICT ON CONSTRAINT subscription_pkey DO UPDATE
 		SET ods_codes = excluded.ods_codes, alerts_only = excluded.alerts_only, last_seen_at = now()
+		WHERE rxtrack.acts_for(s.created_by)
 	RETURNING s.acknowledged INTO position_;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'subscription "%" belongs to another role', subscribe.name
+			USING ERRCODE = 'insufficient_privilege', HINT = 'Choose another name.';
+	END IF;
 	RETURN position_;
 END
 $$;
 COMMENT ON FUNCTION rxtrack.subscribe(text, rxtrack.ods_code[], boolean) IS
-	'Makes a durable subscription to events released from now on, for some pharmacies (NULL: all), and perhaps only those that should alert a patient. A name that exists keeps its position, and has its filters replaced. Returns the release number after which it begins';
+	'Makes a durable subscription to events released from now on, for some pharmacies (NULL: all), and perhaps only those that should alert a patient. A name that exists keeps its position, and has its filters replaced. It belongs to the role that makes it, and gets events that the role is entitled to when it fetches them. Returns the release number after which it begins. Errors: 42501 where the role is entitled to none, or the subscription is another role''s';
 
 CREATE FUNCTION rxtrack.unsubscribe(name text)
 RETURNS boolean
 LANGUAGE sql VOLATILE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	WITH gone AS (DELETE FROM rxtrack.subscription s WHERE s.name = unsubscribe.name RETURNING 1)
+	WITH gone AS (DELETE FROM rxtrack.subscription s
+				  WHERE s.name = unsubscribe.name AND rxtrack.acts_for(s.created_by) RETURNING 1)
 	SELECT EXISTS (SELECT FROM gone)
 $$;
-COMMENT ON FUNCTION rxtrack.unsubscribe(text) IS 'Ends a subscription; returns whether there was one of that name';
+COMMENT ON FUNCTION rxtrack.unsubscribe(text) IS 'Ends a subscription; returns whether the caller had one of that name';
 
 CREATE TYPE rxtrack.released_event AS (
 	release_number bigint,
@@ -73,7 +81,8 @@ AS $$
 DECLARE
 	found_one rxtrack.subscription;
 BEGIN
-	SELECT * INTO found_one FROM rxtrack.subscription s WHERE s.name = find_subscription.name FOR NO KEY UPDATE;
+	SELECT * INTO found_one FROM rxtrack.subscription s
+	WHERE s.name = find_subscription.name AND rxtrack.acts_for(s.created_by) FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'subscription "%" does not exist', find_subscription.name
 			USING ERRCODE = 'undefined_object', HINT = 'Make it with rxtrack.subscribe(name).';
@@ -85,7 +94,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rxtrack.find_subscription(text) IS
-	'Locks a subscription and notes that it is alive; for fetch_events and ack_events. Errors: 42704 where there is none';
+	'Locks a subscription and notes that it is alive; for fetch_events and ack_events. Errors: 42704 where the caller has none of that name';
 
 -- Where there is nothing for it, a subscription moves on to the last release: a quiet
 -- pharmacy's is to keep no events of others, nor to look through them again.
@@ -99,6 +108,7 @@ SET enable_bitmapscan = off
 AS $$
 DECLARE
 	subscription rxtrack.subscription := rxtrack.find_subscription(fetch_events.name);
+	entitled rxtrack.ods_code[] := rxtrack.require_entitlement();
 	last_number bigint;
 BEGIN
 	IF fetch_events.max < 1 THEN
@@ -112,6 +122,7 @@ BEGIN
 	FROM rxtrack.readiness_event e
 	WHERE e.release_number > subscription.acknowledged
 	  AND (subscription.ods_codes IS NULL OR e.ods_code = ANY (subscription.ods_codes))
+	  AND (entitled IS NULL OR e.ods_code = ANY (entitled))
 	  AND (e.alert OR NOT subscription.alerts_only)
 	ORDER BY e.release_number
 	LIMIT fetch_events.max;
@@ -121,7 +132,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rxtrack.fetch_events(text, integer) IS
-	'The next events of a subscription that were not acknowledged, in the order of release, at most so many. They are delivered again until they are acknowledged. Several consumers may share a name: who fetches inside a transaction holds the subscription until its end. Errors: 42704 where there is no such subscription, 22023 where max is less than 1';
+	'The next events of a subscription that were not acknowledged, in the order of release, at most so many. They are delivered again until they are acknowledged. Several consumers may share a name: who fetches inside a transaction holds the subscription until its end. Only events that the calling role is entitled to. Errors: 42501 where it is entitled to none, 42704 where it has no such subscription, 22023 where max is less than 1';
 
 CREATE FUNCTION rxtrack.ack_events(name text, up_to bigint)
 RETURNS bigint
@@ -210,8 +221,15 @@ FROM rxtrack.subscription s
 CROSS JOIN (SELECT rxtrack.last_release() AS last_number) r
 LEFT JOIN LATERAL (
 	SELECT e.release_number, e.released_at FROM rxtrack.readiness_event e
-	WHERE e.release_number > s.acknowledged ORDER BY e.release_number LIMIT 1) n ON true;
-COMMENT ON VIEW rxtrack.subscription_lag IS 'How far behind each subscription is, and whether it still lives';
+	WHERE e.release_number > s.acknowledged ORDER BY e.release_number LIMIT 1) n ON true
+WHERE rxtrack.acts_for(s.created_by);
+COMMENT ON VIEW rxtrack.subscription_lag IS 'How far behind each subscription of the caller is, and whether it still lives; all of them for rxtrack_admin';
+COMMENT ON COLUMN rxtrack.subscription_lag.name IS 'The subscription';
+COMMENT ON COLUMN rxtrack.subscription_lag.ods_codes IS 'Pharmacies whose events it gets; NULL: all';
+COMMENT ON COLUMN rxtrack.subscription_lag.alerts_only IS 'Whether it gets only events for which the patient should be alerted';
+COMMENT ON COLUMN rxtrack.subscription_lag.acknowledged IS 'The release number up to which it has acknowledged';
+COMMENT ON COLUMN rxtrack.subscription_lag.last_seen_at IS 'When a consumer last fetched or acknowledged, to the minute';
+COMMENT ON COLUMN rxtrack.subscription_lag.live IS 'Whether it was seen within rxtrack.subscription_expiry';
 COMMENT ON COLUMN rxtrack.subscription_lag.behind IS 'Releases after the last one it acknowledged, its filters not counted';
 COMMENT ON COLUMN rxtrack.subscription_lag.waiting_since IS 'When the oldest of these was released';
 COMMENT ON COLUMN rxtrack.subscription_lag.warning IS 'What a DBA should know about it; NULL: nothing';

@@ -15,7 +15,7 @@ BEGIN
 END
 $$;
 
-GRANT USAGE ON SCHEMA rxtrack TO rxtrack_gateway, rxtrack_listener, rxtrack_reader, rxtrack_admin;
+GRANT USAGE ON SCHEMA rxtrack TO rxtrack_gateway, rxtrack_listener, rxtrack_application, rxtrack_reader, rxtrack_admin;
 
 -- The functions of the types and their operators do nothing but compare and
 -- convert; whoever may see a value may use them.
@@ -28,9 +28,13 @@ BEGIN
 		FROM pg_catalog.pg_proc p
 		WHERE p.pronamespace = 'rxtrack'::pg_catalog.regnamespace
 		  AND p.provolatile = 'i' AND p.proisstrict AND NOT p.prosecdef
+		  AND (EXISTS (SELECT FROM pg_catalog.pg_type t
+					   WHERE t.typnamespace = p.pronamespace AND t.typtype = 'b' AND t.typelem = 0
+						 AND (t.oid = p.prorettype OR t.oid = ANY (p.proargtypes)))
+			   OR EXISTS (SELECT FROM pg_catalog.pg_amproc a WHERE a.amproc = p.oid))
 	LOOP
 		EXECUTE pg_catalog.format(
-			'GRANT EXECUTE ON FUNCTION %s TO rxtrack_listener, rxtrack_reader, rxtrack_admin', support.signature);
+			'GRANT EXECUTE ON FUNCTION %s TO rxtrack_listener, rxtrack_application, rxtrack_reader, rxtrack_admin', support.signature);
 	END LOOP;
 END
 $$;
@@ -41,6 +45,7 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.gateway_format_1(text, bytea[], text[], text[], bytea[]),
 	rxtrack.gateway_check(text, bytea[], text[], text[], bytea[]),
 	rxtrack.gateway_metadata(text, bytea[], text[], text[], bytea[]),
+	rxtrack.gateway_token(text, bytea[], text[], text[], bytea[]),
 	rxtrack.gateway_events(text, bytea[], text[], text[], bytea[]),
 	rxtrack.gateway_feed(bigint, integer),
 	rxtrack.gateway_status(text, bytea[], text[], text[], bytea[])
@@ -53,8 +58,17 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.fetch_events(text, integer),
 	rxtrack.ack_events(text, bigint),
 	rxtrack.is_live(rxtrack.subscription),
+	rxtrack.acts_for(text),
+	rxtrack.entitled_pharmacies(),
 	rxtrack.last_release()
 	TO rxtrack_listener, rxtrack_admin;
+
+-- Without what would tell of other applications' updates of the same item: whether
+-- there were any before (receipt, introduces), and what they said (kind, changes_status).
+GRANT SELECT (prescription_id, task_id, line_item_id, nhs_number, ods_code, status, completed, last_modified,
+			  post_dated_set_at, repeat_number, request_id, received_at, application_id)
+	ON rxtrack.status_update TO rxtrack_application;
+GRANT EXECUTE ON FUNCTION rxtrack.current_application() TO rxtrack_application;
 
 GRANT SELECT ON rxtrack.item_status TO rxtrack_reader;
 GRANT EXECUTE ON FUNCTION
@@ -63,13 +77,22 @@ GRANT EXECUTE ON FUNCTION
 	TO rxtrack_reader;
 
 GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update, rxtrack.readiness_event,
-	rxtrack.application, rxtrack.subscription, rxtrack.subscription_lag, rxtrack.last_removed_release TO rxtrack_admin;
+	rxtrack.applications, rxtrack.audit, rxtrack.listener_entitlement, rxtrack.subscription, rxtrack.subscription_lag,
+	rxtrack.last_removed_release TO rxtrack_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal,
 	rxtrack.alert_pharmacy, rxtrack.blocked_pharmacy, rxtrack.alert_application TO rxtrack_admin;
 GRANT SELECT, UPDATE ON rxtrack.ready_status TO rxtrack_admin;
 GRANT SELECT, INSERT, DELETE ON rxtrack.transition_rule_removed TO rxtrack_admin;
 GRANT EXECUTE ON FUNCTION
 	rxtrack.add_application(text, text[]),
+	rxtrack.rotate_key(text, interval),
+	rxtrack.change_application(text, text[], boolean, integer),
+	rxtrack.restrict_application(text, rxtrack.ods_code[]),
+	rxtrack.set_database_role(text, text),
+	rxtrack.entitle_listener(text, rxtrack.ods_code[]),
+	rxtrack.dismiss_listener(text),
+	rxtrack.add_public_key(text, text, text, timestamptz, timestamptz),
+	rxtrack.remove_public_key(text, text),
 	rxtrack.dispatch(integer),
 	rxtrack.prune_events(integer),
 	rxtrack.submit(jsonb, uuid, text),

@@ -1,6 +1,6 @@
 -- The functions for the gateway: batches of good and bad requests, hostile bodies, and repeats within a batch.
 BEGIN;
-SELECT plan(108);
+SELECT plan(109);
 \ir include/bundles.sql
 SELECT rxtrack.add_application('Onlooker', '{updates:read}') AS onlooker_key \gset
 
@@ -50,7 +50,9 @@ SELECT is((SELECT array_agg(status ORDER BY n) FROM sorts), '{201,401,401,403,40
 SELECT is((SELECT array_agg(application ORDER BY n) FROM sorts),
           ARRAY['Supplier one', NULL, NULL, 'Onlooker', 'Supplier two', 'Supplier two', 'Supplier one', 'Supplier one',
                 'Supplier one', 'Supplier one', 'Supplier two'], 'and its caller''s name');
-SELECT is((SELECT array_agg(n ORDER BY n) FROM sorts WHERE headers IS NOT NULL), '{2,3}', 'only 401 has a header');
+SELECT is((SELECT array_agg(n ORDER BY n) FROM sorts WHERE headers LIKE 'WWW-Authenticate: %'), '{2,3}', '401 names the scheme');
+SELECT is((SELECT array_agg(n ORDER BY n) FROM sorts WHERE headers = E'X-Rxtrack-Rate: 20000\n'), '{1,4,5,6,7,8,9,10,11}',
+          'all others tell the gateway the caller''s rate');
 SELECT is(headers, E'WWW-Authenticate: Bearer realm="rxtrack", error="invalid_token"\n', 'that names the scheme')
 FROM (SELECT DISTINCT headers FROM sorts WHERE status = 401) AS x;
 SELECT is(pg_temp.words(status, body), words, 'what is said to the ' || n || 'th') FROM sorts JOIN (VALUES

@@ -62,7 +62,8 @@ sub listening_node
 	my (%option) = @_;
 	my $node = node(%option, worker => $option{worker} // 1);
 	$node->safe_psql('rxtrack', <<'SQL');
-CREATE ROLE rxtrack_test_listener LOGIN IN ROLE rxtrack_listener;
+CREATE ROLE rxtrack_test_listener LOGIN;
+SELECT rxtrack.entitle_listener('rxtrack_test_listener');
 SELECT rxtrack.add_application('Pharmacy', '{updates:write}');
 SQL
 	return $node;

@@ -1,0 +1,148 @@
+-- POST /oauth2/token: a short-lived access token for a signed one (RFC 6749, 7521, 7523).
+
+CREATE FUNCTION rxtrack.form_field(form bytea, name text)
+RETURNS text
+LANGUAGE C IMMUTABLE STRICT
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION rxtrack.form_field(bytea, text) IS
+	'A field of an application/x-www-form-urlencoded body; NULL where it is absent, there twice, or malformed';
+
+CREATE FUNCTION rxtrack.decode_base64url(encoded text)
+RETURNS bytea
+LANGUAGE sql IMMUTABLE STRICT
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT decode(translate(encoded, '-_', '+/') || repeat('=', (4 - length(encoded) % 4) % 4), 'base64')
+$$;
+COMMENT ON FUNCTION rxtrack.decode_base64url(text) IS 'Decodes base64url without padding (RFC 7515)';
+
+-- What is wrong with a signed token is not told to who sends it: a caller that is
+-- not known learns nothing about which applications and keys there are.
+CREATE FUNCTION rxtrack.accept_assertion(assertion text)
+RETURNS integer
+LANGUAGE plpgsql VOLATILE STRICT
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+DECLARE
+	parts text[] := string_to_array(assertion, '.');
+	leeway constant numeric := 30;		-- seconds that the clocks may differ
+	lifetime constant numeric := 300;
+	now_is numeric := extract(epoch FROM clock_timestamp());
+	header jsonb;
+	claims jsonb;
+	key record;
+BEGIN
+	IF length(assertion) > 16384 OR array_length(parts, 1) IS DISTINCT FROM 3
+		OR assertion !~ '^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$' THEN
+		RETURN NULL;
+	END IF;
+	header := convert_from(rxtrack.decode_base64url(parts[1]), 'UTF8')::jsonb;
+	claims := convert_from(rxtrack.decode_base64url(parts[2]), 'UTF8')::jsonb;
+	IF jsonb_typeof(header) <> 'object' OR jsonb_typeof(claims) <> 'object' OR header ? 'crit'
+		OR claims->>'iss' IS DISTINCT FROM claims->>'sub'
+		OR jsonb_typeof(claims->'jti') IS DISTINCT FROM 'string' OR length(claims->>'jti') NOT BETWEEN 1 AND 256
+		OR jsonb_typeof(claims->'exp') IS DISTINCT FROM 'number'
+		OR jsonb_typeof(claims->'nbf') <> 'number' OR jsonb_typeof(claims->'iat') <> 'number' THEN
+		RETURN NULL;
+	END IF;
+
+	SELECT p.pem, p.application_id INTO key
+	FROM rxtrack.application a JOIN rxtrack.public_key p USING (application_id)
+	WHERE a.client_id::text = lower(claims->>'iss') AND NOT a.suspended
+	  AND p.kid = header->>'kid' AND clock_timestamp() BETWEEN p.valid_from AND p.valid_until;
+	-- a header without alg makes it NULL, which is no yes
+	IF NOT FOUND OR rxtrack.verify_signature(header->>'alg', key.pem, convert_to(parts[1] || '.' || parts[2], 'UTF8'),
+											 rxtrack.decode_base64url(parts[3])) IS NOT TRUE THEN
+		RETURN NULL;
+	END IF;
+
+	-- only what is signed is looked at from here on
+	IF current_setting('rxtrack.token_url') = ''
+		OR NOT coalesce(claims->'aud' = to_jsonb(current_setting('rxtrack.token_url'))
+						OR (jsonb_typeof(claims->'aud') = 'array' AND claims->'aud' ? current_setting('rxtrack.token_url')), false)
+		OR (claims->>'exp')::numeric <= now_is - leeway
+		OR (claims->>'exp')::numeric > now_is + lifetime + leeway
+		OR (claims->>'nbf')::numeric > now_is + leeway
+		OR (claims->>'iat')::numeric > now_is + leeway THEN
+		RETURN NULL;
+	END IF;
+	-- who comes at the same moment is refused, and does not wait: batches could wait for each other
+	IF NOT pg_try_advisory_xact_lock(hashtextextended(format('rxtrack.used_assertion %s %s', key.application_id, claims->>'jti'), 0)) THEN
+		RETURN NULL;
+	END IF;
+	INSERT INTO rxtrack.used_assertion (application_id, jti, valid_until)
+	VALUES (key.application_id, claims->>'jti', to_timestamp((claims->>'exp')::numeric + leeway))
+	ON CONFLICT DO NOTHING;
+	RETURN CASE WHEN FOUND THEN key.application_id END;
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+	RETURN NULL;				-- no base64url, no UTF-8, no JSON, too deep, or a number beyond all bounds
+END
+$$;
+COMMENT ON FUNCTION rxtrack.accept_assertion(text) IS
+	'The application that a signed token (a JWT, RFC 7519) is of, which is good for this one use; NULL where anything is wrong with it';
+
+CREATE FUNCTION rxtrack.give_token(application_id integer)
+RETURNS text
+LANGUAGE plpgsql VOLATILE STRICT
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+DECLARE
+	token text := rxtrack.new_secret();
+BEGIN
+	INSERT INTO rxtrack.access_token (token_hash, application_id, valid_until)
+	VALUES (sha256(convert_to(token, 'UTF8')), give_token.application_id,
+			clock_timestamp() + current_setting('rxtrack.token_lifetime')::interval);
+	-- the old go as the new come; a signed token not before every call that still takes it for valid has ended
+	DELETE FROM rxtrack.access_token t USING (
+		SELECT o.token_hash FROM rxtrack.access_token o WHERE o.valid_until < clock_timestamp()
+		ORDER BY o.valid_until LIMIT 10 FOR UPDATE SKIP LOCKED) AS old
+	WHERE t.token_hash = old.token_hash;
+	DELETE FROM rxtrack.used_assertion u USING (
+		SELECT o.application_id, o.jti FROM rxtrack.used_assertion o
+		WHERE o.valid_until < clock_timestamp() - interval '1 hour'
+		ORDER BY o.valid_until LIMIT 10 FOR UPDATE SKIP LOCKED) AS old
+	WHERE u.application_id = old.application_id AND u.jti = old.jti;
+	RETURN token;
+END
+$$;
+COMMENT ON FUNCTION rxtrack.give_token(integer) IS
+	'A new access token of an application, valid for rxtrack.token_lifetime and kept only as a SHA-256 hash';
+
+CREATE FUNCTION rxtrack.gateway_token(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
+RETURNS SETOF rxtrack.gateway_answer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+DECLARE
+	form bytea;
+	application rxtrack.application;
+	id integer;
+	error text;
+	answer jsonb;
+BEGIN
+	FOREACH form IN ARRAY body LOOP
+		application := NULL;
+		error := CASE
+			WHEN rxtrack.form_field(form, 'grant_type') IS NULL THEN 'invalid_request'
+			WHEN rxtrack.form_field(form, 'grant_type') <> 'client_credentials' THEN 'unsupported_grant_type'
+			WHEN rxtrack.form_field(form, 'client_assertion_type') IS DISTINCT FROM
+				'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' THEN 'invalid_request'
+			WHEN rxtrack.form_field(form, 'client_assertion') IS NULL THEN 'invalid_request' END;
+		IF error IS NULL THEN
+			id := rxtrack.accept_assertion(rxtrack.form_field(form, 'client_assertion'));
+			SELECT a.* INTO application FROM rxtrack.application a WHERE a.application_id = id;
+			error := CASE WHEN application.application_id IS NULL THEN 'invalid_client' END;
+		END IF;
+		answer := CASE WHEN error IS NULL THEN jsonb_build_object(
+				'access_token', rxtrack.give_token(application.application_id), 'token_type', 'Bearer',
+				'expires_in', extract(epoch FROM current_setting('rxtrack.token_lifetime')::interval)::integer,
+				'scope', array_to_string(application.scopes, ' '))
+			ELSE jsonb_build_object('error', error) END;
+		RETURN NEXT (CASE error WHEN 'invalid_client' THEN 401 ELSE CASE WHEN error IS NULL THEN 200 ELSE 400 END END,
+					 application.name, E'Content-Type: application/json\nPragma: no-cache\n',
+					 convert_to(answer::text, 'UTF8'))::rxtrack.gateway_answer;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION rxtrack.gateway_token(text, bytea[], text[], text[], bytea[]) IS
+	'POST /oauth2/token: an access token for a signed one (grant_type client_credentials, client_assertion a JWT). Errors are those of RFC 6749, section 5.2';
