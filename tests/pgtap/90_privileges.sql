@@ -119,7 +119,6 @@ INSERT INTO relation_grant VALUES
   ('listener_entitlement', 'rxtrack_admin', 'SELECT'),
   ('subscription', 'rxtrack_admin', 'SELECT'),
   ('last_removed_release', 'rxtrack_admin', 'SELECT'),
-  ('last_alert', 'rxtrack_admin', 'SELECT'),
   ('transition_rule', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
   ('transition_rule_removed', 'rxtrack_admin', 'SELECT INSERT DELETE'),
   ('rehearsal', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),

@@ -49,7 +49,6 @@ DELETE FROM rxtrack.transition_rule WHERE from_status = 'Dispatched' AND to_stat
 INSERT INTO rxtrack.transition_rule VALUES ('Not Dispensed', 'Dispatched', 'correction');
 INSERT INTO rxtrack.public_key (application_id, kid, pem) SELECT application_id, 'k', 'a key' FROM rxtrack.application;
 INSERT INTO rxtrack.used_assertion SELECT application_id, 'j', 'infinity' FROM rxtrack.application;
-INSERT INTO rxtrack.last_alert VALUES ('9449304130', 'A1', now());
 INSERT INTO rxtrack.last_removed_release VALUES (1);
 INSERT INTO rxtrack.alert_pharmacy VALUES ('A1');
 INSERT INTO rxtrack.blocked_pharmacy VALUES ('B2');
