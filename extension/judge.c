@@ -52,16 +52,16 @@ newest_of(const ItemState *item)
 
 /*
  * Does the item become an update's status by a new newest update, and was it
- * something else before?  What it replaces counts as it stands now: a post-dated
- * assertion that has begun has been the item's status, one that has not begun
- * will never be.
+ * something else before?  What it replaces counts as it stands now, even where
+ * that began after the update says it did: a post-dated assertion that has begun
+ * has been the item's status, one that has not begun will never be.
  */
 static bool
 newest_changes_status(const ItemState *item, const Update *update, int64 now)
 {
 	const Assertion *newest = newest_of(item);
 	bool		has_begun = newest != NULL && newest->takes_effect_at <= now;
-	const Assertion *before = assertion_at(item, has_begun ? newest : NULL, update->last_modified);
+	const Assertion *before = assertion_at(item, has_begun ? newest : NULL, Max(update->last_modified, now));
 
 	return before == NULL || before->status != update->status;
 }
