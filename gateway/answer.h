@@ -68,6 +68,12 @@ void answer_clear(struct answer *answer);
  */
 struct MHD_Response *answer_response(struct answer *answer, const struct mirror *mirror, bool last);
 
+/*
+ * A note that the database gave to the gateway alone, by its name ("Pharmacies"), before the
+ * headers are cut up; to be freed. NULL where there is none, or without memory.
+ */
+char *answer_note(const struct answer *answer, const char *name);
+
 /* Adds the answer's headers to a response that has another body; cuts up the answer's lines. */
 void answer_add_headers(struct answer *answer, const struct mirror *mirror, bool last,
                         struct MHD_Response *response);

@@ -246,9 +246,12 @@ bool hub_wants_page(int64_t *after, int64_t *known)
     return longest != NULL;
 }
 
+/* Nothing is known where a stream has moved the beginning since it was asked for. */
 static bool is_last_known(const struct event *event)
 {
-    if (event == NULL || hub.recent.count == 0)
+    if (hub.recent.count == 0)
+        return true;
+    if (event == NULL)
         return false;
     const struct event *last = history_at(&hub.recent, hub.recent.count - 1);
 

@@ -1,6 +1,6 @@
 -- Readiness events: which updates raise one and which do not, what it says, and who is notified of what.
 BEGIN;
-SELECT plan(47);
+SELECT plan(54);
 \ir include/bundles.sql
 CREATE EXTENSION IF NOT EXISTS dblink;
 SET LOCAL rxtrack.transition_policy = 'off';
@@ -35,7 +35,7 @@ BEGIN
       RETURN 'refused';
     END IF;
     result := result ||
-      coalesce((SELECT string_agg(CASE WHEN released_at IS NULL THEN '2' ELSE '1' END, '' ORDER BY event_id)
+      coalesce((SELECT string_agg(CASE WHEN due_at > now() THEN '2' ELSE '1' END, '' ORDER BY event_id)
                                   FROM (SELECT * FROM rxtrack.readiness_event ORDER BY event_id OFFSET seen) AS e),
                                     '0');
   END LOOP;
@@ -143,14 +143,14 @@ SELECT is(pg_temp.raised(pg_temp.bundle(
             pg_temp.task(9012, 'RC', now() - interval '1 h', 512, now() - interval '2 h'))), '201: 3', 'three events');
 SELECT results_eq(
   $$ SELECT prescription_id::text, line_item_id::text, nhs_number::text, ods_code::text, status::text, occurred_at,
-    due_at, released_at
+    due_at, post_dated, state::text, released_at, alert
      FROM rxtrack.readiness_event ORDER BY line_item_id $$,
   $$ VALUES (pg_temp.prescription(77), pg_temp.uuid(510), pg_temp.nhs_number(77), 'AB1C', 'Ready to Collect - Partial',
-             now() - interval '2 h', now(), now()),
+             now() - interval '2 h', now(), false, 'pending', NULL::timestamptz, NULL::boolean),
             (pg_temp.prescription(511), pg_temp.uuid(511), pg_temp.nhs_number(511), 'FX123', 'Ready to Collect',
-             now() + interval '2 h', now() + interval '2 h', NULL),
+             now() + interval '2 h', now() + interval '2 h', true, 'pending', NULL, NULL),
             (pg_temp.prescription(512), pg_temp.uuid(512), pg_temp.nhs_number(512), 'FX123', 'Ready to Collect',
-             now() - interval '1 h', now(), now()) $$,
+             now() - interval '1 h', now(), true, 'pending', NULL, NULL) $$,
   'an event says what, when, whose and where, and when it is due');
 
 -- A restore brings rows back as they are.
@@ -178,12 +178,39 @@ SELECT is((SELECT status
             pg_temp.task(9021, 'RC', now() + interval '2 h', 521, now() - interval '1 h'),
             pg_temp.task(9022, 'WP', now() - interval '2 h', 522)))) AS r (status integer)), 201,
               'a supplier''s update of three items');
+-- what was notified before comes with the answer, if not sooner
+SELECT * FROM dblink('listener', 'SELECT 1') AS r (one integer) \g /dev/null
 SELECT set_eq($$ SELECT notify_name, extra FROM dblink_get_notify('listener') $$,
               $$ SELECT channel, event_id::text FROM unnest('{rxtrack_ready,rxtrack_ready_ab1c}'::text[]) AS channel,
                 rxtrack.readiness_event
                  WHERE line_item_id = pg_temp.uuid(520)::uuid $$,
               'the one that is ready now is notified to both channels, by the event''s id and no more');
 SELECT is((SELECT count(*) FROM rxtrack.readiness_event), 2::bigint, 'the promised one is recorded');
+
+-- ---------- Which statuses are ready ----------
+
+CREATE FUNCTION pg_temp.raises(item integer, short text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  seen bigint := (SELECT count(*) FROM rxtrack.readiness_event);
+BEGIN
+  PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(item, short, now() - interval '1 h', item)));
+  RETURN (SELECT count(*) FROM rxtrack.readiness_event) - seen;
+END $$;
+SELECT set_eq($$ SELECT status::text FROM rxtrack.ready_status WHERE ready $$,
+  $$ VALUES ('Ready to Collect'), ('Ready to Collect - Partial') $$, 'two statuses are ready ones, as shipped');
+SELECT * FROM dblink_exec('supplier',
+  $$ UPDATE rxtrack.ready_status SET ready = true WHERE status = 'Collected' $$) \g /dev/null
+SELECT is(pg_temp.raises(605, 'C'), 1::bigint, 'what another session makes ready raises an event at once, in this transaction too');
+UPDATE rxtrack.ready_status SET ready = (status = 'Ready to Dispatch');
+SELECT is(pg_temp.raises(600, 'RD'), 1::bigint, 'and what this one does');
+SELECT is(pg_temp.raises(601, 'RC'), 0::bigint, 'one that is no longer ready raises none');
+SAVEPOINT before;
+UPDATE rxtrack.ready_status SET ready = true WHERE status = 'Dispatched';
+SELECT is(pg_temp.raises(602, 'D'), 1::bigint, 'a change in a subtransaction');
+ROLLBACK TO before;
+SELECT is(pg_temp.raises(603, 'D'), 0::bigint, 'is forgotten with it');
+DELETE FROM rxtrack.ready_status WHERE status = 'Ready to Dispatch';
+SELECT is(pg_temp.raises(604, 'RD'), 0::bigint, 'a status without a row is not ready');
 
 SELECT * FROM finish();
 ROLLBACK;
