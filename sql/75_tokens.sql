@@ -36,6 +36,10 @@ BEGIN
 		OR assertion !~ '^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$' THEN
 		RETURN NULL;
 	END IF;
+	-- one signature has one spelling: bits that the last character has to spare are zero
+	IF rtrim(translate(encode(rxtrack.decode_base64url(parts[3]), 'base64'), E'+/\n', '-_'), '=') <> parts[3] THEN
+		RETURN NULL;
+	END IF;
 	header := convert_from(rxtrack.decode_base64url(parts[1]), 'UTF8')::jsonb;
 	claims := convert_from(rxtrack.decode_base64url(parts[2]), 'UTF8')::jsonb;
 	IF jsonb_typeof(header) <> 'object' OR jsonb_typeof(claims) <> 'object' OR header ? 'crit'
