@@ -169,6 +169,7 @@ BEGIN
 EXCEPTION WHEN insufficient_privilege THEN
   RETURN 'denied';
 END $$;
+SELECT rxtrack.entitle_listener('rxtrack_listener') \g /dev/null
 SELECT is(pg_temp.allowed(statement, 'rxtrack_listener'), verdict, 'a listener: ' || statement) FROM (VALUES
   ($$ SELECT rxtrack.subscribe('mine') $$, 'allowed'), ($$ SELECT * FROM rxtrack.fetch_events('mine') $$, 'allowed'),
   ($$ SELECT rxtrack.ack_events('mine', 0) $$, 'allowed'), ('TABLE rxtrack.subscription_lag', 'allowed'),
@@ -196,7 +197,7 @@ SELECT is((SELECT array_agg(event::jsonb ->> 'reason') FROM rxtrack.gateway_feed
 SELECT rxtrack.add_application('A listener', '{events:read}') AS listener_key,
        rxtrack.add_application('No listener', '{updates:read}') AS other_key \gset
 CREATE FUNCTION pg_temp.stream(key text, parameters text) RETURNS text LANGUAGE sql AS $$
-  SELECT a.status || ': ' || CASE WHEN a.status = 200 THEN convert_from(a.body, 'UTF8') || coalesce(' ' || a.headers, '')
+  SELECT a.status || ': ' || CASE WHEN a.status = 200 THEN convert_from(a.body, 'UTF8') || coalesce(' ' || regexp_replace(a.headers, 'X-Rxtrack-Rate: \d+\n', ''), '')
     ELSE (SELECT string_agg(split_part(i ->> 'diagnostics', ' ', 1), ' ') FROM jsonb_array_elements(convert_from(a.body, 'UTF8')::jsonb -> 'issue') AS i) END
   FROM rxtrack.gateway_events('events:read', ARRAY[sha256(convert_to(key, 'UTF8'))], ARRAY[NULL::text], ARRAY[parameters], ARRAY[NULL::bytea]) AS a
 $$;
