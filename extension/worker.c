@@ -59,7 +59,7 @@
 #define PRUNE_INTERVAL 60000	/* ms */
 #define PRUNE_BATCH 1000		/* events wait while it prunes */
 
-#define RESTART_SECONDS 5
+#define RESTART_SECONDS 1
 
 /* In shared memory: whom to wake. */
 typedef struct WorkerState
