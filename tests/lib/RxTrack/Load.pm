@@ -1,0 +1,180 @@
+package RxTrack::Load;
+
+=head1 NAME
+
+RxTrack::Load - many updates at once, by pgbench, and what has become of their events
+
+=head1 SYNOPSIS
+
+    my $load = RxTrack::Load->new($node, clients => 32, updates => 600);
+    my $done = $load->run('Ready to Collect');
+    is(faults($node), '', 'the events are as they should be');
+
+=head1 METHODS
+
+=head2 new($node, %options)
+
+Prepares bundles of one update each, in a table of the database C<rxtrack>, with an application and, enabled for alerts as it
+is, ten thousand pharmacies. Options: C<clients> (8), C<updates> (100; of each client).
+
+=head2 run($status, @options)
+
+Submits all of them with that business status, each client one after the other with C<rxtrack.gateway_submit>, and returns how many it
+has submitted. More options are pgbench's. C<start> does the same and does not wait; it returns what waits, and then returns how many.
+
+=head2 forget
+
+Removes all updates and events, so that the same bundles can be submitted again.
+
+=head1 FUNCTIONS
+
+=head2 wait_for_release($node)
+
+Waits until no event that is due is pending; false where that does not happen.
+
+=head2 faults($node)
+
+What is wrong with the released events, as text: gaps or repetitions among the numbers, events that are due and not
+released, updates without their event. With C<track_commit_timestamp> also whether the numbers are in the order of commits.
+
+=cut
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+use IPC::Run;
+use PostgreSQL::Test::Utils;
+use RxTrack;
+use Time::HiRes qw(sleep time);
+
+our @EXPORT = qw(wait_for_release faults);
+
+my $pharmacies = 10_000;
+
+sub new
+{
+	my ($class, $node, %option) = @_;
+	my $self = bless { node => $node, clients => 8, updates => 100, %option }, $class;
+	$self->{directory} = PostgreSQL::Test::Utils::tempdir();
+	$self->write_bundles;
+	$self->write_script;
+	$self->load_bundles;
+	return $self;
+}
+
+# A bundle as a supplier sends it; what differs from one to the next is put in.
+sub write_bundles
+{
+	my ($self) = @_;
+	my $template = to_json(bundle(task(id => 'TASK', prescription_id => 'PRESCRIPTION', line_item_id => 'ITEM', nhs_number => 'PATIENT',
+		ods_code => 'PHARMACY', business_status => 'STATUS', task_status => 'in-progress', last_modified => '2026-01-05T09:00:00Z')));
+	open my $out, '>', "$self->{directory}/bundles" or die "open: $!";
+	for my $n (1 .. $self->{clients} * $self->{updates})
+	{
+		my %value = (TASK => uuid(), PRESCRIPTION => random_prescription_id(), ITEM => uuid(), PATIENT => random_nhs_number(),
+			PHARMACY => sprintf('F%05d', int rand $pharmacies));
+		(my $body = $template) =~ s/(TASK|PRESCRIPTION|ITEM|PATIENT|PHARMACY)/$value{$1}/g;
+		print {$out} join("\t", $n, uuid(), $body), "\n";
+	}
+	close $out or die "close: $!";
+	return;
+}
+
+sub write_script
+{
+	my ($self) = @_;
+	append_to_file("$self->{directory}/submit.sql", <<"SQL");
+\\set i :i + 1
+\\set n :client_id * $self->{updates} + :i
+SELECT g.status FROM bundle b,
+	LATERAL rxtrack.gateway_submit(E'updates\\x3awrite', ARRAY[b.credential], ARRAY[b.request_id], ARRAY[NULL::text], ARRAY[b.body]) g
+WHERE b.kind = :kind AND b.n = :n;
+SQL
+	return;
+}
+
+sub load_bundles
+{
+	my ($self) = @_;
+	my $key = add_application($self->{node}, 'Load', 'updates:write');
+	$self->{node}->safe_psql('rxtrack', <<"SQL");
+CREATE UNLOGGED TABLE prepared (n integer, request_id text, body text);
+COPY prepared FROM '$self->{directory}/bundles' (QUOTE E'\\x01', FORMAT csv, DELIMITER E'\\t');
+CREATE UNLOGGED TABLE bundle AS
+	SELECT kind, n, request_id, sha256('$key'::bytea) AS credential, convert_to(replace(body, 'STATUS', kind), 'UTF8') AS body
+	FROM prepared, unnest('{With Pharmacy,Ready to Collect}'::text[]) AS kind;
+ALTER TABLE bundle ADD PRIMARY KEY (kind, n);
+DROP TABLE prepared;
+INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack.application WHERE name = 'Load';
+INSERT INTO rxtrack.alert_pharmacy SELECT ('F' || lpad(n::text, 5, '0'))::rxtrack.ods_code FROM generate_series(0, $pharmacies - 1) AS n;
+VACUUM ANALYZE;
+SQL
+	return;
+}
+
+sub start
+{
+	my ($self, $kind, @options) = @_;
+	my ($out, $errors) = ('', '');
+	@options = ('-t', $self->{updates}) unless @options;
+	my $pgbench = IPC::Run::start([ 'pgbench', '-n', '-M', 'prepared', '-f', "$self->{directory}/submit.sql", '-c', $self->{clients}, '-j', 2,
+			'-D', 'i=0', '-D', "kind=$kind", @options, '-h', $self->{node}->host, '-p', $self->{node}->port, 'rxtrack' ],
+		'<', \'', '>', \$out, '2>', \$errors);
+	return sub {
+		$pgbench->finish;
+		my ($done) = $out =~ /transactions actually processed: (\d+)/;
+		die "pgbench: $errors" if !$done || $errors =~ /ERROR|FATAL|aborted/;
+		return $done;
+	};
+}
+
+sub run
+{
+	my ($self, @arguments) = @_;
+	return $self->start(@arguments)->();
+}
+
+sub forget
+{
+	my ($self) = @_;
+	$self->{node}->safe_psql('rxtrack', 'TRUNCATE rxtrack.status_update, rxtrack.item, rxtrack.readiness_event');
+	return;
+}
+
+sub wait_for_release
+{
+	my ($node) = @_;
+	my $until = time + $PostgreSQL::Test::Utils::timeout_default;
+	my $due = q{SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending' AND due_at <= clock_timestamp()};
+	while ($node->safe_psql('rxtrack', $due) > 0)
+	{
+		return 0 if time > $until;
+		sleep 0.02;
+	}
+	return 1;
+}
+
+sub faults
+{
+	my ($node) = @_;
+	my $order = $node->safe_psql('rxtrack', 'SHOW track_commit_timestamp') eq 'on' ? <<'SQL' : '';
+UNION ALL
+SELECT 'out of the order of commits: ' || count(*) FROM (
+	SELECT pg_xact_commit_timestamp(xmin) < lag(pg_xact_commit_timestamp(xmin)) OVER (ORDER BY release_number) AS wrong
+	FROM rxtrack.readiness_event WHERE state = 'released') x WHERE wrong HAVING count(*) > 0
+SQL
+	return $node->safe_psql('rxtrack', <<"SQL" . $order);
+SELECT 'gaps: ' || max(release_number) - min(release_number) + 1 - count(*) FROM rxtrack.readiness_event WHERE state = 'released'
+HAVING max(release_number) - min(release_number) + 1 <> count(*)
+UNION ALL
+SELECT 'twice: ' || count(*) FROM (SELECT release_number FROM rxtrack.readiness_event GROUP BY 1 HAVING count(*) > 1 AND release_number > 0) x HAVING count(*) > 0
+UNION ALL
+SELECT 'not released: ' || count(*) FROM rxtrack.readiness_event WHERE state = 'pending' AND due_at <= now() HAVING count(*) > 0
+UNION ALL
+SELECT 'without event: ' || count(*) FROM rxtrack.status_update u JOIN rxtrack.ready_status s USING (status)
+WHERE s.ready AND u.changes_status AND NOT EXISTS (SELECT FROM rxtrack.readiness_event e WHERE e.task_id = u.task_id) HAVING count(*) > 0
+SQL
+}
+
+1;
