@@ -159,7 +159,7 @@ sub median
 sub report
 {
 	my ($format, @values) = @_;
-	printf { Test::More->builder->output } $format, @values;
+	print { Test::More->builder->output } sprintf $format, @values;
 	return;
 }
 
