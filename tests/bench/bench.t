@@ -138,7 +138,7 @@ sub acknowledged
 sub print_load
 {
 	my ($name, $result) = @_;
-	report "%-44s %10.0f %8d %9s %s %s %s %s\n", $name, $result->{rate}, $result->{refused}, $result->{broken} + $result->{unanswered},
+	report "%-44s %10.0f %8d %9s %s %s %s %s\n", $name, $result->{rate}, $result->{refused}, "$result->{broken}+$result->{unanswered}",
 	  map { sprintf '%7.1f', $result->{$_} / 1000 } qw(p50 p99 p999 max);
 	return;
 }
@@ -154,7 +154,7 @@ sub print_loads
 		[ '256 clients without a pause', 256, 0 ],
 		[ '1024 clients without a pause', 1024, 0 ],
 	);
-	report "\n%-44s %10s %8s %9s %7s %7s %7s %7s\n", 'gateway, bundles of one entry', 'requests/s', 'refused', 'no answer', 'p50 ms', 'p99', 'p99.9', 'max';
+	report "\n%-44s %10s %8s %9s %7s %7s %7s %7s\n", 'gateway, bundles of one entry', 'requests/s', 'refused', 'cut+late', 'p50 ms', 'p99', 'p99.9', 'max';
 	for my $load (@load)
 	{
 		fresh($node);
