@@ -16,7 +16,7 @@ export PG_CONFIG PREFIX PORT RUN_DIR DESTDIR
 MAKEFLAGS += --no-print-directory
 QUIET      = $(if $(V),,-s)
 
-.PHONY: all extension gateway run test fuzz fuzz-c lint format clean help \
+.PHONY: all extension gateway run test fuzz fuzz-c bench bench-storage bench-scale lint format clean help \
 	install install-extension install-gateway \
 	uninstall uninstall-extension uninstall-gateway
 
@@ -47,6 +47,23 @@ fuzz:                                   ## hold random bundles against a model o
 fuzz-c:                                 ## fuzz the parsers by coverage, under sanitizers (SECONDS=600)
 	@scripts/dependencies fuzz-c
 	@exec tests/fuzz/fuzz-c $(or $(SECONDS),600)
+
+bench:                                  ## measure it beside other ways to do it, about ten minutes (SECONDS=5, REPEAT=3)
+	@scripts/dependencies bench
+	@$(MAKE) all
+	@BENCH=1 BENCH_SECONDS=$(SECONDS) BENCH_REPEAT=$(REPEAT) BENCH_READY=$(READY) BENCH_GATEWAY='$(GATEWAY)' PROVE_FLAGS=--verbose \
+		exec tests/run tests/bench/bench.t
+
+bench-storage:                          ## bytes an update on disk, beside text and jsonb (COUNT=1000000)
+	@scripts/dependencies bench
+	@$(MAKE) all
+	@BENCH=1 BENCH_COUNT=$(COUNT) PROVE_FLAGS=--verbose exec tests/run tests/bench/storage.t
+
+bench-scale:                            ## updates a second with many stored and with few (SCALE=10000000, SECONDS=5, REPEAT=3)
+	@scripts/dependencies bench
+	@$(MAKE) all
+	@BENCH=1 BENCH_SCALE=$(SCALE) BENCH_SECONDS=$(SECONDS) BENCH_REPEAT=$(REPEAT) PROVE_FLAGS=--verbose \
+		exec tests/run tests/bench/scale.t
 
 lint:                                   ## cppcheck, the strict warnings, shellcheck, formatting
 	@scripts/dependencies lint

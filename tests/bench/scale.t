@@ -1,0 +1,73 @@
+# Updates a second with many updates stored, and with few. `make bench-scale` takes ten million and ten thousand; in
+# `make test` a few show that it works.
+use strict;
+use warnings;
+use lib 'tests/bench/lib';
+use Bench;
+use RxTrack;
+use Test::More;
+
+my $earnest = $ENV{BENCH};
+my $few = 10_000;
+my $many = $ENV{BENCH_SCALE} || ($earnest ? 10_000_000 : 20_000);
+my $seconds = $ENV{BENCH_SECONDS} || ($earnest ? 5 : 1);
+my $repeat = $ENV{BENCH_REPEAT} || ($earnest ? 3 : 1);
+for my $tool (qw(wrk cc))
+{
+	plan skip_all => "there is no $tool here" if system("command -v $tool >/dev/null") != 0;
+}
+
+# Rows as submissions leave them, of items with one update each, made by one statement a table.
+sub fill
+{
+	my ($node, $count) = @_;
+	$node->safe_psql('rxtrack', <<"SQL");
+SET work_mem = '256MB';
+SET maintenance_work_mem = '1GB';
+SET synchronous_commit = off;
+CREATE TEMP TABLE made AS
+SELECT s.prescription_id, s.nhs_number, s.ods_code, gen_random_uuid() AS line_item_id, gen_random_uuid() AS task_id, gen_random_uuid() AS request_id, s.last_modified
+FROM bench.source s, generate_series(1, $count / (SELECT count(*) FROM bench.source)) AS copy ORDER BY copy, s.n;
+INSERT INTO rxtrack.item SELECT prescription_id, 'With Pharmacy', false, nhs_number, line_item_id, ods_code, last_modified, last_modified, 1, 1, false FROM made;
+INSERT INTO rxtrack.status_update SELECT prescription_id, 'With Pharmacy', false, nhs_number, task_id, line_item_id, request_id, ods_code, last_modified, '2026-01-01', 1, 1, 'first', false, true FROM made;
+SQL
+	$node->safe_psql('rxtrack', 'VACUUM ANALYZE rxtrack.item, rxtrack.status_update');
+	$node->safe_psql('rxtrack', 'CHECKPOINT');
+	return;
+}
+
+my %server;
+for my $size ($few, $many)
+{
+	my $node = bench_node('', "stored_$size");
+	load_source($node, $few);
+	fill($node, $size);
+	is(rows($node, 'rxtrack.status_update'), $size, "$size updates are stored");
+	$server{$size} = { node => $node, gateway => gateway($node) };
+}
+
+my %rates;
+for my $round (0 .. $repeat)
+{
+	for my $size ($few, $many)
+	{
+		my ($node, $gateway) = @{ $server{$size} }{qw(node gateway)};
+		my $requests = requests("round$round", 25_000 * $seconds, 1, $node->{bench_key});
+		$node->safe_psql('rxtrack', 'CHECKPOINT');
+		my $before = rows($node, 'rxtrack.status_update');
+		my $result = wrk(url => $gateway->url, requests => $requests, seconds => $seconds);
+		is(rows($node, 'rxtrack.status_update') - $before, $result->{answers} - $result->{refused}, "$size, round $round: as many rows as were acknowledged");
+		push @{ $rates{$size} }, $result->{rate} if $round > 0;
+		last if !$earnest;
+	}
+}
+if ($earnest)
+{
+	report "%s", conditions($server{$many}{node});
+	report "%-44s %10s %8s\n", "32 clients, $repeat times $seconds s", 'requests/s', 'spread';
+	report "%-44s %10.0f %7.0f%%\n", "with $_ updates stored", median(@{ $rates{$_} }), spread(@{ $rates{$_} }) for $few, $many;
+	my $ratio = median(@{ $rates{$many} }) / median(@{ $rates{$few} });
+	report "many / few: %.2f, target 0.9: %s\n", $ratio, $ratio >= 0.9 ? 'reached' : 'NOT reached';
+}
+$_->{gateway}->stop for values %server;
+done_testing();
