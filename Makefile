@@ -16,7 +16,7 @@ export PG_CONFIG PREFIX PORT RUN_DIR DESTDIR
 MAKEFLAGS += --no-print-directory
 QUIET      = $(if $(V),,-s)
 
-.PHONY: all extension gateway run test lint format clean help \
+.PHONY: all extension gateway run test chaos bench-notify lint format clean help \
 	install install-extension install-gateway \
 	uninstall uninstall-extension uninstall-gateway
 
@@ -37,6 +37,16 @@ test:                                   ## install what is missing, build, and r
 	@scripts/dependencies test
 	@$(MAKE) all
 	@exec tests/run $(TESTS)
+
+chaos:                                  ## kill gateway, dispatcher, server and listeners at random under load (SECONDS=60, SEED=n)
+	@scripts/dependencies test
+	@$(MAKE) all
+	@CHAOS_SECONDS=$(or $(SECONDS),60) $(if $(SEED),CHAOS_SEED=$(SEED)) PROVE_FLAGS=--verbose exec tests/run tests/readiness/chaos.t
+
+bench-notify:                           ## what events cost those who submit, and how soon listeners hear
+	@scripts/dependencies test
+	@$(MAKE) all
+	@PROVE_FLAGS=--verbose exec tests/run tests/bench/notify/notify.t
 
 lint:                                   ## cppcheck, the strict warnings, shellcheck, formatting
 	@scripts/dependencies lint
@@ -61,4 +71,4 @@ clean:                                  ## remove the build products (what `make
 	@$(MAKE) -C gateway clean
 
 help:                                   ## say this
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-16s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-18s %s\n", $$1, $$2 }'
