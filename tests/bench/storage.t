@@ -29,6 +29,8 @@ for my $round (1 .. $events)
 	my $made = sprintf $entries, $round;
 	$node->safe_psql('rxtrack', <<"SQL");
 CREATE TABLE bench.entry AS $made;
+CREATE INDEX ON bench.entry ((n / $bundle));
+ANALYZE bench.entry;
 INSERT INTO bench.text_update (prescription_id, task_id, line_item_id, nhs_number, ods_code, status, terminal_status, last_modified, request_id, application, document)
 SELECT prescription_id::text, task_id::text, line_item_id::text, nhs_number::text, ods_code::text, status::text, CASE WHEN completed THEN 'completed' ELSE 'in-progress' END,
 	last_modified, request_id::text, 'Benchmark', entry->'resource'
