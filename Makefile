@@ -16,7 +16,7 @@ export PG_CONFIG PREFIX PORT RUN_DIR DESTDIR
 MAKEFLAGS += --no-print-directory
 QUIET      = $(if $(V),,-s)
 
-.PHONY: all extension gateway run test fuzz fuzz-c bench bench-storage bench-scale bench-notify chaos lint format clean help \
+.PHONY: all extension gateway run test fuzz fuzz-c bench bench-storage bench-scale bench-notify lint format clean help \
 	install install-extension install-gateway \
 	uninstall uninstall-extension uninstall-gateway
 
@@ -64,11 +64,6 @@ bench-scale:                            ## updates a second with many stored and
 	@$(MAKE) all
 	@BENCH=1 BENCH_SCALE=$(SCALE) BENCH_SECONDS=$(SECONDS) BENCH_REPEAT=$(REPEAT) PROVE_FLAGS=--verbose \
 		exec tests/run tests/bench/scale.t
-
-chaos:                                  ## kill gateway, dispatcher, server and listeners at random under load (SECONDS=60, SEED=n)
-	@scripts/dependencies test
-	@$(MAKE) all
-	@CHAOS_SECONDS=$(or $(SECONDS),60) $(if $(SEED),CHAOS_SEED=$(SEED)) PROVE_FLAGS=--verbose exec tests/run tests/readiness/chaos.t
 
 bench-notify:                           ## what events cost those who submit, and how soon listeners hear
 	@scripts/dependencies test

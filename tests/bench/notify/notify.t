@@ -1,0 +1,183 @@
+# What readiness events cost those who submit, and how soon a listener hears of them. `make bench-notify` runs it.
+#
+#   BENCH_CLIENTS (32)     pgbench's clients
+#   BENCH_UPDATES (1000)   updates of each client in a repetition
+#   BENCH_ROUNDS (7)       repetitions of each kind, by turns
+#   BENCH_SECONDS (20)     of the run at half the peak
+#
+# Two servers with fsync and synchronous_commit: one with the dispatcher, one without, whose transactions notify
+# themselves. Each transaction is one call of rxtrack.gateway_submit with one bundle of one update. A repetition
+# begins with empty tables, submits as many updates as any other, and ends when the last event is released; the
+# slower of clients and dispatcher counts. (The server without dispatcher is given a quarter of the updates.)
+use strict;
+use warnings;
+use PostgreSQL::Test::Utils;
+use RxTrack;
+use RxTrack::Load;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+my $clients = $ENV{BENCH_CLIENTS} // 32;
+my $each = $ENV{BENCH_UPDATES} // 1000;
+my $rounds = $ENV{BENCH_ROUNDS} // 7;
+my $seconds = $ENV{BENCH_SECONDS} // 20;
+my $directory = PostgreSQL::Test::Utils::tempdir();
+
+my $conf = <<'CONF';
+fsync = on
+synchronous_commit = on
+log_statement = none
+log_min_messages = warning
+max_connections = 200
+shared_buffers = 512MB
+max_wal_size = 4GB
+checkpoint_timeout = 1h
+autovacuum = off
+jit = off
+CONF
+
+# ---------- Servers, bundles, a listener ----------
+
+sub build_listener
+{
+	chomp(my @flags = map { `pg_config --$_` } qw(includedir libdir));
+	system_or_bail('cc', '-O2', '-Wall', '-o', "$directory/listen", 'tests/bench/notify/listen.c', "-I$flags[0]", "-L$flags[1]", '-lpq');
+	return "$directory/listen";
+}
+
+# A listener, which writes what it hears into a file; what stops it.
+sub listener
+{
+	my ($node, $program, $heard) = @_;
+	my $pid = fork // die "fork: $!";
+	unless ($pid)
+	{
+		open STDOUT, '>', $heard or die "$heard: $!";
+		exec('setpriv', '--pdeathsig', 'KILL', $program, $node->connstr('rxtrack')) or die "$program: $!";
+	}
+	sleep 0.01 until -s $heard;
+	return sub { kill 'TERM', $pid; waitpid $pid, 0; return };
+}
+
+# ---------- Submitting ----------
+
+sub server
+{
+	my ($name, $updates, %option) = @_;
+	my $node = node(name => $name, conf => $conf, %option);
+	return ($node, RxTrack::Load->new($node, clients => $clients, updates => $updates));
+}
+
+# Updates a second, until the last of their events is released, and how long (ms) that took after the last commit.
+sub submit_all
+{
+	my ($node, $load, $kind) = @_;
+	$load->forget;
+	$node->safe_psql('rxtrack', 'CHECKPOINT');
+	my $begin = time;
+	my $done = $load->run($kind);
+	my $submitted = time;
+	wait_for_release($node);
+	my $released = time;
+	my $stored = $node->safe_psql('rxtrack', 'SELECT count(*) FROM rxtrack.status_update');
+	BAIL_OUT("$stored updates of $done are stored") if $stored != $done;
+	my $late = $kind =~ /^Ready/ ? $released - $submitted : 0;
+	return ($done / ($submitted - $begin + $late), 1000 * $late);
+}
+
+sub median
+{
+	my @sorted = sort { $a <=> $b } @_;
+	return ($sorted[ $#sorted / 2 ] + $sorted[ @sorted / 2 ]) / 2;
+}
+
+sub report
+{
+	my ($what, @values) = @_;
+	my ($least, $most) = (sort { $a <=> $b } @values)[ 0, -1 ];
+	note(sprintf '%-58s %8.0f /s   (%.0f to %.0f)', $what, median(@values), $least, $most);
+	return;
+}
+
+# One server's two kinds by turns; the ratio is the median of the ratios of the turns.
+sub compare
+{
+	my ($node, $load, $name) = @_;
+	my (%rate, @ratio, @late);
+	submit_all($node, $load, $_) for 'With Pharmacy', 'Ready to Collect';
+	for my $round (1 .. $rounds)
+	{
+		for my $kind ($round % 2 ? ('With Pharmacy', 'Ready to Collect') : ('Ready to Collect', 'With Pharmacy'))
+		{
+			my ($rate, $late) = submit_all($node, $load, $kind);
+			push @{ $rate{$kind} }, $rate;
+			push @late, $late if $kind =~ /^Ready/;
+		}
+		push @ratio, $rate{'Ready to Collect'}[-1] / $rate{'With Pharmacy'}[-1];
+	}
+	report("$name: updates that raise no event", @{ $rate{'With Pharmacy'} });
+	report("$name: every update raises one", @{ $rate{'Ready to Collect'} });
+	note(sprintf '%-58s %8.3f      (%.3f to %.3f)', "$name: ratio", median(@ratio), (sort { $a <=> $b } @ratio)[ 0, -1 ]);
+	note(sprintf '%-58s %8.0f ms', "$name: the last event released after the last commit", median(@late));
+	return (median(@ratio), median(@{ $rate{'Ready to Collect'} }));
+}
+
+# ---------- From commit to receipt ----------
+
+# The time of a commit is that in its record, before the flush.
+my $distribution = <<'SQL';
+CREATE TEMP TABLE heard (event_id bigint, at bigint);
+\copy heard FROM 'HEARD'
+SELECT count(*), round(100.0 * count(*) / (SELECT count(*) FROM rxtrack.readiness_event), 1),
+	percentile_cont('{0.01,0.1,0.25,0.5,0.75,0.9,0.95,0.99,0.999,1}'::float[]) WITHIN GROUP (ORDER BY
+		h.at / 1000.0 - 1000 * extract(epoch FROM pg_xact_commit_timestamp(u.xmin)))
+FROM heard h JOIN rxtrack.readiness_event e USING (event_id) JOIN rxtrack.status_update u USING (prescription_id, task_id)
+SQL
+
+sub latency
+{
+	my ($node, $load, $program, $rate) = @_;
+	my $heard = "$directory/heard";
+	$node->append_conf('postgresql.conf', 'track_commit_timestamp = on');
+	$node->restart;
+	$load->forget;
+	my $stop = listener($node, $program, $heard);
+	# some clients get more to do than others, and none may run out of bundles
+	my $most = 0.6 * $clients * $each / $rate;
+	my $run = $most < $seconds ? int $most : $seconds;
+	my $done = $load->run('Ready to Collect', '-T', $run, '-R', int $rate);
+	sleep 1;
+	$stop->();
+	(my $sql = $distribution) =~ s/HEARD/$heard/;
+	system_or_bail('sed', '-i', '/^listening$/d', $heard);
+	my ($count, $percent, $list) = split /\|/, $node->safe_psql('rxtrack', $sql);
+	my @percentile = map { 0 + $_ } $list =~ /([-0-9.]+)/g;
+	note(sprintf '%d updates at %.0f/s: %s%% of their events heard; from commit to receipt, in ms:', $done, $done / $run, $percent);
+	note(join '  ', map { sprintf '%s %.2f', $_, shift @percentile } qw(p1 p10 p25 p50 p75 p90 p95 p99 p99.9 max));
+	is($count, $done, 'each event was heard once');
+	return $list =~ /([-0-9.]+)/g;
+}
+
+my $program = build_listener();
+note("$clients clients, $rounds rounds of " . $clients * $each . ' updates by turns, fsync and synchronous_commit on');
+
+my ($dispatched, $load) = server('dispatched', $each, worker => 1);
+my $stop = listener($dispatched, $program, "$directory/ignored");
+my ($ratio, $peak) = compare($dispatched, $load, 'dispatcher');
+$stop->();
+my @percentile = latency($dispatched, $load, $program, $peak / 2);
+$dispatched->stop;
+
+my ($notifying, $other_load) = server('notifying', int($each / 4) || 1);
+$stop = listener($notifying, $program, "$directory/ignored.2");
+my ($ratio_within) = compare($notifying, $other_load, 'NOTIFY in the transaction');
+$stop->();
+$notifying->stop;
+
+# Clients of GET /events come here: 2,000 streams, the time until all have the event, the gateway's memory and threads.
+
+cmp_ok($ratio, '>=', 0.9, 'with the dispatcher: at least 0.9 of the throughput without events');
+cmp_ok($ratio, '>', $ratio_within, 'and more than with NOTIFY in the transaction');
+cmp_ok($percentile[3], '<', 5, 'from commit to receipt: median below 5 ms');
+cmp_ok($percentile[7], '<', 50, '99th percentile below 50 ms');
+done_testing();
