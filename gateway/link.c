@@ -195,8 +195,11 @@ static enum link_event step_connecting(struct link *link, const struct config *c
     }
 }
 
+/* An error may come after the rows, which the server sends before it commits: then the commit has
+ * failed, or the session has ended within it, and the rows are no answer. */
 static void take_error(struct link *link, const PGresult *result)
 {
+    link->succeeded = false;
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
 
