@@ -14,6 +14,9 @@
 /* At most this many connections to the database. */
 #define CONFIG_CONNECTIONS_MAX 64
 
+/* At most this many threads that serve HTTP. */
+#define CONFIG_HTTP_THREADS_MAX 5
+
 struct config {
     char *listen;              /* address to listen on */
     long port;                 /* 0: any free one */

@@ -13,6 +13,7 @@
 #include "database.h"
 #include "hub.h"
 #include "log.h"
+#include "loop.h"
 #include "request.h"
 
 #include <microhttpd.h>
@@ -38,7 +39,9 @@
 
 static struct {
     const struct config *config;
-    struct MHD_Daemon *daemon;
+    struct loop *loops[CONFIG_HTTP_THREADS_MAX];
+    size_t loop_count;
+    size_t next; /* the loop that gets the next connection */
     atomic_bool draining;
 } http;
 
@@ -58,7 +61,8 @@ static enum MHD_Result send_answer(struct request *request)
     if (request->refusal == FAULT_METHOD)
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, request->allow);
     request->status = request->job.answer.status;
-    enum MHD_Result queued = MHD_queue_response(request->connection, request->status, response);
+    enum MHD_Result queued =
+        MHD_queue_response(request->resumption.connection, request->status, response);
     MHD_destroy_response(response);
     return queued;
 }
@@ -115,7 +119,7 @@ static enum MHD_Result send_stream(struct request *request, const char *version)
     if (!client_enter(request->client, CLIENT_STREAMING))
         return MHD_NO;
     struct stream *stream = new_stream(request, version);
-    enum fault fault = hub_open(stream, request->connection);
+    enum fault fault = hub_open(stream, &request->resumption);
     if (fault != FAULT_NONE)
         return send_fault(request, fault);
     struct MHD_Response *response = stream_response(request, stream);
@@ -123,7 +127,8 @@ static enum MHD_Result send_stream(struct request *request, const char *version)
         return MHD_NO;
     request->stage = REQUEST_ANSWERED;
     request->status = MHD_HTTP_OK;
-    enum MHD_Result queued = MHD_queue_response(request->connection, MHD_HTTP_OK, response);
+    enum MHD_Result queued =
+        MHD_queue_response(request->resumption.connection, MHD_HTTP_OK, response);
     MHD_destroy_response(response);
     return queued;
 }
@@ -136,7 +141,7 @@ static void job_done(struct job *job)
     struct request *request = request_of_job(job);
 
     request_drop_body(request);
-    MHD_resume_connection(request->connection);
+    loop_resume(&request->resumption);
 }
 
 static enum MHD_Result hand_over(struct request *request)
@@ -151,7 +156,7 @@ static enum MHD_Result hand_over(struct request *request)
     request->job.done = job_done;
     request->stage = REQUEST_SUSPENDED;
     /* First suspended, then handed over: the answer may be there before this function ends. */
-    MHD_suspend_connection(request->connection);
+    MHD_suspend_connection(request->resumption.connection);
     if (!database_submit(&request->job)) {
         answer_fault(&request->job.answer, request->route, FAULT_STOPPING);
         job_done(&request->job);
@@ -223,14 +228,13 @@ static struct client *client_of(struct MHD_Connection *connection)
 }
 
 /* Called with the first line of a request; the result is the request's context. */
-static void *on_first_line(void *unused, const char *uri, struct MHD_Connection *connection)
+static void *on_first_line(void *loop, const char *uri, struct MHD_Connection *connection)
 {
     struct client *client = client_of(connection);
 
-    (void)unused;
     if (client == NULL || !client_enter(client, CLIENT_RECEIVING))
         return NULL;
-    return request_new(connection, client, uri);
+    return request_new(loop, connection, client, uri);
 }
 
 /* The status of an answer that libmicrohttpd gave by itself, to what is no HTTP; or 0. */
@@ -283,31 +287,53 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
 
 /* ---- the main thread's part ---- */
 
+/* A daemon for a loop to drive. The library's timeouts are off, see client.h. */
+static struct MHD_Daemon *start_daemon(struct loop *loop)
+{
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
+        on_request, NULL, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)http.config->connection_limit + ACCEPT_SLACK, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_first_line, loop,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, NULL, MHD_OPTION_END);
+
+    if (daemon == NULL)
+        fprintf(stderr, "rxtrack-gateway: libmicrohttpd does not start\n");
+    return daemon;
+}
+
+/* One loop more; false after a message on stderr. */
+static bool start_loop(void)
+{
+    struct loop *loop = loop_new();
+
+    if (loop == NULL)
+        return false;
+    struct MHD_Daemon *daemon = start_daemon(loop);
+    if (daemon == NULL || !loop_start(loop, daemon)) {
+        loop_stop(loop);
+        return false;
+    }
+    http.loops[http.loop_count++] = loop;
+    return true;
+}
+
 bool http_start(const struct config *config)
 {
-    unsigned threads = (unsigned)config->http_threads;
-
     http.config = config;
-    /* Sockets are accepted by the main thread and added: MHD_quiesce_daemon() of 0.9.75 can hit
-     * its own panic when a worker leaves the listening socket at the same moment. The library's
-     * timeouts are off, see client.h. */
-    http.daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
-            MHD_USE_ITC,
-        0, NULL, NULL, on_request, NULL, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->connection_limit + ACCEPT_SLACK * threads,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_URI_LOG_CALLBACK, on_first_line, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
-    if (http.daemon == NULL)
-        fprintf(stderr, "rxtrack-gateway: libmicrohttpd does not start\n");
-    return http.daemon != NULL;
+    while (http.loop_count < (size_t)config->http_threads) {
+        if (!start_loop()) {
+            http_stop();
+            return false;
+        }
+    }
+    return true;
 }
 
 void http_add(int socket, const struct sockaddr *address, socklen_t length)
 {
-    /* On failure too the socket is the library's, and closed. */
-    (void)MHD_add_connection(http.daemon, socket, address, length);
+    loop_add(http.loops[http.next++ % http.loop_count], socket, address, length);
 }
 
 void http_sweep(void)
@@ -328,5 +354,6 @@ void http_drain(void)
 
 void http_stop(void)
 {
-    MHD_stop_daemon(http.daemon);
+    while (http.loop_count > 0)
+        loop_stop(http.loops[--http.loop_count]);
 }

@@ -45,14 +45,14 @@ struct request *request_of_job(struct job *job)
     return (struct request *)((char *)job - offsetof(struct request, job));
 }
 
-struct request *request_new(struct MHD_Connection *connection, struct client *client,
-                            const char *uri)
+struct request *request_new(struct loop *loop, struct MHD_Connection *connection,
+                            struct client *client, const char *uri)
 {
     struct request *request = calloc(1, sizeof *request);
 
     if (request == NULL)
         return NULL;
-    request->connection = connection;
+    request->resumption = (struct resumption){.loop = loop, .connection = connection};
     request->client = client;
     request->began_us = clock_us();
     /* libmicrohttpd unescapes the path into a C string, which a NUL would cut short. */
@@ -273,7 +273,8 @@ void request_read_headers(struct request *request, const struct config *config, 
     struct headers headers = {.malformed = false};
     bool path_known = false;
 
-    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, note_header, &headers);
+    MHD_get_connection_values(request->resumption.connection, MHD_HEADER_KIND, note_header,
+                              &headers);
     copy_id(headers.request_id, request->mirror.request_id);
     copy_id(headers.correlation_id, request->mirror.correlation_id);
     request->job.request_id = id_for_database(request, headers.request_id);
@@ -297,7 +298,7 @@ void request_read_headers(struct request *request, const struct config *config, 
         request->route = route_find(method, path, &path_known);
     request->refusal = find_refusal(request, &headers, config, path, path_known);
     if (request->refusal == FAULT_NONE)
-        request->parameters = read_parameters(request->connection, request->route);
+        request->parameters = read_parameters(request->resumption.connection, request->route);
 }
 
 /* ---- body ---- */

@@ -9,6 +9,7 @@
 #include "config.h"
 #include "event.h"
 #include "job.h"
+#include "loop.h"
 #include "routes.h"
 
 #include <microhttpd.h>
@@ -26,10 +27,10 @@ enum request_stage {
 struct request {
     struct job job; /* request_of_job() finds the way back */
     enum request_stage stage;
-    struct MHD_Connection *connection;
-    struct client *client; /* of the connection */
-    int64_t began_us;      /* monotonic time of its first line */
-    unsigned status;       /* of the answer, for the log; 0: none yet */
+    struct resumption resumption; /* with the connection */
+    struct client *client;        /* of the connection */
+    int64_t began_us;             /* monotonic time of its first line */
+    unsigned status;              /* of the answer, for the log; 0: none yet */
 
     const char *method;        /* a known one, or NULL */
     const struct route *route; /* NULL: none matched */
@@ -49,8 +50,8 @@ struct request {
 };
 
 /* A new request, from the URI of its first line; NULL without memory. */
-struct request *request_new(struct MHD_Connection *connection, struct client *client,
-                            const char *uri);
+struct request *request_new(struct loop *loop, struct MHD_Connection *connection,
+                            struct client *client, const char *uri);
 
 /* Frees a request and all that it holds. NULL is ignored. */
 void request_free(struct request *request);
