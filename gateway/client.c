@@ -22,6 +22,7 @@
 struct client {
     struct client *next, *previous;
     int socket;
+    struct request *request; /* its HTTP thread's */
     _Atomic(const struct mirror *) mirror;
     _Atomic int64_t phase; /* since, in ms, << PHASE_BITS | enum client_phase */
 };
@@ -69,6 +70,16 @@ void client_close(struct client *client)
     pthread_mutex_unlock(&clients.lock);
     atomic_fetch_sub(&clients.count, 1);
     free(client);
+}
+
+void client_set_request(struct client *client, struct request *request)
+{
+    client->request = request;
+}
+
+struct request *client_request(const struct client *client)
+{
+    return client->request;
 }
 
 void client_lend_mirror(struct client *client, const struct mirror *mirror)

@@ -25,12 +25,17 @@ enum client_phase {
 };
 
 struct client;
+struct request;
 
 /* Registers a connection by its socket; NULL without memory. */
 struct client *client_open(int socket);
 
 /* Forgets it. To be called before the socket is closed. NULL is ignored. */
 void client_close(struct client *client);
+
+/* The request that the connection has under way, or NULL; its HTTP thread's alone. */
+struct request *client_request(const struct client *client);
+void client_set_request(struct client *client, struct request *request);
 
 /* Moves to a phase, unless the sweep was faster: then false, and the connection is as good as
  * closed. */

@@ -222,17 +222,6 @@ static struct client *client_of(struct MHD_Connection *connection)
     return info != NULL ? info->socket_context : NULL;
 }
 
-/* Called with the first line of a request; the result is the request's context. */
-static void *on_first_line(void *unused, const char *uri, struct MHD_Connection *connection)
-{
-    struct client *client = client_of(connection);
-
-    (void)unused;
-    if (client == NULL || !client_enter(client, CLIENT_RECEIVING))
-        return NULL;
-    return request_new(connection, client, uri);
-}
-
 /* The status of an answer that libmicrohttpd gave by itself, to what is no HTTP; or 0. */
 static unsigned status_of_library(struct MHD_Connection *connection)
 {
@@ -242,20 +231,18 @@ static unsigned status_of_library(struct MHD_Connection *connection)
     return info != NULL ? info->http_status : 0;
 }
 
-static void on_completed(void *unused, struct MHD_Connection *connection, void **context,
-                         enum MHD_RequestTerminationCode how)
+/* Logs the request that the client has under way, if any, and frees it. */
+static void finish(struct client *client)
 {
-    struct request *request = *context;
+    struct request *request = client_request(client);
 
-    (void)unused;
-    (void)how;
-    *context = NULL;
     if (request == NULL)
         return;
-    enum client_phase phase = client_finish(request->client);
+    enum client_phase phase = client_finish(client);
+    client_set_request(client, NULL);
     if (request->status == 0)
         request->status = phase == CLIENT_TIMED_OUT ? fault_status(FAULT_CLIENT_SLOW)
-                                                    : status_of_library(connection);
+                                                    : status_of_library(request->connection);
     log_request(&(struct log_request){
         .method = request->method,
         .path = request->route != NULL ? request->route->path : NULL,
@@ -267,6 +254,35 @@ static void on_completed(void *unused, struct MHD_Connection *connection, void *
     request_free(request);
 }
 
+/* Called with the first line of a request; the result is the request's context. */
+static void *on_first_line(void *unused, const char *uri, struct MHD_Connection *connection)
+{
+    struct client *client = client_of(connection);
+
+    (void)unused;
+    if (client == NULL)
+        return NULL;
+    finish(client);
+    if (!client_enter(client, CLIENT_RECEIVING))
+        return NULL;
+    struct request *request = request_new(connection, client, uri);
+    client_set_request(client, request);
+    return request;
+}
+
+static void on_completed(void *unused, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct request *request = *context;
+
+    (void)unused;
+    (void)connection;
+    (void)how;
+    *context = NULL;
+    if (request != NULL)
+        finish(request->client);
+}
+
 static void on_connection(void *unused, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
@@ -276,6 +292,9 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         *context = client_open(info->connect_fd);
     } else {
+        /* Some requests that cannot be read end here, without on_completed(). */
+        if (*context != NULL)
+            finish(*context);
         client_close(*context);
         *context = NULL;
     }
