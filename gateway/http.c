@@ -36,6 +36,10 @@
  */
 #define DRAIN_IDLE_MS 100
 
+/* When nine in ten connections are taken, those that do nothing have so long, in ms: who opens many
+ * and sends nothing does not keep others out. */
+#define CROWDED_IDLE_MS 2000
+
 static struct {
     const struct config *config;
     struct MHD_Daemon *daemon;
@@ -329,10 +333,21 @@ void http_add(int socket, const struct sockaddr *address, socklen_t length)
     (void)MHD_add_connection(http.daemon, socket, address, length);
 }
 
+/* How long a connection may be idle. */
+static int64_t idle_ms(void)
+{
+    int64_t usual = http.config->idle_timeout * 1000;
+    bool crowded = client_count() >= (size_t)http.config->connection_limit * 9 / 10;
+
+    if (atomic_load(&http.draining))
+        return DRAIN_IDLE_MS;
+    return crowded && usual > CROWDED_IDLE_MS ? CROWDED_IDLE_MS : usual;
+}
+
 void http_sweep(void)
 {
     const struct client_limits limits = {
-        .idle_ms = atomic_load(&http.draining) ? DRAIN_IDLE_MS : http.config->idle_timeout * 1000,
+        .idle_ms = idle_ms(),
         .request_ms = http.config->client_timeout * 1000,
         .answer = true,
     };
