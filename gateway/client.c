@@ -22,6 +22,7 @@
 struct client {
     struct client *next, *previous;
     int socket;
+    struct request *request; /* its HTTP thread's */
     _Atomic(const struct mirror *) mirror;
     _Atomic int64_t phase; /* since, in ms, << PHASE_BITS | enum client_phase */
 };
@@ -44,7 +45,7 @@ struct client *client_open(int socket)
     if (client == NULL)
         return NULL;
     client->socket = socket;
-    atomic_init(&client->phase, phase_word(CLIENT_IDLE));
+    atomic_init(&client->phase, phase_word(CLIENT_NEW));
     pthread_mutex_lock(&clients.lock);
     client->next = clients.first;
     if (client->next != NULL)
@@ -69,6 +70,16 @@ void client_close(struct client *client)
     pthread_mutex_unlock(&clients.lock);
     atomic_fetch_sub(&clients.count, 1);
     free(client);
+}
+
+void client_set_request(struct client *client, struct request *request)
+{
+    client->request = request;
+}
+
+struct request *client_request(const struct client *client)
+{
+    return client->request;
 }
 
 void client_lend_mirror(struct client *client, const struct mirror *mirror)
@@ -113,6 +124,8 @@ size_t client_count(void)
 static int64_t limit_of(enum client_phase phase, const struct client_limits *limits)
 {
     switch (phase) {
+    case CLIENT_NEW:
+        return limits->idle_ms < limits->request_ms ? limits->idle_ms : limits->request_ms;
     case CLIENT_IDLE:
         return limits->idle_ms;
     case CLIENT_RECEIVING:
@@ -161,8 +174,7 @@ static enum client_phase judge(const struct client *client, enum client_phase ph
 
     if (limit >= 0 && duration_ms >= limit)
         return phase == CLIENT_RECEIVING ? CLIENT_TIMED_OUT : CLIENT_CUT;
-    if ((phase == CLIENT_IDLE || phase == CLIENT_RECEIVING) && duration_ms >= GONE_AFTER_MS &&
-        is_gone(client))
+    if (phase <= CLIENT_RECEIVING && duration_ms >= GONE_AFTER_MS && is_gone(client))
         return CLIENT_CUT;
     return phase;
 }

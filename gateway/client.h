@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 enum client_phase {
+    CLIENT_NEW,       /* nothing of a first request has been understood yet */
     CLIENT_IDLE,      /* between requests */
     CLIENT_RECEIVING, /* from a request's first line to the end of its body */
     CLIENT_WAITING,   /* for the database: our time, not the client's */
@@ -25,12 +26,17 @@ enum client_phase {
 };
 
 struct client;
+struct request;
 
 /* Registers a connection by its socket; NULL without memory. */
 struct client *client_open(int socket);
 
 /* Forgets it. To be called before the socket is closed. NULL is ignored. */
 void client_close(struct client *client);
+
+/* The request that the connection has under way, or NULL; its HTTP thread's alone. */
+struct request *client_request(const struct client *client);
+void client_set_request(struct client *client, struct request *request);
 
 /* Moves to a phase, unless the sweep was faster: then false, and the connection is as good as
  * closed. */
@@ -56,7 +62,7 @@ size_t client_count(void);
 
 struct client_limits {
     int64_t idle_ms;    /* for CLIENT_IDLE */
-    int64_t request_ms; /* for CLIENT_RECEIVING, and for CLIENT_ANSWERING */
+    int64_t request_ms; /* for CLIENT_RECEIVING, CLIENT_ANSWERING; CLIENT_NEW has the lesser */
     bool answer;        /* say 408 on the socket: not where a TLS session lies over it */
 };
 

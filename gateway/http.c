@@ -37,6 +37,10 @@
  */
 #define DRAIN_IDLE_MS 100
 
+/* When nine in ten connections are taken, those that do nothing have so long, in ms: who opens many
+ * and sends nothing does not keep others out. */
+#define CROWDED_IDLE_MS 2000
+
 static struct {
     const struct config *config;
     struct loop *loops[CONFIG_HTTP_THREADS_MAX];
@@ -227,16 +231,6 @@ static struct client *client_of(struct MHD_Connection *connection)
     return info != NULL ? info->socket_context : NULL;
 }
 
-/* Called with the first line of a request; the result is the request's context. */
-static void *on_first_line(void *loop, const char *uri, struct MHD_Connection *connection)
-{
-    struct client *client = client_of(connection);
-
-    if (client == NULL || !client_enter(client, CLIENT_RECEIVING))
-        return NULL;
-    return request_new(loop, connection, client, uri);
-}
-
 /* The status of an answer that libmicrohttpd gave by itself, to what is no HTTP; or 0. */
 static unsigned status_of_library(struct MHD_Connection *connection)
 {
@@ -246,20 +240,19 @@ static unsigned status_of_library(struct MHD_Connection *connection)
     return info != NULL ? info->http_status : 0;
 }
 
-static void on_completed(void *unused, struct MHD_Connection *connection, void **context,
-                         enum MHD_RequestTerminationCode how)
+/* Logs the request that the client has under way, if any, and frees it. */
+static void finish(struct client *client)
 {
-    struct request *request = *context;
+    struct request *request = client_request(client);
 
-    (void)unused;
-    (void)how;
-    *context = NULL;
     if (request == NULL)
         return;
-    enum client_phase phase = client_finish(request->client);
+    enum client_phase phase = client_finish(client);
+    client_set_request(client, NULL);
     if (request->status == 0)
-        request->status = phase == CLIENT_TIMED_OUT ? fault_status(FAULT_CLIENT_SLOW)
-                                                    : status_of_library(connection);
+        request->status = phase == CLIENT_TIMED_OUT
+                              ? fault_status(FAULT_CLIENT_SLOW)
+                              : status_of_library(request->resumption.connection);
     log_request(&(struct log_request){
         .method = request->method,
         .path = request->route != NULL ? request->route->path : NULL,
@@ -271,6 +264,34 @@ static void on_completed(void *unused, struct MHD_Connection *connection, void *
     request_free(request);
 }
 
+/* Called with the first line of a request; the result is the request's context. */
+static void *on_first_line(void *loop, const char *uri, struct MHD_Connection *connection)
+{
+    struct client *client = client_of(connection);
+
+    if (client == NULL)
+        return NULL;
+    finish(client);
+    if (!client_enter(client, CLIENT_RECEIVING))
+        return NULL;
+    struct request *request = request_new(loop, connection, client, uri);
+    client_set_request(client, request);
+    return request;
+}
+
+static void on_completed(void *unused, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct request *request = *context;
+
+    (void)unused;
+    (void)connection;
+    (void)how;
+    *context = NULL;
+    if (request != NULL)
+        finish(request->client);
+}
+
 static void on_connection(void *unused, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
@@ -280,6 +301,9 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
         *context = client_open(info->connect_fd);
     } else {
+        /* Some requests that cannot be read end here, without on_completed(). */
+        if (*context != NULL)
+            finish(*context);
         client_close(*context);
         *context = NULL;
     }
@@ -336,10 +360,21 @@ void http_add(int socket, const struct sockaddr *address, socklen_t length)
     loop_add(http.loops[http.next++ % http.loop_count], socket, address, length);
 }
 
+/* How long a connection may be idle. */
+static int64_t idle_ms(void)
+{
+    int64_t usual = http.config->idle_timeout * 1000;
+    bool crowded = client_count() >= (size_t)http.config->connection_limit * 9 / 10;
+
+    if (atomic_load(&http.draining))
+        return DRAIN_IDLE_MS;
+    return crowded && usual > CROWDED_IDLE_MS ? CROWDED_IDLE_MS : usual;
+}
+
 void http_sweep(void)
 {
     const struct client_limits limits = {
-        .idle_ms = atomic_load(&http.draining) ? DRAIN_IDLE_MS : http.config->idle_timeout * 1000,
+        .idle_ms = idle_ms(),
         .request_ms = http.config->client_timeout * 1000,
         .answer = true,
     };

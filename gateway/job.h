@@ -14,8 +14,12 @@
 
 #define CREDENTIAL_BYTES 32 /* a SHA-256 */
 
+struct caller;
+
 struct job {
-    struct job *next; /* in a queue */
+    struct job *next;          /* in a queue */
+    struct job *older, *newer; /* in the backlog */
+    struct caller *caller;     /* whose it is; set by the backlog */
 
     const struct route *route;
     const unsigned char *credential; /* CREDENTIAL_BYTES, or NULL */
