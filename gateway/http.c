@@ -14,6 +14,8 @@
 #include "hub.h"
 #include "log.h"
 #include "request.h"
+#include "session.h"
+#include "tls.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -242,6 +244,15 @@ static unsigned status_of_library(struct MHD_Connection *connection)
     return info != NULL ? info->http_status : 0;
 }
 
+/* Over TLS the sweep leaves the 408 to this thread. */
+static void say_timeout(const struct request *request)
+{
+    char text[1024];
+    size_t length = answer_raw_timeout(&request->mirror, text, sizeof text);
+
+    session_send_last(request->connection, text, length);
+}
+
 static void on_completed(void *unused, struct MHD_Connection *connection, void **context,
                          enum MHD_RequestTerminationCode how)
 {
@@ -253,6 +264,8 @@ static void on_completed(void *unused, struct MHD_Connection *connection, void *
     if (request == NULL)
         return;
     enum client_phase phase = client_finish(request->client);
+    if (phase == CLIENT_TIMED_OUT)
+        say_timeout(request);
     if (request->status == 0)
         request->status = phase == CLIENT_TIMED_OUT ? fault_status(FAULT_CLIENT_SLOW)
                                                     : status_of_library(connection);
@@ -267,14 +280,28 @@ static void on_completed(void *unused, struct MHD_Connection *connection, void *
     request_free(request);
 }
 
+/* Registers a connection that begins. Where that fails its requests are refused, and so is its
+ * handshake, for lack of a certificate. */
+static struct client *welcome(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct tls_set *set = tls_acquire();
+    struct client *client = client_open(info->connect_fd, set);
+
+    if (client == NULL)
+        tls_release(set);
+    else if (set != NULL)
+        session_begin(connection, client, set);
+    return client;
+}
+
 static void on_connection(void *unused, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
     (void)unused;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *context = client_open(info->connect_fd);
+        *context = welcome(connection);
     } else {
         client_close(*context);
         *context = NULL;
@@ -286,6 +313,11 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
 bool http_start(const struct config *config)
 {
     unsigned threads = (unsigned)config->http_threads;
+    const struct MHD_OptionItem secured[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)tls_priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)tls_refuse},
+        {MHD_OPTION_END, 0, NULL}};
+    const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
 
     http.config = config;
     /* Sockets are accepted by the main thread and added: MHD_quiesce_daemon() of 0.9.75 can hit
@@ -293,9 +325,10 @@ bool http_start(const struct config *config)
      * timeouts are off, see client.h. */
     http.daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
-            MHD_USE_ITC,
-        0, NULL, NULL, on_request, NULL, MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)config->connection_limit + ACCEPT_SLACK * threads,
+            MHD_USE_ITC | (tls_is_on() ? MHD_USE_TLS : 0),
+        0, NULL, NULL, on_request, NULL, MHD_OPTION_ARRAY, tls_is_on() ? secured : plain,
+        MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)config->connection_limit + ACCEPT_SLACK * threads,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
         MHD_OPTION_URI_LOG_CALLBACK, on_first_line, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
@@ -315,7 +348,6 @@ void http_sweep(void)
     const struct client_limits limits = {
         .idle_ms = atomic_load(&http.draining) ? DRAIN_IDLE_MS : http.config->idle_timeout * 1000,
         .request_ms = http.config->client_timeout * 1000,
-        .answer = true,
     };
 
     client_sweep(&limits);

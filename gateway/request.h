@@ -10,6 +10,7 @@
 #include "event.h"
 #include "job.h"
 #include "routes.h"
+#include "tls.h"
 
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -41,7 +42,7 @@ struct request {
     uint64_t announced; /* Content-Length, bytes; 0 where none was sent */
     uint64_t discarded; /* bytes of body thrown away */
 
-    unsigned char credential[CREDENTIAL_BYTES];
+    unsigned char credential[CREDENTIAL_BYTES + TLS_FINGERPRINT_BYTES];
     struct mirror mirror;
     char *parameters;
     char *body;
