@@ -39,6 +39,11 @@ struct config {
     long recent_events;        /* events kept in memory for the streams */
     long recent_bytes;         /* bytes of them */
     long shutdown_timeout;     /* seconds that what is in flight may take to finish */
+    char *tls_certificate;     /* file with the certificate and its chain; "": no TLS */
+    char *tls_key;             /* file with its private key */
+    char *tls_client_ca;       /* file with those who sign clients' certificates; "": none is asked
+                                  for */
+    char *allow_plain_http;    /* "yes": without TLS also beyond the loopback addresses */
 };
 
 /*

@@ -15,6 +15,8 @@
 #include "log.h"
 #include "loop.h"
 #include "request.h"
+#include "session.h"
+#include "tls.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -240,6 +242,15 @@ static unsigned status_of_library(struct MHD_Connection *connection)
     return info != NULL ? info->http_status : 0;
 }
 
+/* Over TLS the sweep leaves the 408 to this thread. */
+static void say_timeout(const struct request *request)
+{
+    char text[1024];
+    size_t length = answer_raw_timeout(&request->mirror, text, sizeof text);
+
+    session_send_last(request->resumption.connection, text, length);
+}
+
 /* Logs the request that the client has under way, if any, and frees it. */
 static void finish(struct client *client)
 {
@@ -288,8 +299,27 @@ static void on_completed(void *unused, struct MHD_Connection *connection, void *
     (void)connection;
     (void)how;
     *context = NULL;
-    if (request != NULL)
-        finish(request->client);
+    if (request == NULL)
+        return;
+    if (client_phase(request->client) == CLIENT_TIMED_OUT)
+        say_timeout(request);
+    finish(request->client);
+}
+
+/* Registers a connection that begins. Where that fails its requests are refused, and so is its
+ * handshake, for lack of a certificate. */
+static struct client *welcome(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct tls_set *set = tls_acquire();
+    struct client *client = client_open(info->connect_fd, set);
+
+    if (client == NULL)
+        tls_release(set);
+    else if (set != NULL)
+        session_begin(connection, client, set);
+    return client;
 }
 
 static void on_connection(void *unused, struct MHD_Connection *connection, void **context,
@@ -297,11 +327,10 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
 {
     (void)unused;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *context = client_open(info->connect_fd);
+        *context = welcome(connection);
     } else {
-        /* Some requests that cannot be read end here, without on_completed(). */
+        /* Some requests that cannot be read end here, without on_completed(). There is no TLS
+         * session any more. */
         if (*context != NULL)
             finish(*context);
         client_close(*context);
@@ -314,13 +343,19 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
 /* A daemon for a loop to drive. The library's timeouts are off, see client.h. */
 static struct MHD_Daemon *start_daemon(struct loop *loop)
 {
+    const struct MHD_OptionItem secured[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)tls_priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)tls_refuse},
+        {MHD_OPTION_END, 0, NULL}};
+    const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
-        on_request, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)http.config->connection_limit + ACCEPT_SLACK, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_first_line, loop,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, NULL, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+            (tls_is_on() ? MHD_USE_TLS : 0),
+        0, NULL, NULL, on_request, NULL, MHD_OPTION_ARRAY, tls_is_on() ? secured : plain,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)http.config->connection_limit + ACCEPT_SLACK,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_URI_LOG_CALLBACK, on_first_line, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
 
     if (daemon == NULL)
         fprintf(stderr, "rxtrack-gateway: libmicrohttpd does not start\n");
@@ -376,7 +411,6 @@ void http_sweep(void)
     const struct client_limits limits = {
         .idle_ms = idle_ms(),
         .request_ms = http.config->client_timeout * 1000,
-        .answer = true,
     };
 
     client_sweep(&limits);

@@ -4,6 +4,7 @@
 #include "request.h"
 
 #include "clock.h"
+#include "session.h"
 
 #include <ctype.h>
 #include <gnutls/crypto.h>
@@ -119,7 +120,9 @@ static void copy_id(const char *value, char out[MIRROR_TEXT])
         memcpy(out, value, length + 1);
 }
 
-/* Hashes the token of "Bearer TOKEN" into request->credential; false where there is none. */
+/* Hashes the token of "Bearer TOKEN" into request->credential; false where there is none. The
+ * certificate comes from the connection's TLS alone: nothing that a request says stands in for it.
+ */
 static bool read_credential(struct request *request, const char *authorization)
 {
     static const char scheme[] = "Bearer";
@@ -136,6 +139,9 @@ static bool read_credential(struct request *request, const char *authorization)
     if (gnutls_hash_fast(GNUTLS_DIG_SHA256, token, length, request->credential) != 0)
         return false;
     request->job.credential = request->credential;
+    request->job.credential_length = CREDENTIAL_BYTES;
+    if (session_fingerprint(request->resumption.connection, request->credential + CREDENTIAL_BYTES))
+        request->job.credential_length += TLS_FINGERPRINT_BYTES;
     return true;
 }
 
