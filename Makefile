@@ -16,7 +16,7 @@ export PG_CONFIG PREFIX PORT RUN_DIR DESTDIR
 MAKEFLAGS += --no-print-directory
 QUIET      = $(if $(V),,-s)
 
-.PHONY: all extension gateway run test fuzz fuzz-c bench bench-storage bench-scale bench-notify lint format clean help \
+.PHONY: all extension gateway run test fuzz fuzz-c fuzz-http bench bench-storage bench-scale bench-notify lint format clean help \
 	install install-extension install-gateway \
 	uninstall uninstall-extension uninstall-gateway
 
@@ -47,6 +47,11 @@ fuzz:                                   ## hold random bundles against a model o
 fuzz-c:                                 ## fuzz the parsers by coverage, under sanitizers (SECONDS=600)
 	@scripts/dependencies fuzz-c
 	@exec tests/fuzz/fuzz-c $(or $(SECONDS),600)
+
+fuzz-http:                              ## broken and odd HTTP against a gateway with the sanitizers (SECONDS=1200, SEED=n)
+	@scripts/dependencies test
+	@$(MAKE) all SANITIZE=1
+	@FUZZ_SECONDS=$(or $(SECONDS),1200) FUZZ_SEED=$(SEED) SANITIZE=1 PROVE_FLAGS=--verbose exec tests/run tests/fuzz/http.t
 
 bench:                                  ## measure it beside other ways to do it, about ten minutes (SECONDS=5, REPEAT=3)
 	@scripts/dependencies bench

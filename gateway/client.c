@@ -27,7 +27,8 @@ _Static_assert(CLIENT_TIMED_OUT <= PHASE_MASK, "all phases fit");
 struct client {
     struct client *next, *previous;
     int socket;
-    struct tls_set *set; /* NULL: no TLS */
+    struct tls_set *set;     /* NULL: no TLS */
+    struct request *request; /* its HTTP thread's */
     _Atomic(const struct mirror *) mirror;
     _Atomic int64_t phase; /* since, in ms, << PHASE_BITS | enum client_phase */
 };
@@ -51,7 +52,7 @@ struct client *client_open(int socket, struct tls_set *set)
         return NULL;
     client->socket = socket;
     client->set = set;
-    atomic_init(&client->phase, phase_word(set != NULL ? CLIENT_GREETING : CLIENT_IDLE));
+    atomic_init(&client->phase, phase_word(CLIENT_NEW));
     pthread_mutex_lock(&clients.lock);
     client->next = clients.first;
     if (client->next != NULL)
@@ -77,6 +78,16 @@ void client_close(struct client *client)
     atomic_fetch_sub(&clients.count, 1);
     tls_release(client->set);
     free(client);
+}
+
+void client_set_request(struct client *client, struct request *request)
+{
+    client->request = request;
+}
+
+struct request *client_request(const struct client *client)
+{
+    return client->request;
 }
 
 void client_lend_mirror(struct client *client, const struct mirror *mirror)
@@ -133,7 +144,7 @@ size_t client_count(void)
 static int64_t limit_of(enum client_phase phase, const struct client_limits *limits)
 {
     switch (phase) {
-    case CLIENT_GREETING: /* nothing is lost that was asked */
+    case CLIENT_NEW:
         return limits->idle_ms < limits->request_ms ? limits->idle_ms : limits->request_ms;
     case CLIENT_IDLE:
         return limits->idle_ms;
@@ -157,7 +168,7 @@ static void send_timeout(struct client *client)
 /* Ends a client that was in one phase and is in another now. */
 static void cut(struct client *client, enum client_phase before, enum client_phase now)
 {
-    if (client->set != NULL && (before == CLIENT_IDLE || before == CLIENT_RECEIVING)) {
+    if (client->set != NULL && before <= CLIENT_RECEIVING) {
         shutdown(client->socket, SHUT_RD);
         return;
     }

@@ -18,7 +18,8 @@
 #include <stdint.h>
 
 enum client_phase {
-    CLIENT_GREETING,  /* the handshake of TLS */
+    CLIENT_NEW,       /* nothing of a first request has been understood yet; over TLS, from the
+                         handshake on */
     CLIENT_IDLE,      /* between requests */
     CLIENT_RECEIVING, /* from a request's first line to the end of its body */
     CLIENT_WAITING,   /* for the database: our time, not the client's */
@@ -30,6 +31,7 @@ enum client_phase {
 
 struct client;
 struct tls_set;
+struct request;
 
 /* Registers a connection by its socket, and takes over the reference to the set that its TLS uses
  * (NULL: no TLS), except where there is no memory, and the result NULL. */
@@ -38,6 +40,10 @@ struct client *client_open(int socket, struct tls_set *set);
 /* Forgets it. To be called when its TLS session is no more, before the socket is closed. NULL is
  * ignored. */
 void client_close(struct client *client);
+
+/* The request that the connection has under way, or NULL; its HTTP thread's alone. */
+struct request *client_request(const struct client *client);
+void client_set_request(struct client *client, struct request *request);
 
 /* Moves to a phase, unless the sweep was faster: then false, and the connection is as good as
  * closed. */
@@ -70,7 +76,7 @@ size_t client_count(void);
 
 struct client_limits {
     int64_t idle_ms;    /* for CLIENT_IDLE */
-    int64_t request_ms; /* for CLIENT_GREETING, CLIENT_RECEIVING and CLIENT_ANSWERING */
+    int64_t request_ms; /* for CLIENT_RECEIVING, CLIENT_ANSWERING; CLIENT_NEW has the lesser */
 };
 
 /* Cuts off every client that has been in its phase for too long, or has gone away. */

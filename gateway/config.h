@@ -14,6 +14,9 @@
 /* At most this many connections to the database. */
 #define CONFIG_CONNECTIONS_MAX 64
 
+/* At most this many threads that serve HTTP. */
+#define CONFIG_HTTP_THREADS_MAX 5
+
 struct config {
     char *listen;              /* address to listen on */
     long port;                 /* 0: any free one */
@@ -23,6 +26,9 @@ struct config {
     long body_limit;           /* bytes; a body of exactly so many is allowed */
     long batch_limit;          /* requests in one call to the database */
     long batch_bytes;          /* bytes of bodies in one call, where it carries more than one */
+    long waiting_limit;        /* requests that wait for the database at once */
+    long body_memory;          /* bytes of large bodies held at once */
+    long gateways;             /* gateways among which applications' requests are spread */
     long request_timeout;      /* seconds a request may wait for the database, or run in it */
     long client_timeout;       /* seconds a client may take to send a whole request */
     long idle_timeout;         /* seconds a connection may stay open between requests */

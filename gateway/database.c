@@ -1,15 +1,19 @@
 /*
- * database.c - the queue of jobs, how they are laid together into calls, and what becomes of calls
- * that fail. See database.h.
+ * database.c - how jobs come in, how they are laid together into calls, and what becomes of calls
+ * that fail. Those who wait are the backlog's. See database.h.
  *
  * Threads: the incoming list is under the lock; everything else belongs to the database thread,
- * which an eventfd wakes. A job is always in one place: incoming, a queue, or a link's batch.
+ * which an eventfd wakes. A job is always in one place: incoming, the backlog, alone, or a
+ * link's batch.
  */
 #include "database.h"
 
+#include "backlog.h"
+#include "caller.h"
 #include "clock.h"
 #include "link.h"
 #include "log.h"
+#include "queue.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -22,11 +26,6 @@
 #include <unistd.h>
 
 #define ATTEMPTS_MAX 5 /* of a job that the database asks to try again */
-
-struct queue {
-    struct job *head;
-    struct job **tail; /* where the next one goes */
-};
 
 static struct {
     const struct config *config;
@@ -42,48 +41,10 @@ static struct {
     /* the database thread's */
     struct link *links;
     size_t link_count;
-    struct queue *waiting; /* by route */
-    struct queue alone;    /* jobs to be tried by themselves; they go first */
-    bool was_reported;     /* that the database is away, since it last was usable */
-    unsigned random;       /* for the back-off's jitter */
+    struct queue alone; /* jobs to be tried by themselves; they go before the backlog's */
+    bool was_reported;  /* that the database is away, since it last was usable */
+    unsigned random;    /* for the back-off's jitter */
 } database = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-
-/* ---- queues ---- */
-
-static void queue_clear(struct queue *queue)
-{
-    queue->head = NULL;
-    queue->tail = &queue->head;
-}
-
-static void queue_push(struct queue *queue, struct job *job)
-{
-    job->next = NULL;
-    *queue->tail = job;
-    queue->tail = &job->next;
-}
-
-static struct job *queue_pop(struct queue *queue)
-{
-    struct job *job = queue->head;
-
-    queue->head = job->next;
-    if (queue->head == NULL)
-        queue->tail = &queue->head;
-    return job;
-}
-
-/* The waiting queue whose first job is the oldest, or NULL. */
-static struct queue *oldest_queue(void)
-{
-    struct queue *oldest = NULL;
-
-    for (size_t i = 0; i < route_count; i++)
-        if (database.waiting[i].head != NULL &&
-            (oldest == NULL || database.waiting[i].head->queued_ms < oldest->head->queued_ms))
-            oldest = &database.waiting[i];
-    return oldest;
-}
 
 /* ---- ends of jobs ---- */
 
@@ -93,17 +54,12 @@ static void fail_job(struct job *job, enum fault fault)
     job->done(job);
 }
 
-static void fail_queue(struct queue *queue, enum fault fault)
-{
-    while (queue->head != NULL)
-        fail_job(queue_pop(queue), fault);
-}
-
 static void fail_waiting(enum fault fault)
 {
-    fail_queue(&database.alone, fault);
-    for (size_t i = 0; i < route_count; i++)
-        fail_queue(&database.waiting[i], fault);
+    while (database.alone.head != NULL)
+        fail_job(queue_pop(&database.alone), fault);
+    while (backlog_oldest() != NULL)
+        fail_job(backlog_take_oldest(), fault);
 }
 
 static void fail_batch(struct link *link, enum fault fault)
@@ -118,11 +74,13 @@ static bool is_expired(const struct job *job, int64_t now_ms)
     return now_ms - job->queued_ms >= database.config->request_timeout * 1000;
 }
 
-/* Queues are in the order of time, so that a look at their heads is enough. */
-static void fail_expired(struct queue *queue, int64_t now_ms)
+/* A look at those who wait the longest is enough. */
+static void fail_expired(int64_t now_ms)
 {
-    while (queue->head != NULL && is_expired(queue->head, now_ms))
-        fail_job(queue_pop(queue), FAULT_SLOW);
+    while (database.alone.head != NULL && is_expired(database.alone.head, now_ms))
+        fail_job(queue_pop(&database.alone), FAULT_SLOW);
+    while (backlog_oldest() != NULL && is_expired(backlog_oldest(), now_ms))
+        fail_job(backlog_take_oldest(), FAULT_SLOW);
 }
 
 static bool is_retriable(const char *sqlstate)
@@ -232,8 +190,10 @@ static void handle_event(struct link *link, enum link_event event, int64_t now_m
         drop_link(link, now_ms);
         break;
     case LINK_ANSWERED:
-        for (size_t i = 0; i < link->count; i++)
+        for (size_t i = 0; i < link->count; i++) {
+            caller_learn(link->jobs[i]);
             link->jobs[i]->done(link->jobs[i]);
+        }
         link->count = 0;
         if (link_is_stale(link))
             drop_link(link, now_ms);
@@ -268,21 +228,14 @@ static void connect_links(int64_t now_ms)
 /* Moves the next batch into an idle link; false where no job waits. */
 static bool fill_link(struct link *link)
 {
-    struct queue *queue = database.alone.head != NULL ? &database.alone : oldest_queue();
-    size_t bytes = 0;
-
-    if (queue == NULL)
-        return false;
-    do {
-        struct job *job = queue_pop(queue);
-
-        job->attempts++;
-        bytes += job->body_length;
-        link->jobs[link->count++] = job;
-    } while (queue != &database.alone && queue->head != NULL &&
-             link->count < (size_t)database.config->batch_limit &&
-             bytes + queue->head->body_length <= (size_t)database.config->batch_bytes);
-    return true;
+    if (database.alone.head != NULL)
+        link->jobs[link->count++] = queue_pop(&database.alone);
+    else
+        link->count = backlog_take(link->jobs, (size_t)database.config->batch_limit,
+                                   (size_t)database.config->batch_bytes);
+    for (size_t i = 0; i < link->count; i++)
+        link->jobs[i]->attempts++;
+    return link->count > 0;
 }
 
 static void dispatch(int64_t now_ms)
@@ -317,19 +270,12 @@ static bool take_incoming(void)
     }
     pthread_mutex_unlock(&database.lock);
     while (taken.head != NULL) {
-        struct job *job = taken.head;
+        struct job *job = queue_pop(&taken);
 
-        taken.head = job->next;
-        queue_push(&database.waiting[route_number(job->route)], job);
+        if (!backlog_add(job, clock_ms()))
+            job->done(job);
     }
     return !stopping;
-}
-
-static void expire(int64_t now_ms)
-{
-    fail_expired(&database.alone, now_ms);
-    for (size_t i = 0; i < route_count; i++)
-        fail_expired(&database.waiting[i], now_ms);
 }
 
 static void sooner(int64_t *earliest, int64_t at_ms)
@@ -354,9 +300,8 @@ static int next_timeout(int64_t now_ms)
     }
     if (database.alone.head != NULL)
         sooner(&earliest, database.alone.head->queued_ms + patience);
-    for (size_t i = 0; i < route_count; i++)
-        if (database.waiting[i].head != NULL)
-            sooner(&earliest, database.waiting[i].head->queued_ms + patience);
+    if (backlog_oldest() != NULL)
+        sooner(&earliest, backlog_oldest()->queued_ms + patience);
     return earliest > now_ms ? (int)(earliest - now_ms) : 0;
 }
 
@@ -389,7 +334,7 @@ static void *run(void *unused)
     while (take_incoming()) {
         int64_t now_ms = clock_ms();
 
-        expire(now_ms);
+        fail_expired(now_ms);
         connect_links(now_ms);
         dispatch(now_ms);
         publish_state();
@@ -414,17 +359,14 @@ bool database_start(const struct config *config)
     database.config = config;
     database.link_count = (size_t)config->database_connections;
     database.links = calloc(database.link_count, sizeof *database.links);
-    database.waiting = calloc(route_count, sizeof *database.waiting);
     database.wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     database.random = (unsigned)clock_us() ^ (unsigned)getpid();
-    if (database.links == NULL || database.waiting == NULL || database.wakeup < 0) {
+    if (database.links == NULL || database.wakeup < 0 || !backlog_start(config)) {
         fprintf(stderr, "rxtrack-gateway: %s\n", strerror(errno));
         return false;
     }
     queue_clear(&database.incoming);
     queue_clear(&database.alone);
-    for (size_t i = 0; i < route_count; i++)
-        queue_clear(&database.waiting[i]);
     int failure = pthread_create(&database.thread, NULL, run, NULL);
     if (failure != 0)
         fprintf(stderr, "rxtrack-gateway: database thread: %s\n", strerror(failure));
@@ -487,5 +429,5 @@ void database_stop(void)
     pthread_join(database.thread, NULL);
     close(database.wakeup);
     free(database.links);
-    free(database.waiting);
+    backlog_stop();
 }

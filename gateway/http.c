@@ -13,6 +13,7 @@
 #include "database.h"
 #include "hub.h"
 #include "log.h"
+#include "loop.h"
 #include "request.h"
 #include "session.h"
 #include "tls.h"
@@ -38,9 +39,15 @@
  */
 #define DRAIN_IDLE_MS 100
 
+/* When nine in ten connections are taken, those that do nothing have so long, in ms: who opens many
+ * and sends nothing does not keep others out. */
+#define CROWDED_IDLE_MS 2000
+
 static struct {
     const struct config *config;
-    struct MHD_Daemon *daemon;
+    struct loop *loops[CONFIG_HTTP_THREADS_MAX];
+    size_t loop_count;
+    size_t next; /* the loop that gets the next connection */
     atomic_bool draining;
 } http;
 
@@ -60,7 +67,8 @@ static enum MHD_Result send_answer(struct request *request)
     if (request->refusal == FAULT_METHOD)
         MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, request->allow);
     request->status = request->job.answer.status;
-    enum MHD_Result queued = MHD_queue_response(request->connection, request->status, response);
+    enum MHD_Result queued =
+        MHD_queue_response(request->resumption.connection, request->status, response);
     MHD_destroy_response(response);
     return queued;
 }
@@ -117,7 +125,7 @@ static enum MHD_Result send_stream(struct request *request, const char *version)
     if (!client_enter(request->client, CLIENT_STREAMING))
         return MHD_NO;
     struct stream *stream = new_stream(request, version);
-    enum fault fault = hub_open(stream, request->connection);
+    enum fault fault = hub_open(stream, &request->resumption);
     if (fault != FAULT_NONE)
         return send_fault(request, fault);
     struct MHD_Response *response = stream_response(request, stream);
@@ -125,7 +133,8 @@ static enum MHD_Result send_stream(struct request *request, const char *version)
         return MHD_NO;
     request->stage = REQUEST_ANSWERED;
     request->status = MHD_HTTP_OK;
-    enum MHD_Result queued = MHD_queue_response(request->connection, MHD_HTTP_OK, response);
+    enum MHD_Result queued =
+        MHD_queue_response(request->resumption.connection, MHD_HTTP_OK, response);
     MHD_destroy_response(response);
     return queued;
 }
@@ -138,7 +147,7 @@ static void job_done(struct job *job)
     struct request *request = request_of_job(job);
 
     request_drop_body(request);
-    MHD_resume_connection(request->connection);
+    loop_resume(&request->resumption);
 }
 
 static enum MHD_Result hand_over(struct request *request)
@@ -153,7 +162,7 @@ static enum MHD_Result hand_over(struct request *request)
     request->job.done = job_done;
     request->stage = REQUEST_SUSPENDED;
     /* First suspended, then handed over: the answer may be there before this function ends. */
-    MHD_suspend_connection(request->connection);
+    MHD_suspend_connection(request->resumption.connection);
     if (!database_submit(&request->job)) {
         answer_fault(&request->job.answer, request->route, FAULT_STOPPING);
         job_done(&request->job);
@@ -224,17 +233,6 @@ static struct client *client_of(struct MHD_Connection *connection)
     return info != NULL ? info->socket_context : NULL;
 }
 
-/* Called with the first line of a request; the result is the request's context. */
-static void *on_first_line(void *unused, const char *uri, struct MHD_Connection *connection)
-{
-    struct client *client = client_of(connection);
-
-    (void)unused;
-    if (client == NULL || !client_enter(client, CLIENT_RECEIVING))
-        return NULL;
-    return request_new(connection, client, uri);
-}
-
 /* The status of an answer that libmicrohttpd gave by itself, to what is no HTTP; or 0. */
 static unsigned status_of_library(struct MHD_Connection *connection)
 {
@@ -244,31 +242,19 @@ static unsigned status_of_library(struct MHD_Connection *connection)
     return info != NULL ? info->http_status : 0;
 }
 
-/* Over TLS the sweep leaves the 408 to this thread. */
-static void say_timeout(const struct request *request)
+/* Logs the request that the client has under way, if any, and frees it. */
+static void finish(struct client *client)
 {
-    char text[1024];
-    size_t length = answer_raw_timeout(&request->mirror, text, sizeof text);
+    struct request *request = client_request(client);
 
-    session_send_last(request->connection, text, length);
-}
-
-static void on_completed(void *unused, struct MHD_Connection *connection, void **context,
-                         enum MHD_RequestTerminationCode how)
-{
-    struct request *request = *context;
-
-    (void)unused;
-    (void)how;
-    *context = NULL;
     if (request == NULL)
         return;
-    enum client_phase phase = client_finish(request->client);
-    if (phase == CLIENT_TIMED_OUT)
-        say_timeout(request);
+    enum client_phase phase = client_finish(client);
+    client_set_request(client, NULL);
     if (request->status == 0)
-        request->status = phase == CLIENT_TIMED_OUT ? fault_status(FAULT_CLIENT_SLOW)
-                                                    : status_of_library(connection);
+        request->status = phase == CLIENT_TIMED_OUT
+                              ? fault_status(FAULT_CLIENT_SLOW)
+                              : status_of_library(request->resumption.connection);
     log_request(&(struct log_request){
         .method = request->method,
         .path = request->route != NULL ? request->route->path : NULL,
@@ -278,6 +264,15 @@ static void on_completed(void *unused, struct MHD_Connection *connection, void *
         .application = request->job.answer.application,
     });
     request_free(request);
+}
+
+/* Over TLS the sweep leaves the 408 to this thread. */
+static void say_timeout(const struct request *request)
+{
+    char text[1024];
+    size_t length = answer_raw_timeout(&request->mirror, text, sizeof text);
+
+    session_send_last(request->resumption.connection, text, length);
 }
 
 /* Registers a connection that begins. Where that fails its requests are refused, and so is its
@@ -296,6 +291,37 @@ static struct client *welcome(struct MHD_Connection *connection)
     return client;
 }
 
+/* Called with the first line of a request; the result is the request's context. */
+static void *on_first_line(void *loop, const char *uri, struct MHD_Connection *connection)
+{
+    struct client *client = client_of(connection);
+
+    if (client == NULL)
+        return NULL;
+    finish(client);
+    if (!client_enter(client, CLIENT_RECEIVING))
+        return NULL;
+    struct request *request = request_new(loop, connection, client, uri);
+    client_set_request(client, request);
+    return request;
+}
+
+static void on_completed(void *unused, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct request *request = *context;
+
+    (void)unused;
+    (void)connection;
+    (void)how;
+    *context = NULL;
+    if (request == NULL)
+        return;
+    if (client_phase(request->client) == CLIENT_TIMED_OUT)
+        say_timeout(request);
+    finish(request->client);
+}
+
 static void on_connection(void *unused, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
@@ -303,6 +329,9 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         *context = welcome(connection);
     } else {
+        /* Some requests that cannot be read end here, without on_completed(). */
+        if (*context != NULL)
+            finish(*context);
         client_close(*context);
         *context = NULL;
     }
@@ -310,43 +339,76 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
 
 /* ---- the main thread's part ---- */
 
-bool http_start(const struct config *config)
+/* A daemon for a loop to drive. The library's timeouts are off, see client.h. */
+static struct MHD_Daemon *start_daemon(struct loop *loop)
 {
-    unsigned threads = (unsigned)config->http_threads;
     const struct MHD_OptionItem secured[] = {
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)tls_priorities},
         {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)tls_refuse},
         {MHD_OPTION_END, 0, NULL}};
     const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
-
-    http.config = config;
-    /* Sockets are accepted by the main thread and added: MHD_quiesce_daemon() of 0.9.75 can hit
-     * its own panic when a worker leaves the listening socket at the same moment. The library's
-     * timeouts are off, see client.h. */
-    http.daemon = MHD_start_daemon(
-        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
-            MHD_USE_ITC | (tls_is_on() ? MHD_USE_TLS : 0),
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+            (tls_is_on() ? MHD_USE_TLS : 0),
         0, NULL, NULL, on_request, NULL, MHD_OPTION_ARRAY, tls_is_on() ? secured : plain,
-        MHD_OPTION_THREAD_POOL_SIZE, threads > 1 ? threads : 0u, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)config->connection_limit + ACCEPT_SLACK * threads,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)http.config->connection_limit + ACCEPT_SLACK,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_URI_LOG_CALLBACK, on_first_line, NULL, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        MHD_OPTION_URI_LOG_CALLBACK, on_first_line, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
         NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
-    if (http.daemon == NULL)
+
+    if (daemon == NULL)
         fprintf(stderr, "rxtrack-gateway: libmicrohttpd does not start\n");
-    return http.daemon != NULL;
+    return daemon;
+}
+
+/* One loop more; false after a message on stderr. */
+static bool start_loop(void)
+{
+    struct loop *loop = loop_new();
+
+    if (loop == NULL)
+        return false;
+    struct MHD_Daemon *daemon = start_daemon(loop);
+    if (daemon == NULL || !loop_start(loop, daemon)) {
+        loop_stop(loop);
+        return false;
+    }
+    http.loops[http.loop_count++] = loop;
+    return true;
+}
+
+bool http_start(const struct config *config)
+{
+    http.config = config;
+    while (http.loop_count < (size_t)config->http_threads) {
+        if (!start_loop()) {
+            http_stop();
+            return false;
+        }
+    }
+    return true;
 }
 
 void http_add(int socket, const struct sockaddr *address, socklen_t length)
 {
-    /* On failure too the socket is the library's, and closed. */
-    (void)MHD_add_connection(http.daemon, socket, address, length);
+    loop_add(http.loops[http.next++ % http.loop_count], socket, address, length);
+}
+
+/* How long a connection may be idle. */
+static int64_t idle_ms(void)
+{
+    int64_t usual = http.config->idle_timeout * 1000;
+    bool crowded = client_count() >= (size_t)http.config->connection_limit * 9 / 10;
+
+    if (atomic_load(&http.draining))
+        return DRAIN_IDLE_MS;
+    return crowded && usual > CROWDED_IDLE_MS ? CROWDED_IDLE_MS : usual;
 }
 
 void http_sweep(void)
 {
     const struct client_limits limits = {
-        .idle_ms = atomic_load(&http.draining) ? DRAIN_IDLE_MS : http.config->idle_timeout * 1000,
+        .idle_ms = idle_ms(),
         .request_ms = http.config->client_timeout * 1000,
     };
 
@@ -360,5 +422,6 @@ void http_drain(void)
 
 void http_stop(void)
 {
-    MHD_stop_daemon(http.daemon);
+    while (http.loop_count > 0)
+        loop_stop(http.loops[--http.loop_count]);
 }

@@ -4,9 +4,9 @@
  * One lock for all of it, held for a few copies at most. A parked stream belongs to whoever unparks
  * it under the lock; its connection is resumed after the lock is given back, until when
  * libmicrohttpd cannot end it. Suspending within the content reader is safe in libmicrohttpd
- * 0.9.75, whose loop looks at the connection's state after each step; resuming one that is about
- * to be suspended, too. MHD_stop_daemon() panics where a connection is suspended, so after
- * hub_end_streams() none is.
+ * 0.9.75, whose loop looks at the connection's state after each step. MHD_stop_daemon() panics
+ * where a connection is suspended, so after hub_end_streams() none is, but for those on their way
+ * back through their loop.
  */
 #include "hub.h"
 
@@ -49,7 +49,7 @@ static struct {
 static void park(struct stream *stream)
 {
     stream->parked = true;
-    MHD_suspend_connection(stream->connection);
+    MHD_suspend_connection(stream->resumption.connection);
 }
 
 /* Puts a parked stream on a list for resume_all(). With the lock held. */
@@ -67,10 +67,10 @@ static void unpark(struct stream *stream, struct stream **woken)
 static void resume_all(struct stream *woken)
 {
     while (woken != NULL) {
-        struct MHD_Connection *connection = woken->connection;
+        struct stream *stream = woken;
 
-        woken = woken->woken;
-        MHD_resume_connection(connection);
+        woken = stream->woken;
+        loop_resume(&stream->resumption);
     }
 }
 
@@ -140,16 +140,17 @@ static enum fault find_fault(const struct stream *stream)
     return stream == NULL ? FAULT_INTERNAL : FAULT_NONE;
 }
 
-enum fault hub_open(struct stream *stream, struct MHD_Connection *connection)
+enum fault hub_open(struct stream *stream, const struct resumption *connection)
 {
     struct stream *woken = NULL;
 
     pthread_mutex_lock(&hub.lock);
     enum fault fault = find_fault(stream);
     if (fault == FAULT_NONE) {
-        stream->connection = connection;
+        stream->resumption = *connection;
         stream->socket =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+            MHD_get_connection_info(connection->connection, MHD_CONNECTION_INFO_CONNECTION_FD)
+                ->connect_fd;
         place_recent(stream->position, &woken);
         enlist(stream, clock_ms());
     }

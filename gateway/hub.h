@@ -34,10 +34,11 @@ void hub_stop(void);
 /* ---- HTTP threads ---- */
 
 /*
- * Opens a stream on a connection, after an event's number, as stream_new() has made it; NULL:
- * there was no memory. Where it cannot be open the fault says why, and it is freed.
+ * Opens a stream on a connection (copied, with its loop), after an event's number, as stream_new()
+ * has made it; NULL: there was no memory. Where it cannot be open the fault says why, and it is
+ * freed.
  */
-enum fault hub_open(struct stream *stream, struct MHD_Connection *connection);
+enum fault hub_open(struct stream *stream, const struct resumption *connection);
 
 /* MHD_ContentReaderCallback of a stream's response. */
 ssize_t hub_read(void *stream, uint64_t unused, char *out, size_t size);

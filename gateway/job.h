@@ -13,9 +13,14 @@
 #include <stdint.h>
 
 #define CREDENTIAL_BYTES 32 /* a SHA-256, of a key or a token */
+#define CREDENTIAL_MAX_BYTES (2 * CREDENTIAL_BYTES)
+
+struct caller;
 
 struct job {
-    struct job *next; /* in a queue */
+    struct job *next;          /* in a queue */
+    struct job *older, *newer; /* in the backlog */
+    struct caller *caller;     /* whose it is; set by the backlog */
 
     const struct route *route;
     const unsigned char *credential; /* CREDENTIAL_BYTES, and where the client has shown a

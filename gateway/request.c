@@ -9,11 +9,13 @@
 #include <ctype.h>
 #include <gnutls/crypto.h>
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define BODY_FIRST_BYTES 4096 /* then doubled by need: Content-Length is only a promise */
+#define BODY_FIRST_BYTES 4096       /* then doubled by need: Content-Length is only a promise */
+#define BODY_FREE_BYTES (16 * 1024) /* a larger one takes of config->body_memory */
 #define DISCARD_MAX_BYTES (16 * 1024 * 1024)
 #define REPLACEMENT                                                                                \
     "\xEF\xBF\xBD" /* U+FFFD, in place of what is no text; no id or value has it                   \
@@ -46,14 +48,14 @@ struct request *request_of_job(struct job *job)
     return (struct request *)((char *)job - offsetof(struct request, job));
 }
 
-struct request *request_new(struct MHD_Connection *connection, struct client *client,
-                            const char *uri)
+struct request *request_new(struct loop *loop, struct MHD_Connection *connection,
+                            struct client *client, const char *uri)
 {
     struct request *request = calloc(1, sizeof *request);
 
     if (request == NULL)
         return NULL;
-    request->connection = connection;
+    request->resumption = (struct resumption){.loop = loop, .connection = connection};
     request->client = client;
     request->began_us = clock_us();
     /* libmicrohttpd unescapes the path into a C string, which a NUL would cut short. */
@@ -67,7 +69,7 @@ void request_free(struct request *request)
         return;
     answer_clear(&request->job.answer);
     free(request->parameters);
-    free(request->body);
+    request_drop_body(request);
     free(request);
 }
 
@@ -138,20 +140,30 @@ static bool read_credential(struct request *request, const char *authorization)
         return false;
     request->job.credential = request->credential;
     request->job.credential_length = CREDENTIAL_BYTES;
-    if (session_fingerprint(request->connection, request->credential + CREDENTIAL_BYTES))
+    if (session_fingerprint(request->resumption.connection, request->credential + CREDENTIAL_BYTES))
         request->job.credential_length += TLS_FINGERPRINT_BYTES;
     return true;
 }
 
-static bool is_json_type(const char *content_type)
+/* Whether a Content-Type is this one, with any parameters. */
+static bool is_type(const char *content_type, const char *type)
 {
-    static const char *const types[] = {"application/fhir+json", "application/json"};
     size_t length = strcspn(content_type, "; \t");
 
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (strlen(types[i]) == length && strncasecmp(content_type, types[i], length) == 0)
-            return true;
-    return false;
+    return strlen(type) == length && strncasecmp(content_type, type, length) == 0;
+}
+
+/* A body whose type is not said is taken for what the route takes. */
+static enum fault check_type(const struct route *route, const char *content_type)
+{
+    if (content_type == NULL)
+        return FAULT_NONE;
+    if ((route->flags & ROUTE_BODY) && !is_type(content_type, "application/fhir+json") &&
+        !is_type(content_type, "application/json"))
+        return FAULT_CONTENT_TYPE;
+    if ((route->flags & ROUTE_FORM) && !is_type(content_type, "application/x-www-form-urlencoded"))
+        return FAULT_FORM_TYPE;
+    return FAULT_NONE;
 }
 
 /* Two parties that disagree on where a body ends can be made to disagree on whose request the rest
@@ -177,9 +189,8 @@ static enum fault find_refusal(struct request *request, const struct headers *he
         return FAULT_NOT_FOUND;
     if (route->scope != NULL && !has_credential)
         return FAULT_UNAUTHENTICATED;
-    if ((route->flags & ROUTE_BODY) && headers->content_type != NULL &&
-        !is_json_type(headers->content_type))
-        return FAULT_CONTENT_TYPE;
+    if (check_type(route, headers->content_type) != FAULT_NONE)
+        return check_type(route, headers->content_type);
     if (request->announced > (uint64_t)config->body_limit)
         return FAULT_TOO_LONG;
     return FAULT_NONE;
@@ -279,7 +290,8 @@ void request_read_headers(struct request *request, const struct config *config, 
     struct headers headers = {.malformed = false};
     bool path_known = false;
 
-    MHD_get_connection_values(request->connection, MHD_HEADER_KIND, note_header, &headers);
+    MHD_get_connection_values(request->resumption.connection, MHD_HEADER_KIND, note_header,
+                              &headers);
     copy_id(headers.request_id, request->mirror.request_id);
     copy_id(headers.correlation_id, request->mirror.correlation_id);
     request->job.request_id = id_for_database(request, headers.request_id);
@@ -303,7 +315,7 @@ void request_read_headers(struct request *request, const struct config *config, 
         request->route = route_find(method, path, &path_known);
     request->refusal = find_refusal(request, &headers, config, path, path_known);
     if (request->refusal == FAULT_NONE)
-        request->parameters = read_parameters(request->connection, request->route);
+        request->parameters = read_parameters(request->resumption.connection, request->route);
 }
 
 /* ---- body ---- */
@@ -313,8 +325,29 @@ bool request_is_discardable(const struct request *request)
     return request->announced <= DISCARD_MAX_BYTES;
 }
 
+/* What all large bodies take together: many clients that send slowly would fill the memory. Small
+ * ones, which nearly all are, always find room: there are no more than connections. */
+static atomic_size_t large_bytes;
+
+/* What a buffer takes of it. */
+static size_t large_part(size_t capacity)
+{
+    return capacity > BODY_FREE_BYTES ? capacity : 0;
+}
+
+static bool take_memory(const struct request *request, size_t capacity, size_t most)
+{
+    size_t more = large_part(capacity) - large_part(request->body_capacity);
+
+    if (atomic_fetch_add(&large_bytes, more) + more <= most || more == 0)
+        return true;
+    atomic_fetch_sub(&large_bytes, more);
+    return false;
+}
+
 void request_drop_body(struct request *request)
 {
+    atomic_fetch_sub(&large_bytes, large_part(request->body_capacity));
     free(request->body);
     request->body = NULL;
     request->body_length = request->body_capacity = 0;
@@ -326,20 +359,25 @@ static bool discard(struct request *request, size_t length)
     return request->discarded <= DISCARD_MAX_BYTES;
 }
 
-static bool make_room(struct request *request, size_t needed)
+/* Makes the buffer large enough; says what is wrong where it can't be. */
+static enum fault make_room(struct request *request, size_t needed, size_t memory)
 {
     size_t capacity = request->body_capacity != 0 ? request->body_capacity : BODY_FIRST_BYTES;
 
     while (capacity < needed)
         capacity *= 2;
     if (capacity == request->body_capacity)
-        return true;
+        return FAULT_NONE;
+    if (!take_memory(request, capacity, memory))
+        return FAULT_OVERLOADED;
     char *grown = realloc(request->body, capacity);
-    if (grown == NULL)
-        return false;
+    if (grown == NULL) {
+        atomic_fetch_sub(&large_bytes, large_part(capacity) - large_part(request->body_capacity));
+        return FAULT_INTERNAL;
+    }
     request->body = grown;
     request->body_capacity = capacity;
-    return true;
+    return FAULT_NONE;
 }
 
 bool request_take_body(struct request *request, const struct config *config, const char *data,
@@ -348,8 +386,9 @@ bool request_take_body(struct request *request, const struct config *config, con
     if (request->refusal == FAULT_NONE &&
         request->body_length + length > (size_t)config->body_limit)
         request->refusal = FAULT_TOO_LONG;
-    if (request->refusal == FAULT_NONE && !make_room(request, request->body_length + length))
-        request->refusal = FAULT_INTERNAL;
+    if (request->refusal == FAULT_NONE)
+        request->refusal =
+            make_room(request, request->body_length + length, (size_t)config->body_memory);
     if (request->refusal != FAULT_NONE) {
         request_drop_body(request);
         return discard(request, length);
@@ -365,7 +404,7 @@ void request_make_job(struct request *request)
 
     job->route = request->route;
     job->parameters = request->parameters;
-    if (request->route->flags & ROUTE_BODY) {
+    if (request->route->flags & (ROUTE_BODY | ROUTE_FORM)) {
         job->body = request->body != NULL ? request->body : "";
         job->body_length = request->body_length;
     }

@@ -9,8 +9,8 @@
 #include "config.h"
 #include "event.h"
 #include "job.h"
+#include "loop.h"
 #include "routes.h"
-#include "tls.h"
 
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -27,10 +27,10 @@ enum request_stage {
 struct request {
     struct job job; /* request_of_job() finds the way back */
     enum request_stage stage;
-    struct MHD_Connection *connection;
-    struct client *client; /* of the connection */
-    int64_t began_us;      /* monotonic time of its first line */
-    unsigned status;       /* of the answer, for the log; 0: none yet */
+    struct resumption resumption; /* with the connection */
+    struct client *client;        /* of the connection */
+    int64_t began_us;             /* monotonic time of its first line */
+    unsigned status;              /* of the answer, for the log; 0: none yet */
 
     const char *method;        /* a known one, or NULL */
     const struct route *route; /* NULL: none matched */
@@ -42,7 +42,7 @@ struct request {
     uint64_t announced; /* Content-Length, bytes; 0 where none was sent */
     uint64_t discarded; /* bytes of body thrown away */
 
-    unsigned char credential[CREDENTIAL_BYTES + TLS_FINGERPRINT_BYTES];
+    unsigned char credential[CREDENTIAL_MAX_BYTES];
     struct mirror mirror;
     char *parameters;
     char *body;
@@ -50,8 +50,8 @@ struct request {
 };
 
 /* A new request, from the URI of its first line; NULL without memory. */
-struct request *request_new(struct MHD_Connection *connection, struct client *client,
-                            const char *uri);
+struct request *request_new(struct loop *loop, struct MHD_Connection *connection,
+                            struct client *client, const char *uri);
 
 /* Frees a request and all that it holds. NULL is ignored. */
 void request_free(struct request *request);

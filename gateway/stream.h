@@ -6,8 +6,8 @@
 #define RXTRACK_STREAM_H
 
 #include "history.h"
+#include "loop.h"
 
-#include <microhttpd.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,7 +24,7 @@ struct page {
 struct stream {
     struct stream *next, *previous; /* all open ones */
     struct stream *woken;           /* the next of those to be resumed */
-    struct MHD_Connection *connection;
+    struct resumption resumption;   /* with the connection */
     int socket;
 
     bool chunked;       /* its end can be told, other than by closing the connection */

@@ -73,4 +73,18 @@ $_->close for @idle, @busy;
 is_healthy($gateway, 'all is well when they have gone');
 is($gateway->stop, 0, 'the gateway ends well');
 
+# libmicrohttpd takes 128 events at a time from epoll, and by itself waits on where there were no fewer.
+for my $count (127 .. 129, 256)
+{
+	my $gateway = gateway($node, env => { RXTRACK_HTTP_THREADS => 1 });
+	my @clients = map { RxTrack::Connection->new($gateway) } 1 .. $count;
+	$_->request('GET', '/_ping') for @clients;
+	statuses(@clients);
+	kill 'STOP', $gateway->pid;
+	$_->request('GET', '/_ping') for @clients;
+	kill 'CONT', $gateway->pid;
+	is_deeply(statuses(@clients), { 200 => $count }, "$count requests that a thread finds all at once are answered");
+	$_->close for @clients;
+}
+
 done_testing();
