@@ -17,7 +17,8 @@
 #define SECOND_NS (INT64_C(1000) * 1000 * 1000)
 
 struct known {
-    unsigned char credential[CREDENTIAL_BYTES];
+    unsigned char credential[CREDENTIAL_MAX_BYTES];
+    size_t length;         /* with a certificate it is another credential than without */
     struct caller *caller; /* NULL: the place is free */
     uint64_t called;       /* when last: the number of the look-up */
 };
@@ -75,13 +76,13 @@ static struct known *row_of(const unsigned char *credential)
     return callers.known[(credential[0] << 8 | credential[1]) % ROWS];
 }
 
-static struct known *find_known(const unsigned char *credential)
+static struct known *find_known(const struct job *job)
 {
-    struct known *row = row_of(credential);
+    struct known *row = row_of(job->credential);
 
     for (size_t i = 0; i < PLACES; i++)
-        if (row[i].caller != NULL &&
-            gnutls_memcmp(row[i].credential, credential, CREDENTIAL_BYTES) == 0)
+        if (row[i].caller != NULL && row[i].length == job->credential_length &&
+            gnutls_memcmp(row[i].credential, job->credential, job->credential_length) == 0)
             return &row[i];
     return NULL;
 }
@@ -94,7 +95,7 @@ static bool is_named(const struct job *job)
 
 struct caller *caller_of(const struct job *job)
 {
-    struct known *known = is_named(job) ? find_known(job->credential) : NULL;
+    struct known *known = is_named(job) ? find_known(job) : NULL;
 
     if (known == NULL)
         return callers.strangers[route_number(job->route)];
@@ -124,14 +125,15 @@ static struct caller *caller_named(const char *name)
     return new_caller(name);
 }
 
-static struct known *place_for(const unsigned char *credential)
+static struct known *place_for(const struct job *job)
 {
-    struct known *row = row_of(credential), *place = row;
+    struct known *row = row_of(job->credential), *place = row;
 
     for (size_t i = 1; i < PLACES && place->caller != NULL; i++)
         if (row[i].caller == NULL || row[i].called < place->called)
             place = &row[i];
-    memcpy(place->credential, credential, CREDENTIAL_BYTES);
+    memcpy(place->credential, job->credential, job->credential_length);
+    place->length = job->credential_length;
     return place;
 }
 
@@ -140,7 +142,7 @@ void caller_learn(const struct job *job)
     if (!is_named(job))
         return;
     const struct answer *answer = &job->answer;
-    struct known *known = find_known(job->credential);
+    struct known *known = find_known(job);
     char *rate = answer->application != NULL ? answer_note(answer, "Rate") : NULL;
     long a_minute = rate != NULL ? strtol(rate, NULL, 10) : 0;
 
@@ -151,7 +153,7 @@ void caller_learn(const struct job *job)
         return;
     }
     if (known == NULL)
-        known = place_for(job->credential);
+        known = place_for(job);
     if (known->caller == NULL || known->caller->name == NULL ||
         strcmp(known->caller->name, answer->application) != 0)
         known->caller = caller_named(answer->application);

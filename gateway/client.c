@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 
 /* The phase and the time it began in one word, so that both change at once. */
-#define PHASE_BITS 4
+#define PHASE_BITS 3
 #define PHASE_MASK ((INT64_C(1) << PHASE_BITS) - 1)
 _Static_assert(CLIENT_TIMED_OUT <= PHASE_MASK, "all phases fit");
 
@@ -27,8 +27,8 @@ _Static_assert(CLIENT_TIMED_OUT <= PHASE_MASK, "all phases fit");
 struct client {
     struct client *next, *previous;
     int socket;
-    struct request *request; /* its HTTP thread's */
     struct tls_set *set;     /* NULL: no TLS */
+    struct request *request; /* its HTTP thread's */
     _Atomic(const struct mirror *) mirror;
     _Atomic int64_t phase; /* since, in ms, << PHASE_BITS | enum client_phase */
 };
@@ -52,7 +52,7 @@ struct client *client_open(int socket, struct tls_set *set)
         return NULL;
     client->socket = socket;
     client->set = set;
-    atomic_init(&client->phase, phase_word(set != NULL ? CLIENT_GREETING : CLIENT_NEW));
+    atomic_init(&client->phase, phase_word(CLIENT_NEW));
     pthread_mutex_lock(&clients.lock);
     client->next = clients.first;
     if (client->next != NULL)
@@ -144,8 +144,7 @@ size_t client_count(void)
 static int64_t limit_of(enum client_phase phase, const struct client_limits *limits)
 {
     switch (phase) {
-    case CLIENT_GREETING:
-    case CLIENT_NEW: /* nothing is lost that was asked */
+    case CLIENT_NEW:
         return limits->idle_ms < limits->request_ms ? limits->idle_ms : limits->request_ms;
     case CLIENT_IDLE:
         return limits->idle_ms;
@@ -169,7 +168,7 @@ static void send_timeout(struct client *client)
 /* Ends a client that was in one phase and is in another now. */
 static void cut(struct client *client, enum client_phase before, enum client_phase now)
 {
-    if (client->set != NULL && before >= CLIENT_NEW && before <= CLIENT_RECEIVING) {
+    if (client->set != NULL && before <= CLIENT_RECEIVING) {
         shutdown(client->socket, SHUT_RD);
         return;
     }

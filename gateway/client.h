@@ -18,8 +18,8 @@
 #include <stdint.h>
 
 enum client_phase {
-    CLIENT_GREETING,  /* the handshake of TLS */
-    CLIENT_NEW,       /* nothing of a first request has been understood yet */
+    CLIENT_NEW,       /* nothing of a first request has been understood yet; over TLS, from the
+                         handshake on */
     CLIENT_IDLE,      /* between requests */
     CLIENT_RECEIVING, /* from a request's first line to the end of its body */
     CLIENT_WAITING,   /* for the database: our time, not the client's */
@@ -30,8 +30,8 @@ enum client_phase {
 };
 
 struct client;
-struct request;
 struct tls_set;
+struct request;
 
 /* Registers a connection by its socket, and takes over the reference to the set that its TLS uses
  * (NULL: no TLS), except where there is no memory, and the result NULL. */
@@ -76,7 +76,7 @@ size_t client_count(void);
 
 struct client_limits {
     int64_t idle_ms;    /* for CLIENT_IDLE */
-    int64_t request_ms; /* for CLIENT_RECEIVING, CLIENT_ANSWERING; those before have the lesser */
+    int64_t request_ms; /* for CLIENT_RECEIVING, CLIENT_ANSWERING; CLIENT_NEW has the lesser */
 };
 
 /* Cuts off every client that has been in its phase for too long, or has gone away. */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #define CREDENTIAL_BYTES 32 /* a SHA-256, of a key or a token */
+#define CREDENTIAL_MAX_BYTES (2 * CREDENTIAL_BYTES)
 
 struct caller;
 

@@ -11,7 +11,6 @@
 #include "job.h"
 #include "loop.h"
 #include "routes.h"
-#include "tls.h"
 
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -43,7 +42,7 @@ struct request {
     uint64_t announced; /* Content-Length, bytes; 0 where none was sent */
     uint64_t discarded; /* bytes of body thrown away */
 
-    unsigned char credential[CREDENTIAL_BYTES + TLS_FINGERPRINT_BYTES];
+    unsigned char credential[CREDENTIAL_MAX_BYTES];
     struct mirror mirror;
     char *parameters;
     char *body;

@@ -38,18 +38,6 @@ static ssize_t receive(gnutls_transport_ptr_t session, void *data, size_t size)
     return 0;
 }
 
-/* The last message of the handshake has come, or been sent. */
-static int on_finished(gnutls_session_t session, unsigned type, unsigned when, unsigned incoming,
-                       const gnutls_datum_t *message)
-{
-    (void)type;
-    (void)when;
-    (void)message;
-    if (incoming)
-        (void)client_enter(gnutls_session_get_ptr(session), CLIENT_NEW);
-    return 0;
-}
-
 /* ---- what we ask ---- */
 
 void session_begin(struct MHD_Connection *connection, struct client *client,
@@ -60,8 +48,6 @@ void session_begin(struct MHD_Connection *connection, struct client *client,
     if (session == NULL || !tls_use(set, session))
         return; /* it has no certificate then, and its handshake fails */
     gnutls_session_set_ptr(session, client);
-    gnutls_handshake_set_hook_function(session, GNUTLS_HANDSHAKE_FINISHED, GNUTLS_HOOK_POST,
-                                       on_finished);
     gnutls_transport_set_ptr2(session, session,
                               (gnutls_transport_ptr_t)(intptr_t)client_socket(client));
     gnutls_transport_set_pull_function(session, receive);

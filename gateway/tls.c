@@ -107,6 +107,15 @@ static bool read_file(const char *path, bool secret, gnutls_datum_t *text, char 
 
 /* ---- what a client shows ---- */
 
+static gnutls_alert_description_t alert_of(unsigned status)
+{
+    if (status & GNUTLS_CERT_EXPIRED)
+        return GNUTLS_A_CERTIFICATE_EXPIRED;
+    if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
+        return GNUTLS_A_UNKNOWN_CA;
+    return GNUTLS_A_BAD_CERTIFICATE;
+}
+
 static void say_refused(gnutls_session_t session, unsigned status)
 {
     gnutls_datum_t words = {.data = NULL};
@@ -114,10 +123,7 @@ static void say_refused(gnutls_session_t session, unsigned status)
     if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &words, 0) == 0)
         log_event("client_certificate_refused", "s:s", "reason", (const char *)words.data);
     gnutls_free(words.data);
-    (void)gnutls_alert_send(session, GNUTLS_AL_FATAL,
-                            status & GNUTLS_CERT_EXPIRED            ? GNUTLS_A_CERTIFICATE_EXPIRED
-                            : status & GNUTLS_CERT_SIGNER_NOT_FOUND ? GNUTLS_A_UNKNOWN_CA
-                                                                    : GNUTLS_A_BAD_CERTIFICATE);
+    (void)gnutls_alert_send(session, GNUTLS_AL_FATAL, alert_of(status));
 }
 
 /* Called within the handshake, also where the client has shown nothing. */

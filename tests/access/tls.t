@@ -240,6 +240,7 @@ my $trickle = RxTrack::Connection->new($gateway);
 $trickle->send("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $key\r\nX-Request-ID: " . uuid() . "\r\nContent-Length: 100000\r\n\r\n");
 my $patient = RxTrack::Connection->new($gateway);
 $patient->request('GET', '/_ping');
+is($patient->answer->{status}, 200, 'a client asks');
 for my $socket (@stalled)
 {
 	$trickle->send(' ');
@@ -259,9 +260,8 @@ is_outcome($answer, 408, 'timeout', 'a client that is too slow is told so, over 
 is($answer->{headers}{'x-request-id'}, $slow_id, 'with its request id');
 ok($slow->is_closed, 'and cut off');
 is($trickle->answer->{status} // '', 408, 'so is one that sends a byte now and then');
-is($patient->answer->{status}, 200, 'one that has asked before');
 $patient->request('GET', '/_ping');
-is($patient->answer->{status}, 200, 'may take its time until it asks again');
+is($patient->answer->{status}, 200, 'one between two requests is not');
 RxTrack::Connection->new($gateway)->close($_) for 0, 1;
 my $many = join '', map { "GET /checkprescriptionstatusupdates?odscode=A HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $key\r\n\r\n" } 1 .. 50;
 $patient->send($many);
