@@ -75,7 +75,7 @@ bench-notify:                           ## what events cost those who submit, an
 	@$(MAKE) all
 	@PROVE_FLAGS=--verbose exec tests/run tests/bench/notify/notify.t
 
-bench-access:                           ## what authentication adds to the cost of a request, with and without in turns (SECONDS=5, REPEAT=9)
+bench-access:                           ## what authentication adds to the cost of a request, with and without in turns (SECONDS=2, REPEAT=20)
 	@scripts/dependencies bench
 	@$(MAKE) all
 	@BENCH=1 BENCH_SECONDS=$(SECONDS) BENCH_REPEAT=$(REPEAT) PROVE_FLAGS=--verbose exec tests/run tests/bench/access.t
