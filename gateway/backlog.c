@@ -173,6 +173,11 @@ const struct job *backlog_oldest(void)
     return backlog.oldest;
 }
 
+size_t backlog_count(void)
+{
+    return backlog.waiting;
+}
+
 /* Takes a flow that has nothing left out of the turns: there are as many as callers that wait. */
 static void turns_remove(struct turns *turns, struct flow *flow)
 {

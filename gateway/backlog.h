@@ -38,6 +38,9 @@ struct job *backlog_take_oldest(void);
 /* The job that has waited the longest; NULL where none waits. */
 const struct job *backlog_oldest(void);
 
+/* How many jobs wait. */
+size_t backlog_count(void);
+
 /* Frees what backlog_start() made; no job waits any more. */
 void backlog_stop(void);
 
