@@ -242,15 +242,6 @@ static unsigned status_of_library(struct MHD_Connection *connection)
     return info != NULL ? info->http_status : 0;
 }
 
-/* Over TLS the sweep leaves the 408 to this thread. */
-static void say_timeout(const struct request *request)
-{
-    char text[1024];
-    size_t length = answer_raw_timeout(&request->mirror, text, sizeof text);
-
-    session_send_last(request->resumption.connection, text, length);
-}
-
 /* Logs the request that the client has under way, if any, and frees it. */
 static void finish(struct client *client)
 {
@@ -273,6 +264,31 @@ static void finish(struct client *client)
         .application = request->job.answer.application,
     });
     request_free(request);
+}
+
+/* Over TLS the sweep leaves the 408 to this thread. */
+static void say_timeout(const struct request *request)
+{
+    char text[1024];
+    size_t length = answer_raw_timeout(&request->mirror, text, sizeof text);
+
+    session_send_last(request->resumption.connection, text, length);
+}
+
+/* Registers a connection that begins. Where that fails its requests are refused, and so is its
+ * handshake, for lack of a certificate. */
+static struct client *welcome(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct tls_set *set = tls_acquire();
+    struct client *client = client_open(info->connect_fd, set);
+
+    if (client == NULL)
+        tls_release(set);
+    else if (set != NULL)
+        session_begin(connection, client, set);
+    return client;
 }
 
 /* Called with the first line of a request; the result is the request's context. */
@@ -306,22 +322,6 @@ static void on_completed(void *unused, struct MHD_Connection *connection, void *
     finish(request->client);
 }
 
-/* Registers a connection that begins. Where that fails its requests are refused, and so is its
- * handshake, for lack of a certificate. */
-static struct client *welcome(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct tls_set *set = tls_acquire();
-    struct client *client = client_open(info->connect_fd, set);
-
-    if (client == NULL)
-        tls_release(set);
-    else if (set != NULL)
-        session_begin(connection, client, set);
-    return client;
-}
-
 static void on_connection(void *unused, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
@@ -329,8 +329,7 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         *context = welcome(connection);
     } else {
-        /* Some requests that cannot be read end here, without on_completed(). There is no TLS
-         * session any more. */
+        /* Some requests that cannot be read end here, without on_completed(). */
         if (*context != NULL)
             finish(*context);
         client_close(*context);
