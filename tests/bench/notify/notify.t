@@ -194,7 +194,7 @@ sub stream
 {
 	my ($node, $program) = @_;
 	my ($heard, $events) = ("$directory/streamed", 20);
-	my $gateway = gateway($node, env => { RXTRACK_CONNECTION_LIMIT => $streams + 100, RXTRACK_STREAM_LIMIT => $streams });
+	my $gateway = gateway($node, env => { RXTRACK_CONNECTION_LIMIT => 2 * $streams, RXTRACK_STREAM_LIMIT => $streams });
 	$node->safe_psql('rxtrack', q{SELECT rxtrack.add_application('Pharmacy', '{updates:write}')});
 	local $ENV{RXTRACK_API_KEY} = add_application($node, 'Streams', 'events:read');
 	my $stop = hear($heard, $program, $gateway->port, $streams);
