@@ -351,7 +351,5 @@ enum link_event link_step(struct link *link, const struct config *config, short 
         return alive ? step_idle(link) : LINK_LOST;
     /* A lost connection may have had its last words read: an error, or even the whole answer. */
     enum link_event event = step_query(link);
-    /* One that came with the answer is in libpq's memory now, where poll() does not see it. */
-    take_notifications(link);
     return event == LINK_NOTHING && !alive ? LINK_LOST : event;
 }
