@@ -56,7 +56,7 @@ cmp_ok($delays[10], '<', 250, 'an event is released at once');
 
 # ---------- On time, without looking again and again ----------
 
-my ($soon, $later) = (ready(last_modified => moment(3), set_at => moment(-1)), ready(last_modified => moment(5), set_at => moment(-1)));
+my ($soon, $later) = (ready(last_modified => moment(6), set_at => moment(-1)), ready(last_modified => moment(7), set_at => moment(-1)));
 is(sql(submission($later, $soon)), 201, 'two promises');
 sleep 1;
 is(sql("SELECT count(*) FROM rxtrack.readiness_event WHERE task_id IN ('$soon->{id}', '$later->{id}') AND state <> 'pending' AND due_at > clock_timestamp()"), 0,
