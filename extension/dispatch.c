@@ -63,7 +63,9 @@ static TimestampTz last_full_look = 0;
  * before it was due: then its update never takes effect, and what replaced it has
  * an event of its own, if it is a readiness.  One that came later has found the
  * item ready; so has one that waited for a lock over the moment and then changed
- * nothing.  Where the update itself is not there yet, a restore is under way.
+ * nothing.  It is overtaken too when an older assertion came late by which the
+ * item had that status already.  Where the update itself is not there yet, a
+ * restore is under way.
  *
  * OFFSET 0 keeps the planner from reading a whole table into a hash instead.
  */
@@ -76,6 +78,12 @@ static Statement select_due = {
 	"       AND (coalesce(n.post_dated_set_at, n.last_modified), n.receipt)"
 	"         > (coalesce(u.post_dated_set_at, u.last_modified), u.receipt)"
 	"       AND n.received_at < e.due_at AND (n.changes_status OR n.status <> u.status) OFFSET 0)"
+	"     OR e.post_dated AND e.status = (SELECT o.status"
+	"     FROM rxtrack.status_update u JOIN rxtrack.status_update o USING (prescription_id, line_item_id)"
+	"     WHERE u.prescription_id = e.prescription_id AND u.task_id = e.task_id"
+	"       AND (o.last_modified, o.receipt) < (coalesce(u.post_dated_set_at, u.last_modified), u.receipt)"
+	"       AND o.post_dated_set_at IS NULL AND o.received_at < e.due_at"
+	"     ORDER BY o.last_modified DESC, o.receipt DESC LIMIT 1 OFFSET 0)"
 	"     THEN 'cancelled' ELSE 'released' END::rxtrack.event_state AS state,"
 	"   coalesce(rxtrack.alert_barrier(e.ods_code, e.application_id),"
 	"     CASE WHEN EXISTS (SELECT FROM rxtrack.readiness_event l WHERE l.alert AND l.nhs_number = e.nhs_number"
