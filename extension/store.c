@@ -81,36 +81,83 @@ item_learn(ItemState *item, const Assertion *assertion)
 	item->known[item->known_count++] = *assertion;
 }
 
-/*
- * An item whose newest assertion has yet to begin stands where an older one put
- * it, so that these have to be known as well: all updates of its prescription
- * are looked through.
- */
-static void
-learn_older_assertions(ItemState *item)
+/* Is its newest assertion one that does not count yet? */
+static bool
+has_yet_to_begin(const ItemState *item, int64 now)
 {
-	Access	   *updates = access_open("status_update");
-	Datum		key = PrescriptionIdGetDatum(&item->prescription_id);
+	return item->stored && item->newest.takes_effect_at > now;
+}
 
-	item->known_count = 0;
-	access_search(updates, &key, 1);
-	while (access_next(updates))
+/* What an update in the table says about its item's status. */
+static Assertion
+read_assertion(Access *updates)
+{
+	bool		is_punctual;
+	Datum		set_at = access_column(updates, UPDATE_POST_DATED_SET_AT, &is_punctual);
+	Datum		last_modified = column(updates, UPDATE_LAST_MODIFIED);
+
+	return (Assertion)
 	{
-		bool		is_punctual;
-		Datum		set_at = access_column(updates, UPDATE_POST_DATED_SET_AT, &is_punctual);
-		Datum		last_modified = column(updates, UPDATE_LAST_MODIFIED);
-		Assertion	assertion = {
-			.status = DatumGetBusinessStatus(column(updates, UPDATE_STATUS)),
+		.status = DatumGetBusinessStatus(column(updates, UPDATE_STATUS)),
 			.post_dated = !is_punctual,
 			.receipt = DatumGetInt32(column(updates, UPDATE_RECEIPT)),
 			.asserted_at = DatumGetTimestampTz(is_punctual ? last_modified : set_at),
 			.takes_effect_at = DatumGetTimestampTz(last_modified)
-		};
+	};
+}
 
-		if (memcmp(DatumGetPointer(column(updates, UPDATE_LINE_ITEM_ID)), &item->line_item_id, sizeof(Uuid)) == 0)
-			item_learn(item, &assertion);
+static int
+compare_line_items(const void *line_item_id, const void *item)
+{
+	return memcmp(line_item_id, &((const ItemState *) item)->line_item_id, sizeof(Uuid));
+}
+
+/* Of items of one prescription, those that have yet to begin. */
+static void
+learn_prescription(Access *updates, ItemState *items, int count, int64 now)
+{
+	Datum		key = PrescriptionIdGetDatum(&items[0].prescription_id);
+
+	access_search(updates, &key, 1);
+	while (access_next(updates))
+	{
+		ItemState  *item = bsearch(DatumGetPointer(column(updates, UPDATE_LINE_ITEM_ID)), items, count,
+								   sizeof(ItemState), compare_line_items);
+		Assertion	assertion;
+
+		if (item == NULL || !has_yet_to_begin(item, now))
+			continue;
+		assertion = read_assertion(updates);
+		item_learn(item, &assertion);
 	}
-	access_close(updates);
+}
+
+/*
+ * An item whose newest assertion has yet to begin stands where an older one put
+ * it, so that these have to be known as well: all updates of its prescription
+ * are looked through, once for all of its items.
+ */
+static void
+learn_older_assertions(ItemState *items, int count, int64 now)
+{
+	Access	   *updates = NULL;
+	int			next;
+
+	for (int i = 0; i < count; i = next)
+	{
+		bool		needed = false;
+
+		for (next = i; next < count && memcmp(&items[next].prescription_id, &items[i].prescription_id,
+											  sizeof(PrescriptionId)) == 0; next++)
+			needed |= has_yet_to_begin(&items[next], now);
+		if (!needed)
+			continue;
+		if (updates == NULL)
+			updates = access_open("status_update");
+		learn_prescription(updates, &items[i], next - i, now);
+	}
+	if (updates != NULL)
+		access_close(updates);
 }
 
 /* Takes over what the row that was found says. */
@@ -147,12 +194,11 @@ store_lock_items(ItemState *items, int count, int64 now)
 		if (!access_find(access, key, 2, true))
 			continue;
 		read_item(item, access);
-		if (item->newest.takes_effect_at > now)
-			learn_older_assertions(item);
-		else
+		if (!has_yet_to_begin(item, now))
 			item_learn(item, &item->newest);
 	}
 	access_close(access);
+	learn_older_assertions(items, count, now);
 }
 
 static void

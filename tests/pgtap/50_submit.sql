@@ -1,6 +1,6 @@
 -- Submission: the exact answers, what is stored and what is not, retries and conflicts, and bundles of many entries.
 BEGIN;
-SELECT plan(57);
+SELECT plan(58);
 \ir include/bundles.sql
 
 -- An answer with its times written as "now" where they are of now, so that all of it can be compared.
@@ -272,6 +272,23 @@ SELECT is(pg_temp.timeless(pg_temp.submit(pg_temp.thousand(), pg_temp.uuid(999):
           'its retry has the same answer') FROM big;
 SELECT is((SELECT count(*) FROM rxtrack.status_update WHERE request_id = pg_temp.uuid(999)::uuid), 1000::bigint,
   'and stores nothing');
+
+-- ---------- Work that grows with what is sent ----------
+
+-- A hundred items of one prescription, each with two updates that have yet to begin, one more of each.
+CREATE FUNCTION pg_temp.predictions(round integer) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT pg_temp.bundle(VARIADIC array(
+    SELECT pg_temp.task(30000 + 100 * round + n, 'RC', now() + interval '100 h', 30000 + n,
+                        now() - interval '10 h' + round * interval '1 h', prescription => 300)
+    FROM generate_series(0, 99) AS n))
+$$;
+CREATE FUNCTION pg_temp.updates_read() RETURNS bigint LANGUAGE sql AS
+$$ SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'rxtrack.status_update'::regclass $$;
+SELECT pg_temp.status(pg_temp.submit(pg_temp.predictions(n))) FROM generate_series(0, 1) AS n;
+CREATE TEMP TABLE read_before AS SELECT pg_temp.updates_read() AS count;
+SELECT pg_temp.status(pg_temp.submit(pg_temp.predictions(2)));
+SELECT is(pg_temp.updates_read() - count, 200::bigint, 'the updates of a prescription are read once for all of its items')
+FROM read_before;
 
 SELECT * FROM finish();
 ROLLBACK;
