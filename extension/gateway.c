@@ -141,13 +141,5 @@ void
 gateway_faults(GatewayAnswer *answer, const FaultList *faults, int64 now)
 {
 	answer->status = 400;
-	outcome_begin(&answer->body, now);
-	for (const Fault *fault = faults->first; fault != NULL; fault = fault->next)
-	{
-		Issue		issue = {.severity = "error", .code = "value"};
-
-		issue.diagnostics = psprintf("%s %s", fault->field, fault->problem);
-		outcome_issue(&answer->body, &issue);
-	}
-	outcome_end(&answer->body);
+	outcome_faults(&answer->body, now, faults, 0);
 }

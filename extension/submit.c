@@ -320,6 +320,7 @@ Datum
 submit(PG_FUNCTION_ARGS)
 {
 	Submission	submission = {0};
+	Bundle	   *bundle;
 	TimestampTz now = GetCurrentTimestamp();
 	MemoryContext context = CurrentMemoryContext;
 
@@ -330,13 +331,11 @@ submit(PG_FUNCTION_ARGS)
 	initStringInfo(&submission.answer);
 	SPI_connect();
 	submission.application_id = application_by_name(text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	submission.bundle = bundle = bundle_validate(PG_ARGISNULL(0) ? NULL : json_from_jsonb(PG_GETARG_JSONB_P(0)), now);
 	if (PG_ARGISNULL(1))
-		submission_fault(&submission, now, 400, "value", "X-Request-ID is missing");
+		fault_add(&bundle->faults, REQUEST_ID_FIELD, "is missing");
 	else
-	{
 		memcpy(&submission.request_id, PG_GETARG_UUID_P(1), sizeof(Uuid));
-		submission.bundle = bundle_validate(PG_ARGISNULL(0) ? NULL : json_from_jsonb(PG_GETARG_JSONB_P(0)), now);
-	}
 	submit_batch(&submission, 1, now);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
