@@ -86,7 +86,7 @@ append_stored(StringInfo out, const BundleEntry *sent, const Entry *entry, int64
 	response_entry_begin(out, sent->full_url, http_status_line(201), &sent->update.task_id);
 	outcome_begin(out, now);
 	outcome_issue(out, &stored);
-	if (entry->fate == FATE_STORED && entry->acceptance.kind == TRANSITION_UNEXPECTED &&
+	if (entry->acceptance.kind == TRANSITION_UNEXPECTED &&
 		transition_policy == TRANSITION_POLICY_WARN)
 	{
 		Issue		warning = {.severity = "warning", .code = "business-rule"};

@@ -83,6 +83,7 @@ add_entries(Batch *batch, Submission *submission)
 		acceptance->update = &submission->bundle->entries[i].update;
 		acceptance->application_id = submission->application_id;
 		acceptance->request_id = submission->request_id;
+		acceptance->request_entries = submission->bundle->count;
 	}
 }
 

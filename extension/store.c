@@ -47,9 +47,20 @@ enum
 	UPDATE_KIND,
 	UPDATE_CHANGES_STATUS,
 	UPDATE_INTRODUCES,
+	UPDATE_REQUEST_ENTRIES,
 	UPDATE_REPEAT_NUMBER,
 	UPDATE_POST_DATED_SET_AT,
 	UPDATE_COLUMNS = UPDATE_POST_DATED_SET_AT
+};
+
+static Statement select_statuses_before = {
+	.sql = "SELECT k.place, u.before FROM (SELECT s.prescription_id, s.task_id, lag(s.status)"
+	"  OVER (PARTITION BY s.prescription_id, s.line_item_id ORDER BY s.receipt) AS before"
+	"  FROM rxtrack.status_update s WHERE s.prescription_id = ANY ($1) AND s.kind <> 'late') AS u"
+	" JOIN unnest($1, $2, $3) AS k (prescription_id, task_id, place) USING (prescription_id, task_id)"
+	" WHERE u.before IS NOT NULL",
+	.argument_count = 3,
+	.arguments = {&element_prescription_id, &element_uuid, &element_integer}
 };
 
 static Datum
@@ -258,6 +269,17 @@ write_items(ItemState *items, int count)
 
 /* ---------- Tasks and updates ---------- */
 
+static TransitionKind
+transition_kind_of(Oid label)
+{
+	const Oid  *kinds = catalog_get()->transition_kinds;
+	int			kind = 0;
+
+	while (kind < TRANSITION_KIND_COUNT - 1 && kinds[kind] != label)
+		kind++;
+	return (TransitionKind) kind;
+}
+
 static void
 read_task(TaskState *task, Access *updates)
 {
@@ -268,6 +290,8 @@ read_task(TaskState *task, Access *updates)
 	task->stored = true;
 	task->application_id = DatumGetInt32(column(updates, UPDATE_APPLICATION_ID));
 	copy_uuid(&task->request_id, column(updates, UPDATE_REQUEST_ID));
+	task->request_entries = DatumGetInt16(column(updates, UPDATE_REQUEST_ENTRIES));
+	task->kind = transition_kind_of(DatumGetObjectId(column(updates, UPDATE_KIND)));
 	update->task_id = task->task_id;
 	update->prescription_id = task->prescription_id;
 	copy_uuid(&update->line_item_id, column(updates, UPDATE_LINE_ITEM_ID));
@@ -283,6 +307,43 @@ read_task(TaskState *task, Access *updates)
 	update->repeat_number = isnull ? 0 : DatumGetInt32(value);
 }
 
+/*
+ * Where items stood when unexpected updates of them came: at what the one before
+ * said that was not late.
+ */
+static void
+find_statuses_before(TaskState *tasks, int count)
+{
+	Datum	   *prescriptions = palloc(count * sizeof(Datum));
+	Datum	   *task_ids = palloc(count * sizeof(Datum));
+	Datum	   *places = palloc(count * sizeof(Datum));
+	Datum		arguments[3];
+	int			unexpected = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (!tasks[i].stored || tasks[i].kind != TRANSITION_UNEXPECTED)
+			continue;
+		prescriptions[unexpected] = PrescriptionIdGetDatum(&tasks[i].prescription_id);
+		task_ids[unexpected] = PointerGetDatum(&tasks[i].task_id);
+		places[unexpected++] = Int32GetDatum(i);
+	}
+	if (unexpected == 0)
+		return;
+	arguments[0] = element_array(&element_prescription_id, prescriptions, NULL, unexpected);
+	arguments[1] = element_array(&element_uuid, task_ids, NULL, unexpected);
+	arguments[2] = element_array(&element_integer, places, NULL, unexpected);
+	statement_execute(&select_statuses_before, arguments);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		bool		isnull;
+		int			place = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &isnull));
+
+		tasks[place].from = DatumGetBusinessStatus(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
 void
 store_find_tasks(TaskState *tasks, int count)
 {
@@ -296,6 +357,7 @@ store_find_tasks(TaskState *tasks, int count)
 			read_task(&tasks[i], updates);
 	}
 	access_close(updates);
+	find_statuses_before(tasks, count);
 }
 
 static void
@@ -320,6 +382,7 @@ write_update(Access *updates, const Acceptance *acceptance)
 	values[UPDATE_KIND - 1] = ObjectIdGetDatum(catalog_get()->transition_kinds[acceptance->kind]);
 	values[UPDATE_CHANGES_STATUS - 1] = BoolGetDatum(acceptance->changes_status);
 	values[UPDATE_INTRODUCES - 1] = BoolGetDatum(acceptance->introduces);
+	values[UPDATE_REQUEST_ENTRIES - 1] = Int16GetDatum(acceptance->request_entries);
 	values[UPDATE_REPEAT_NUMBER - 1] = Int32GetDatum(update->repeat_number);
 	nulls[UPDATE_REPEAT_NUMBER - 1] = update->repeat_number == 0;
 	values[UPDATE_POST_DATED_SET_AT - 1] = TimestampTzGetDatum(update->post_dated_set_at);

@@ -47,9 +47,32 @@ is_same_update(const Update *a, const Update *b)
 		a->post_dated == b->post_dated && a->post_dated_set_at == b->post_dated_set_at;
 }
 
+/* Was this very entry stored by this very request, as far as the entry can tell? */
+static bool
+is_retried(const Entry *entry)
+{
+	const TaskState *task = entry->task;
+	const Acceptance *acceptance = &entry->acceptance;
+
+	return task->stored &&
+		task->application_id == acceptance->application_id &&
+		memcmp(&task->request_id, &acceptance->request_id, sizeof(Uuid)) == 0 &&
+		task->request_entries == acceptance->request_entries &&
+		is_same_update(&task->update, acceptance->update);
+}
+
+/* A retry is told what the first one was, whatever the rules say of it now. */
+static void
+recall_judgement(Entry *entry)
+{
+	entry->fate = FATE_RETRIED;
+	entry->acceptance.kind = entry->task->kind;
+	entry->from = entry->task->from;
+}
+
 /*
  * Looks at tasks that are stored already; returns whether there are any.  Only
- * the same request with the same content all over is a retry.
+ * the same request with the same entries, all of them, is a retry.
  */
 static bool
 find_repeated(Submission *submission)
@@ -60,23 +83,20 @@ find_repeated(Submission *submission)
 	for (int i = 0; i < submission->bundle->count; i++)
 	{
 		Entry	   *entry = &submission->entries[i];
-		const TaskState *task = entry->task;
 
 		entry->fate = FATE_STORED;
-		if (!task->stored)
+		if (!entry->task->stored)
 			continue;
 		stored++;
 		entry->fate = FATE_CONFLICT;
-		retried += task->application_id == submission->application_id &&
-			memcmp(&task->request_id, &submission->request_id, sizeof(Uuid)) == 0 &&
-			is_same_update(&task->update, entry->acceptance.update);
+		retried += is_retried(entry);
 	}
 	if (stored == 0)
 		return false;
 	submission->status = retried == submission->bundle->count ? 201 : 409;
 	if (submission->status == 201)
 		for (int i = 0; i < submission->bundle->count; i++)
-			submission->entries[i].fate = FATE_RETRIED;
+			recall_judgement(&submission->entries[i]);
 	return true;
 }
 
@@ -164,6 +184,9 @@ remember_tasks(Submission *submission)
 		task->stored = true;
 		task->application_id = submission->application_id;
 		task->request_id = submission->request_id;
+		task->request_entries = submission->bundle->count;
+		task->kind = submission->entries[i].acceptance.kind;
+		task->from = submission->entries[i].from;
 		task->update = *submission->entries[i].acceptance.update;
 	}
 }

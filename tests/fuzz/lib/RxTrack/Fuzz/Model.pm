@@ -85,12 +85,13 @@ sub answer
 	my @updates = map { $_->{update} } @entries;
 	for my $update (@updates)
 	{
-		@$update{qw(application request_id)} = ($application, $request_id);
+		@$update{qw(application request_id entries)} = ($application, $request_id, scalar @updates);
 		$update->{key} = "$update->{prescription_id} $update->{task_id}";
 		$update->{item} = "$update->{prescription_id} $update->{line_item_id}";
 	}
 	my @stored = map { $self->{task}{ $_->{key} } } @updates;
-	return created(0, @entries) if !grep { !same($updates[$_], $stored[$_]) } 0 .. $#updates;
+	return created($self->{policy} eq 'warn', map { { %{ $entries[$_] }, update => $stored[$_] } } 0 .. $#entries)
+	  if !grep { !same($updates[$_], $stored[$_]) } 0 .. $#updates;
 	return conflict(\@entries, \@stored) if grep { defined } @stored;
 	return $self->judge(@entries);
 }
@@ -136,13 +137,13 @@ sub answer_invalid
 	return entry($entry, 400, issues => [ ('error value') x @faults ], faults => [ sort @faults ]);
 }
 
-# The same update by the same application under the same request id.
+# The same update by the same application under the same request id, with as many others.
 sub same
 {
 	my ($update, $stored) = @_;
 	return 0 unless defined $stored;
 	for my $field (qw(task_id prescription_id line_item_id nhs_number ods_code status terminal last_modified
-		set_at repeat_number application request_id))
+		set_at repeat_number application request_id entries))
 	{
 		return 0 if ($update->{$field} // '') ne ($stored->{$field} // '');
 	}
