@@ -30,7 +30,7 @@ static struct
 	bool		ready[BUSINESS_STATUS_COUNT + 1];
 }			statuses;
 
-Appender readiness_events = {.table = "readiness_event"};
+Appender readiness_events = {.table = "readiness_event", .columns = EVENT_COLUMNS};
 
 static Statement select_ready = {
 	.sql = "SELECT status FROM rxtrack.ready_status WHERE ready ORDER BY status"

@@ -176,7 +176,7 @@ static void
 read_item(ItemState *item, Access *items)
 {
 	item->stored = true;
-	item->place = items->found->tts_tid;
+	item->place = access_place(items);
 	item->receipts = item->receipts_stored = DatumGetInt32(column(items, ITEM_RECEIPTS));
 	item->newest.receipt = 0;	/* whichever it was, it is before those to come */
 	item->newest.status = DatumGetBusinessStatus(column(items, ITEM_STATUS));
@@ -231,9 +231,9 @@ write_item(Access *access, const ItemState *item)
 	values[ITEM_RECEIPTS - 1] = Int32GetDatum(item->receipts);
 	values[ITEM_POST_DATED - 1] = BoolGetDatum(item->newest.post_dated);
 	if (item->stored)
-		access_update(access, &item->place, values, nulls);
+		access_update(access, &item->place, values, nulls, ITEM_COLUMNS);
 	else
-		access_insert(access, values, nulls);
+		access_insert(access, values, nulls, ITEM_COLUMNS);
 }
 
 /* An item that only got late updates stays as it is, but for their count. */
@@ -249,7 +249,7 @@ count_receipts(Access *access, const ItemState *item)
 	for (int i = 0; i < ITEM_COLUMNS; i++)
 		values[i] = access_column(access, i + 1, &nulls[i]);
 	values[ITEM_RECEIPTS - 1] = Int32GetDatum(item->receipts);
-	access_update(access, &item->place, values, nulls);
+	access_update(access, &item->place, values, nulls, ITEM_COLUMNS);
 }
 
 static void
@@ -387,7 +387,7 @@ write_update(Access *updates, const Acceptance *acceptance)
 	nulls[UPDATE_REPEAT_NUMBER - 1] = update->repeat_number == 0;
 	values[UPDATE_POST_DATED_SET_AT - 1] = TimestampTzGetDatum(update->post_dated_set_at);
 	nulls[UPDATE_POST_DATED_SET_AT - 1] = !update->post_dated;
-	access_insert(updates, values, nulls);
+	access_insert(updates, values, nulls, UPDATE_COLUMNS);
 }
 
 static int
