@@ -14,16 +14,14 @@
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "optimizer/optimizer.h"
-#include "partitioning/partbounds.h"
-#include "partitioning/partdesc.h"
 #include "rewrite/rewriteHandler.h"
 #include "utils/lsyscache.h"
-#include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "access.h"
 #include "catalog.h"
+#include "partition.h"
 
 /* The equality operators of the key's columns, as scan keys. */
 static void
@@ -54,26 +52,6 @@ relation_oid(const char *name)
 	return oid;
 }
 
-/* One that is made for something else is not ours to guess at. */
-static void
-refuse(Relation relation, const char *why)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("cannot use relation \"%s\": %s", RelationGetRelationName(relation), why),
-			 errhint("Tables of rxtrack may be partitioned by hash of their first column, "
-					 "with a primary key and partitions that have the same columns in the same order.")));
-}
-
-static void
-check_partitioned(Relation relation)
-{
-	PartitionKey key = RelationGetPartitionKey(relation);
-
-	if (key->strategy != PARTITION_STRATEGY_HASH || key->partnatts != 1 || key->partattrs[0] != 1)
-		refuse(relation, "it is not partitioned by hash of its first column");
-}
-
 static Access *
 open_table(Oid oid, Oid index, LOCKMODE lock, Access *root)
 {
@@ -84,18 +62,18 @@ open_table(Oid oid, Oid index, LOCKMODE lock, Access *root)
 	access->relation = table_open(oid, lock);
 	if (access->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && !OidIsValid(index))
 	{
-		check_partitioned(access->relation);
+		partition_check_key(access->relation);
 		return access;
 	}
 	if (access->relation->rd_rel->relkind != RELKIND_RELATION)
-		refuse(access->relation, "it is no plain table");
+		partition_refuse(access->relation, "it is no plain table");
 	if (!OidIsValid(index))
 	{
 		list_free(RelationGetIndexList(access->relation));	/* makes rd_pkindex known */
 		index = access->relation->rd_pkindex;
 	}
 	if (!OidIsValid(index))
-		refuse(access->relation, "it has no primary key");
+		partition_refuse(access->relation, "it has no primary key");
 	access->key_index = index_open(index, lock);
 	access->found = table_slot_create(access->relation, NULL);
 	access->at_work = access;
@@ -123,48 +101,10 @@ access_open_to_read(const char *name, const char *index)
 
 /* ---------- Partitions ---------- */
 
-/* The values of a row are handed on by their numbers. */
-static void
-check_columns(Relation table, Relation partition)
-{
-	TupleDesc	ours = table->rd_att;
-	TupleDesc	theirs = partition->rd_att;
-
-	if (ours->natts != theirs->natts)
-		refuse(partition, "it has other columns than the table that it is a partition of");
-	for (int i = 0; i < ours->natts; i++)
-	{
-		Form_pg_attribute our = TupleDescAttr(ours, i);
-		Form_pg_attribute their = TupleDescAttr(theirs, i);
-
-		if (our->atttypid != their->atttypid || strcmp(NameStr(our->attname), NameStr(their->attname)) != 0)
-			refuse(partition, "its columns are not in the order of the table that it is a partition of");
-	}
-}
-
-static Oid
-partition_oid(Relation table, Datum first_column)
-{
-	PartitionKey key = RelationGetPartitionKey(table);
-	PartitionDesc partitions = RelationGetPartitionDesc(table, true);
-	bool		isnull = false;
-	uint64		hash = compute_partition_hash_value(1, key->partsupfunc, key->partcollation, &first_column, &isnull);
-	int			place = -1;
-
-	if (partitions->nparts > 0)
-		place = partitions->boundinfo->indexes[hash % partitions->boundinfo->nindexes];
-	if (place < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("relation \"%s\" has no partition for a row", RelationGetRelationName(table)),
-				 errhint("Create a partition for each remainder of the modulus.")));
-	return partitions->oids[place];
-}
-
 static Access *
 find_partition(Access *access, Datum first_column)
 {
-	Oid			oid = partition_oid(access->relation, first_column);
+	Oid			oid = partition_of(access->relation, first_column);
 	Access	   *partition;
 	ListCell   *cell;
 
@@ -172,7 +112,7 @@ find_partition(Access *access, Datum first_column)
 		if (RelationGetRelid(((Access *) lfirst(cell))->relation) == oid)
 			return lfirst(cell);
 	partition = open_table(oid, InvalidOid, access->lock, access->root);
-	check_columns(access->relation, partition->relation);
+	partition_check_columns(access->relation, partition->relation);
 	access->partitions = lappend(access->partitions, partition);
 	return partition;
 }
