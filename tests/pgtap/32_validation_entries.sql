@@ -83,9 +83,10 @@ SELECT is(pg_temp.fates(rxtrack.submit(pg_temp.bundle(pg_temp.task(1), pg_temp.t
                                        NULL, 'Supplier one')),
           ARRAY['400 Bad Request: value value', '200 OK: informational', '400 Bad Request: value'],
           'a request without an id has the faults of its bundle and entries named too');
-SELECT is(pg_temp.fates(pg_temp.submit(jsonb_build_object('type', 'batch', 'entry',
-                                         (SELECT jsonb_agg(n) FROM generate_series(1, 5001) AS n)))),
-          ARRAY['413 Payload Too Large: value value too-long'], 'but too many entries are not looked at');
+SELECT is(array(SELECT regexp_replace(fate, ' [^:]*', '')
+                FROM unnest(pg_temp.fates(pg_temp.submit(jsonb_build_object('type', 'batch', 'entry',
+                              (SELECT jsonb_agg(n) FROM generate_series(1, 5001) AS n))))) AS fate),
+          ARRAY['413: value value too-long'], 'but too many entries are not looked at');
 SELECT results_eq($$ SELECT status, pg_temp.faults((status, body)::rxtrack.answer)
                      FROM pg_temp.submit('{"resourceType": "Bundle", "type": "transaction", "entry": {}}') $$,
                   $$ VALUES (400, '{0 Bundle.entry}'::text[]) $$, 'so it is with an entry that is no array');
