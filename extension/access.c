@@ -113,6 +113,8 @@ find_partition(Access *access, Datum first_column)
 			return lfirst(cell);
 	partition = open_table(oid, InvalidOid, access->lock, access->root);
 	partition_check_columns(access->relation, partition->relation);
+	if (partition->key_index != NULL && partition->key_index->rd_index->indkey.values[0] != 1)
+		partition_refuse(partition->relation, "its primary key does not begin with its first column");
 	access->partitions = lappend(access->partitions, partition);
 	return partition;
 }

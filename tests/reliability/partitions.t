@@ -49,6 +49,8 @@ like(submit(bundle(task()), undef, 'BEGIN; ALTER TABLE rxtrack.item RENAME TO it
 	CREATE TABLE rxtrack.item (LIKE rxtrack.item_before) PARTITION BY HASH (prescription_id);'), qr/ERROR:  relation "item" has no partition for a row/, 'no partition');
 like(submit(bundle(task()), undef, 'BEGIN; ALTER TABLE rxtrack.item RENAME TO item_before; CREATE TABLE rxtrack.item (LIKE rxtrack.item_before) PARTITION BY HASH (prescription_id);
 	CREATE TABLE rxtrack.item_0 PARTITION OF rxtrack.item FOR VALUES WITH (MODULUS 1, REMAINDER 0);'), qr/ERROR:  cannot use relation "item_0": it has no primary key/, 'no key');
+like(submit(bundle(task()), undef, 'BEGIN; ALTER TABLE rxtrack.item RENAME TO item_before; CREATE TABLE rxtrack.item (LIKE rxtrack.item_before, PRIMARY KEY (line_item_id, prescription_id)) PARTITION BY HASH (prescription_id);
+	CREATE TABLE rxtrack.item_0 PARTITION OF rxtrack.item FOR VALUES WITH (MODULUS 1, REMAINDER 0);'), qr/ERROR:  cannot use relation "item_0": its primary key does not begin/, 'the key in another order');
 like(submit(bundle(task()), undef, 'BEGIN; ALTER TABLE rxtrack.item RENAME TO item_before; CREATE VIEW rxtrack.item AS TABLE rxtrack.item_before;'),
 	qr/ERROR:  .*item/, 'no table at all');
 is(submit(bundle(task())), 201, 'the server has lived through all of it');
