@@ -1,6 +1,9 @@
 /*
  * access.c
  *		Reading and writing rows of a table by its primary key.
+ *
+ * What to do with a partitioned table is in the section on partitions; all else
+ * happens in one plain table or partition.
  */
 #include "postgres.h"
 
@@ -10,12 +13,15 @@
 #include "catalog/namespace.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "access.h"
 #include "catalog.h"
+#include "partition.h"
 
 /* The equality operators of the key's columns, as scan keys. */
 static void
@@ -47,17 +53,38 @@ relation_oid(const char *name)
 }
 
 static Access *
-open_with(const char *name, const char *index, LOCKMODE lock)
+open_table(Oid oid, Oid index, LOCKMODE lock, Access *root)
 {
 	Access	   *access = palloc0(sizeof(Access));
 
 	access->lock = lock;
-	access->relation = table_open(relation_oid(name), lock);
-	list_free(RelationGetIndexList(access->relation));	/* makes rd_pkindex known */
-	access->key_index = index_open(index == NULL ? access->relation->rd_pkindex : relation_oid(index), lock);
+	access->root = root == NULL ? access : root;
+	access->relation = table_open(oid, lock);
+	if (access->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && !OidIsValid(index))
+	{
+		partition_check_key(access->relation);
+		return access;
+	}
+	if (access->relation->rd_rel->relkind != RELKIND_RELATION)
+		partition_refuse(access->relation, "it is no plain table");
+	if (!OidIsValid(index))
+	{
+		list_free(RelationGetIndexList(access->relation));	/* makes rd_pkindex known */
+		index = access->relation->rd_pkindex;
+	}
+	if (!OidIsValid(index))
+		partition_refuse(access->relation, "it has no primary key");
+	access->key_index = index_open(index, lock);
 	access->found = table_slot_create(access->relation, NULL);
+	access->at_work = access;
 	prepare_keys(access);
 	return access;
+}
+
+static Access *
+open_with(const char *name, const char *index, LOCKMODE lock)
+{
+	return open_table(relation_oid(name), index == NULL ? InvalidOid : relation_oid(index), lock, NULL);
 }
 
 Access *
@@ -70,6 +97,38 @@ Access *
 access_open_to_read(const char *name, const char *index)
 {
 	return open_with(name, index, AccessShareLock);
+}
+
+/* ---------- Partitions ---------- */
+
+static Access *
+find_partition(Access *access, Datum first_column)
+{
+	Oid			oid = partition_of(access->relation, first_column);
+	Access	   *partition;
+	ListCell   *cell;
+
+	foreach(cell, access->partitions)
+		if (RelationGetRelid(((Access *) lfirst(cell))->relation) == oid)
+			return lfirst(cell);
+	partition = open_table(oid, InvalidOid, access->lock, access->root);
+	partition_check_columns(access->relation, partition->relation);
+	if (partition->key_index != NULL && partition->key_index->rd_index->indkey.values[0] != 1)
+		partition_refuse(partition->relation, "its primary key does not begin with its first column");
+	access->partitions = lappend(access->partitions, partition);
+	return partition;
+}
+
+/* The plain table in which rows with that first column are. */
+static Access *
+choose(Access *access, Datum first_column)
+{
+	Access	   *chosen = access;
+
+	while (chosen->key_index == NULL)
+		chosen = find_partition(chosen, first_column);
+	access->at_work = chosen;
+	return chosen;
 }
 
 /* ---------- Reading ---------- */
@@ -88,6 +147,7 @@ end_search(Access *access)
 void
 access_search(Access *access, const Datum *key, int key_count)
 {
+	access = choose(access, key[0]);
 	end_search(access);
 	CommandCounterIncrement();
 	access->snapshot = RegisterSnapshot(GetTransactionSnapshot());
@@ -104,6 +164,7 @@ access_search(Access *access, const Datum *key, int key_count)
 bool
 access_next(Access *access)
 {
+	access = access->at_work;
 	return index_getnext_slot(access->scan, ForwardScanDirection, access->found);
 }
 
@@ -147,6 +208,7 @@ access_find(Access *access, const Datum *key, int key_count, bool lock)
 	bool		found;
 
 	access_search(access, key, key_count);
+	access = access->at_work;
 	found = access_next(access) && (!lock || lock_found(access));
 	if (found)
 		ExecMaterializeSlot(access->found);
@@ -157,82 +219,166 @@ access_find(Access *access, const Datum *key, int key_count, bool lock)
 Datum
 access_column(Access *access, int column, bool *isnull)
 {
-	return slot_getattr(access->found, column, isnull);
+	return slot_getattr(access->at_work->found, column, isnull);
+}
+
+ItemPointerData
+access_place(Access *access)
+{
+	return access->at_work->found->tts_tid;
 }
 
 /* ---------- Writing ---------- */
 
+/* One statement, as it were, with all that it does in partitions. */
 static void
-begin_writing(Access *access)
+begin_statement(Access *root)
 {
-	if (access->result != NULL)
+	if (root->estate != NULL)
 		return;
-	access->estate = CreateExecutorState();
-	access->result = makeNode(ResultRelInfo);
-	InitResultRelInfo(access->result, access->relation, 0, NULL, 0);
-	ExecOpenIndices(access->result, false);
-	/* where triggers look for it, before they would open it again */
-	access->estate->es_opened_result_relations = list_make1(access->result);
+	root->estate = CreateExecutorState();
 #if PG_VERSION_NUM >= 160000
-	EvalPlanQualInit(&access->recheck, access->estate, NULL, NIL, -1, NIL);
+	EvalPlanQualInit(&root->recheck, root->estate, NULL, NIL, -1, NIL);
 #else
-	EvalPlanQualInit(&access->recheck, access->estate, NULL, NIL, -1);
+	EvalPlanQualInit(&root->recheck, root->estate, NULL, NIL, -1);
 #endif
-	access->written = table_slot_create(access->relation, NULL);
 	AfterTriggerBeginQuery();
 }
 
 static void
-store_written(Access *access, const Datum *values, const bool *nulls)
+begin_writing(Access *access)
 {
-	int			count = access->relation->rd_att->natts;
+	EState	   *estate;
 
+	if (access->result != NULL)
+		return;
+	begin_statement(access->root);
+	estate = access->root->estate;
+	access->result = makeNode(ResultRelInfo);
+	InitResultRelInfo(access->result, access->relation, 0, NULL, 0);
+	ExecOpenIndices(access->result, false);
+	/* where triggers look for it, before they would open it again */
+	estate->es_opened_result_relations = lappend(estate->es_opened_result_relations, access->result);
+	access->written = table_slot_create(access->relation, NULL);
+}
+
+static void
+store_default(Access *access, int column)
+{
+	Form_pg_attribute attribute = TupleDescAttr(access->relation->rd_att, column);
+	EState	   *estate = access->root->estate;
+	Expr	   *expression = NULL;
+
+	access->written->tts_isnull[column] = true;
+	/* a generated one is computed when the row is written */
+	if (!attribute->attisdropped && attribute->attgenerated == '\0')
+		expression = (Expr *) build_column_default(access->relation, column + 1);
+	if (expression != NULL)
+		access->written->tts_values[column] =
+			ExecEvalExprSwitchContext(ExecInitExpr(expression_planner(expression), NULL),
+									  GetPerTupleExprContext(estate), &access->written->tts_isnull[column]);
+}
+
+/* Columns that somebody has added: those of the row at that place, or their defaults (NULL). */
+static void
+store_further_columns(Access *access, const ItemPointerData *place, int count)
+{
+	int			all = access->relation->rd_att->natts;
+
+	if (place != NULL)
+	{
+		if (access->before == NULL)
+			access->before = table_slot_create(access->relation, NULL);
+		if (!table_tuple_fetch_row_version(access->relation, (ItemPointer) place, SnapshotAny, access->before))
+			elog(ERROR, "a row that was to be changed is gone");
+		slot_getallattrs(access->before);
+	}
+	for (int i = count; i < all; i++)
+	{
+		if (place == NULL)
+			store_default(access, i);
+		else
+		{
+			access->written->tts_values[i] = access->before->tts_values[i];
+			access->written->tts_isnull[i] = access->before->tts_isnull[i];
+		}
+	}
+}
+
+static void
+store_written(Access *access, const ItemPointerData *place, const Datum *values, const bool *nulls, int count)
+{
+	int			all = access->relation->rd_att->natts;
+
+	if (all < count)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation \"%s\" has %d columns and not %d", RelationGetRelationName(access->relation), all, count),
+				 errhint("Run ALTER EXTENSION rxtrack UPDATE.")));
 	begin_writing(access);
+	/* checks, triggers and defaults allocate by the row */
+	ResetPerTupleExprContext(access->root->estate);
 	ExecClearTuple(access->written);
 	memcpy(access->written->tts_values, values, count * sizeof(Datum));
 	memcpy(access->written->tts_isnull, nulls, count * sizeof(bool));
+	if (all > count)
+		store_further_columns(access, place, count);
 	ExecStoreVirtualTuple(access->written);
-	/* checks and triggers allocate by the row */
-	ResetPerTupleExprContext(access->estate);
 }
 
 void
-access_insert(Access *access, const Datum *values, const bool *nulls)
+access_insert(Access *access, const Datum *values, const bool *nulls, int count)
 {
-	store_written(access, values, nulls);
+	access = choose(access, values[0]);
+	store_written(access, NULL, values, nulls, count);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	ExecSimpleRelationInsert(access->result, access->estate, access->written);
+	ExecSimpleRelationInsert(access->result, access->root->estate, access->written);
 	PopActiveSnapshot();
 }
 
 void
-access_update(Access *access, const ItemPointerData *place, const Datum *values, const bool *nulls)
+access_update(Access *access, const ItemPointerData *place, const Datum *values, const bool *nulls, int count)
 {
-	store_written(access, values, nulls);
+	access = choose(access, values[0]);
+	store_written(access, place, values, nulls, count);
 	/* only that is looked at; the values may well lie in the row that was found */
 	access->found->tts_tid = *place;
 	PushActiveSnapshot(GetTransactionSnapshot());
-	ExecSimpleRelationUpdate(access->result, access->estate, &access->recheck, access->found, access->written);
+	ExecSimpleRelationUpdate(access->result, access->root->estate, &access->root->recheck,
+							 access->found, access->written);
 	PopActiveSnapshot();
+}
+
+static void
+end_statement(Access *root)
+{
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	AfterTriggerEndQuery(root->estate);
+	PopActiveSnapshot();
+	EvalPlanQualEnd(&root->recheck);
+	ExecCloseResultRelations(root->estate);
+	ExecResetTupleTable(root->estate->es_tupleTable, false);
+	FreeExecutorState(root->estate);
 }
 
 void
 access_close(Access *access)
 {
+	ListCell   *cell;
+
 	end_search(access);
-	if (access->result != NULL)
-	{
-		CommandCounterIncrement();
-		PushActiveSnapshot(GetTransactionSnapshot());
-		AfterTriggerEndQuery(access->estate);
-		PopActiveSnapshot();
-		EvalPlanQualEnd(&access->recheck);
-		ExecCloseResultRelations(access->estate);
+	if (access->estate != NULL)
+		end_statement(access);
+	foreach(cell, access->partitions)
+		access_close(lfirst(cell));
+	if (access->written != NULL)
 		ExecDropSingleTupleTableSlot(access->written);
-		ExecResetTupleTable(access->estate->es_tupleTable, false);
-		FreeExecutorState(access->estate);
-	}
-	ExecDropSingleTupleTableSlot(access->found);
-	index_close(access->key_index, NoLock);
+	if (access->before != NULL)
+		ExecDropSingleTupleTableSlot(access->before);
+	if (access->found != NULL)
+		ExecDropSingleTupleTableSlot(access->found);
+	if (access->key_index != NULL)
+		index_close(access->key_index, NoLock);
 	table_close(access->relation, NoLock);
 }

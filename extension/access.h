@@ -7,6 +7,9 @@
  * rest of an update; and its plan could change.  This is what a logical
  * replication worker does: the executor's simple operations, one row at a time,
  * with all that belongs to them (indexes, constraints, triggers).
+ *
+ * A table may be partitioned by hash of its first column, which is then the first
+ * of its primary key too: each row is looked for, and written, in its partition.
  */
 #ifndef RXTRACK_ACCESS_H
 #define RXTRACK_ACCESS_H
@@ -19,20 +22,27 @@
 
 #define ACCESS_MAX_KEYS 2
 
-/* A table that is being read and written; palloc'd, and good until access_close. */
+/*
+ * A table that is being read and written; palloc'd, and good until access_close.
+ * Of a partitioned one, each partition that is used has one of its own.
+ */
 typedef struct Access
 {
 	Relation	relation;
-	Relation	key_index;		/* by which rows are searched */
+	struct Access *root;		/* the table that was opened */
+	struct Access *at_work;		/* where its rows are found: itself, or a partition */
+	List	   *partitions;		/* those that are open, of a partitioned table */
+	Relation	key_index;		/* by which rows are searched; NULL: it is partitioned */
 	LOCKMODE	lock;
 	ScanKeyData keys[ACCESS_MAX_KEYS];
 	IndexScanDesc scan;			/* the search under way, or NULL */
 	Snapshot	snapshot;		/* of that search */
-	EState	   *estate;
-	ResultRelInfo *result;		/* for writing; NULL until the first write */
-	EPQState	recheck;
+	EState	   *estate;			/* for writing; of the root alone, NULL until the first write */
+	EPQState	recheck;		/* likewise */
+	ResultRelInfo *result;		/* NULL until the first write */
 	TupleTableSlot *found;		/* the row that was found */
 	TupleTableSlot *written;	/* the row to be written */
+	TupleTableSlot *before;		/* the row that it replaces, where that has to be known */
 } Access;
 
 #pragma GCC visibility push(hidden)
@@ -49,23 +59,31 @@ extern void access_close(Access *access);
 /* Begins a search for rows with the first key_count columns of the key. */
 extern void access_search(Access *access, const Datum *key, int key_count);
 
-/* The next row of a search, in access->found; false at its end. */
+/* The next row of a search; false at its end. */
 extern bool access_next(Access *access);
 
 /*
- * Searches for the one row with that key, in access->found; false where
- * there is none.  Locked, it is the row's last version, whoever wrote it.
+ * Searches for the one row with that key; false where there is none.  Locked, it is the row's last version, whoever wrote it.
  */
 extern bool access_find(Access *access, const Datum *key, int key_count, bool lock);
 
 /* A column of the row that was found. */
 extern Datum access_column(Access *access, int column, bool *isnull);
 
-/* Inserts a row; raises 23505 where its key is there already. */
-extern void access_insert(Access *access, const Datum *values, const bool *nulls);
+/* Where it was found: its place in the table or partition. */
+extern ItemPointerData access_place(Access *access);
 
-/* Replaces the row at a place where it was found and locked in this transaction. */
-extern void access_update(Access *access, const ItemPointerData *place, const Datum *values, const bool *nulls);
+/*
+ * Inserts a row of so many columns; raises 23505 where its key is there already.
+ * Columns that somebody has added to the table get their defaults.
+ */
+extern void access_insert(Access *access, const Datum *values, const bool *nulls, int count);
+
+/*
+ * Replaces the row at a place where it was found and locked in this transaction.
+ * Columns that somebody has added keep their values.
+ */
+extern void access_update(Access *access, const ItemPointerData *place, const Datum *values, const bool *nulls, int count);
 
 #pragma GCC visibility pop
 

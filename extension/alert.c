@@ -8,74 +8,54 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
-#include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
 #include "catalog.h"
 #include "readiness.h"
+#include "remembered.h"
 #include "types.h"
 
 /* A table of one column, in order. */
-typedef struct Remembered
+typedef struct Column
 {
-	const char *table;
+	Remembered	remembered;
 	Statement	select;
-	Oid			relation;
-	bool		changed;		/* by somebody, since we began to read it */
-	bool		known;			/* do we hold what it holds? */
 	int64	   *values;
 	int			count;
-} Remembered;
+} Column;
 
-static Remembered enabled_pharmacies = {
-	.table = "alert_pharmacy",
+static Column enabled_pharmacies = {
+	.remembered.table = "alert_pharmacy",
 	.select.sql = "SELECT ods_code FROM rxtrack.alert_pharmacy ORDER BY ods_code"
 };
 
-static Remembered blocked_pharmacies = {
-	.table = "blocked_pharmacy",
+static Column blocked_pharmacies = {
+	.remembered.table = "blocked_pharmacy",
 	.select.sql = "SELECT ods_code FROM rxtrack.blocked_pharmacy ORDER BY ods_code"
 };
 
-static Remembered enabled_applications = {
-	.table = "alert_application",
+static Column enabled_applications = {
+	.remembered.table = "alert_application",
 	.select.sql = "SELECT application_id::bigint FROM rxtrack.alert_application ORDER BY application_id"
 };
-
-static Remembered *const remembered[] = {&enabled_pharmacies, &blocked_pharmacies, &enabled_applications};
-
-static void
-forget_tables(Datum arg, Oid relation)
-{
-	(void) arg;
-	for (int i = 0; i < (int) lengthof(remembered); i++)
-	{
-		if (relation != InvalidOid && relation != remembered[i]->relation)
-			continue;
-		remembered[i]->changed = true;
-		remembered[i]->known = false;
-	}
-}
 
 void
 alert_init(void)
 {
-	CacheRegisterRelcacheCallback(forget_tables, (Datum) 0);
+	remembered_init(&enabled_pharmacies.remembered);
+	remembered_init(&blocked_pharmacies.remembered);
+	remembered_init(&enabled_applications.remembered);
 }
 
 static void
-read_table(Remembered *table)
+read_table(Column *table)
 {
 	bool		isnull;
 
-	table->relation = get_relname_relid(table->table, catalog_get()->namespace_oid);
-	table->changed = false;
+	remembered_begin(&table->remembered);
 	SPI_connect();
 	statement_execute_latest(&table->select, NULL);
 	if (table->values != NULL)
@@ -86,17 +66,16 @@ read_table(Remembered *table)
 	for (int i = 0; i < table->count; i++)
 		table->values[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
-	/* what this transaction has changed itself may yet be taken back, and nobody would tell */
-	table->known = !table->changed;
+	remembered_end(&table->remembered);
 }
 
 static bool
-contains(Remembered *table, int64 value)
+contains(Column *table, int64 value)
 {
 	int			low = 0;
 	int			high;
 
-	if (!table->known)
+	if (!table->remembered.known)
 		read_table(table);
 	high = table->count;
 	while (low < high)

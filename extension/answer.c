@@ -11,49 +11,6 @@
 
 /* ---------- Faults ---------- */
 
-/* FHIRPath of a field; index tells which entry it is of.  NULL for a field of Format 1. */
-static char *
-field_expression(const char *field, int index)
-{
-	if (strncmp(field, "Task", 4) == 0)
-		return psprintf("Bundle.entry[%d].resource%s", index, field + 4);
-	if (strncmp(field, "entry", 5) == 0)
-		return psprintf("Bundle.entry[%d]%s", index, field + 5);
-	if (strncmp(field, "Bundle", 6) == 0)
-		return pstrdup(field);
-	return NULL;
-}
-
-static void
-append_faults(StringInfo out, const FaultList *faults, int index, const char *code, int64 now)
-{
-	outcome_begin(out, now);
-	for (const Fault *fault = faults->first; fault != NULL; fault = fault->next)
-	{
-		Issue		issue = ERROR_ISSUE(code, NULL);
-
-		issue.diagnostics = psprintf("%s %s", fault->field, fault->problem);
-		issue.expression = field_expression(fault->field, index);
-		outcome_issue(out, &issue);
-	}
-	outcome_end(out);
-}
-
-/* A fault of the bundle itself, or of the request, belongs to no entry. */
-static void
-answer_bundle_faults(Submission *submission, int64 now)
-{
-	const Bundle *bundle = submission->bundle;
-	StringInfo	out = &submission->answer;
-
-	submission->status = bundle->too_long ? 413 : 400;
-	response_begin(out);
-	response_entry_begin(out, NULL, http_status_line(submission->status), NULL);
-	append_faults(out, &bundle->faults, 0, bundle->too_long ? "too-long" : "value", now);
-	response_entry_end(out);
-	response_end(out);
-}
-
 /* Appends a valid entry of a bundle that was not stored. */
 static void
 append_not_stored(StringInfo out, const BundleEntry *entry, int64 now)
@@ -70,25 +27,47 @@ append_not_stored(StringInfo out, const BundleEntry *entry, int64 now)
 }
 
 static void
-answer_entry_faults(Submission *submission, int64 now)
+append_faulty(StringInfo out, const BundleEntry *entry, int index, const char *http_status, int64 now)
+{
+	response_entry_begin(out, entry->full_url, http_status, NULL);
+	outcome_faults(out, now, &entry->faults, index);
+	response_entry_end(out);
+}
+
+/* Appends the faults that belong to no entry, if there are any. */
+static void
+append_faults_of_all(StringInfo out, const Bundle *bundle, const char *http_status, int64 now)
+{
+	if (bundle->faults.first == NULL)
+		return;
+	response_entry_begin(out, NULL, http_status, NULL);
+	outcome_faults(out, now, &bundle->faults, 0);
+	response_entry_end(out);
+}
+
+/*
+ * What is wrong with the bundle itself, or with the request, stands first, in an
+ * entry of its own; those that were sent follow where something is wrong with them.
+ */
+static void
+answer_faults(Submission *submission, int64 now)
 {
 	const Bundle *bundle = submission->bundle;
 	StringInfo	out = &submission->answer;
+	const char *http_status;
 
-	submission->status = bundle->forbidden ? 403 : 400;
+	submission->status = bundle->too_long ? 413 : bundle->forbidden ? 403 : 400;
+	http_status = http_status_line(submission->status);
 	response_begin(out);
-	for (int i = 0; i < bundle->count; i++)
+	append_faults_of_all(out, bundle, http_status, now);
+	for (int i = 0; bundle->faulty > 0 && i < bundle->count; i++)
 	{
 		const BundleEntry *entry = &bundle->entries[i];
 
 		if (entry->faults.first == NULL)
-		{
 			append_not_stored(out, entry, now);
-			continue;
-		}
-		response_entry_begin(out, entry->full_url, http_status_line(submission->status), NULL);
-		append_faults(out, &entry->faults, i, bundle->forbidden ? "forbidden" : "value", now);
-		response_entry_end(out);
+		else
+			append_faulty(out, entry, i, http_status, now);
 	}
 	response_end(out);
 }
@@ -107,7 +86,7 @@ append_stored(StringInfo out, const BundleEntry *sent, const Entry *entry, int64
 	response_entry_begin(out, sent->full_url, http_status_line(201), &sent->update.task_id);
 	outcome_begin(out, now);
 	outcome_issue(out, &stored);
-	if (entry->fate == FATE_STORED && entry->acceptance.kind == TRANSITION_UNEXPECTED &&
+	if (entry->acceptance.kind == TRANSITION_UNEXPECTED &&
 		transition_policy == TRANSITION_POLICY_WARN)
 	{
 		Issue		warning = {.severity = "warning", .code = "business-rule"};
@@ -139,7 +118,7 @@ append_refused(StringInfo out, const BundleEntry *sent, const Entry *entry, int 
 
 	refused.diagnostics = psprintf("Task.businessStatus: the transition rules do not allow %s to be followed by %s",
 								   business_status_name(entry->from), business_status_name(sent->update.status));
-	refused.expression = field_expression("Task.businessStatus", index);
+	refused.expression = psprintf("Bundle.entry[%d].resource.businessStatus", index);
 	response_entry_begin(out, sent->full_url, http_status_line(422), NULL);
 	outcome_append(out, now, &refused);
 	response_entry_end(out);
@@ -187,12 +166,10 @@ answer_submission(Submission *submission, int64 now)
 {
 	const Bundle *bundle = submission->bundle;
 
-	if (bundle->ignored)
+	if (!bundle_is_valid(bundle))
+		answer_faults(submission, now);
+	else if (bundle->ignored)
 		answer_ignored(submission, now);
-	else if (bundle->faults.first != NULL)
-		answer_bundle_faults(submission, now);
-	else if (bundle->faulty > 0)
-		answer_entry_faults(submission, now);
 	else if (bundle->count > 0)
 		answer_judgements(submission, now);
 	else

@@ -3,7 +3,7 @@
  *		Writing rows without the executor, where a table is as plain as ours are.
  *
  * The indexes are written as the executor would, each by its own description.  A
- * table to which somebody has added triggers, checks or other kinds of indexes gets
+ * table to which somebody has added columns, triggers, checks or other kinds of indexes gets
  * its rows from the executor.
  */
 #include "postgres.h"
@@ -45,12 +45,13 @@ append_init(Appender *appender)
 
 /* Is there nothing about the table that only the executor knows to do? */
 static bool
-is_plain(Relation table)
+is_plain(const Appender *appender, Relation table)
 {
 	const TriggerDesc *triggers = table->trigdesc;
 	const TupleConstr *constraints = table->rd_att->constr;
 
-	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relispartition)
+	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relispartition ||
+		table->rd_att->natts != appender->columns)
 		return false;
 	if (triggers != NULL &&
 		(triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
@@ -92,10 +93,11 @@ learn_table(Appender *appender, Relation table)
 	context = MemoryContextSwitchTo(TopMemoryContext);
 	appender->estate = CreateExecutorState();
 	MemoryContextSwitchTo(appender->estate->es_query_cxt);
-	appender->simple = is_plain(table);
+	appender->simple = is_plain(appender, table);
 	appender->index_count = 0;
 	foreach(cell, indexes)
-		learn_index(appender, lfirst_oid(cell));
+		if (appender->simple)
+			learn_index(appender, lfirst_oid(cell));
 	MemoryContextSwitchTo(context);
 	list_free(indexes);
 	appender->known = !appender->changed;
@@ -168,22 +170,28 @@ change_plainly(Appender *appender, Relation table, ItemPointer place,
 }
 
 static void
-append_by_executor(const char *table, Datum *values, bool *nulls)
+append_by_executor(const Appender *appender, Datum *values, bool *nulls)
 {
-	Access	   *access = access_open(table);
+	Access	   *access = access_open(appender->table);
 
-	access_insert(access, values, nulls);
+	access_insert(access, values, nulls, appender->columns);
 	access_close(access);
 }
 
 static void
-change_by_executor(const char *table, ItemPointer place, const bool *changes, const Datum *values, const bool *nulls)
+change_by_executor(const Appender *appender, ItemPointer place,
+				   const bool *changes, const Datum *values, const bool *nulls)
 {
-	Access	   *access = access_open(table);
-	int			count = access->relation->rd_att->natts;
+	Access	   *access = access_open(appender->table);
+	int			count = appender->columns;
 	Datum	   *all = palloc(count * sizeof(Datum));
 	bool	   *all_nulls = palloc(count * sizeof(bool));
 
+	/* a place means nothing without its partition */
+	if (access->relation->rd_rel->relkind != RELKIND_RELATION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("relation \"%s\" must not be partitioned", RelationGetRelationName(access->relation))));
 	if (!table_tuple_fetch_row_version(access->relation, place, SnapshotAny, access->found))
 		elog(ERROR, "a row that was to be changed is gone");
 	for (int i = 0; i < count; i++)
@@ -193,7 +201,7 @@ change_by_executor(const char *table, ItemPointer place, const bool *changes, co
 		all[i] = changes[i] ? values[i] : before;
 		all_nulls[i] = changes[i] ? nulls[i] : all_nulls[i];
 	}
-	access_update(access, place, all, all_nulls);
+	access_update(access, place, all, all_nulls, count);
 	access_close(access);
 }
 
@@ -220,7 +228,7 @@ append_row(Appender *appender, Datum *values, bool *nulls)
 	if (appender->simple)
 		append_plainly(appender, table, values, nulls);
 	else
-		append_by_executor(appender->table, values, nulls);
+		append_by_executor(appender, values, nulls);
 	table_close(table, NoLock);
 }
 
@@ -232,6 +240,6 @@ append_change(Appender *appender, ItemPointer place, const bool *changes, const 
 	if (appender->simple)
 		change_plainly(appender, table, place, changes, values, nulls);
 	else
-		change_by_executor(appender->table, place, changes, values, nulls);
+		change_by_executor(appender, place, changes, values, nulls);
 	table_close(table, NoLock);
 }

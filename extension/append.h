@@ -18,6 +18,7 @@
 typedef struct Appender
 {
 	const char *table;
+	int			columns;		/* that rows are given with; the table may have more */
 	Oid			relation;
 	bool		changed;		/* by somebody, since we began to look at it */
 	bool		known;			/* does the rest hold? */

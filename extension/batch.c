@@ -69,8 +69,7 @@ find_tasks(Batch *batch, Entry **sorted)
 bool
 submission_is_valid(const Submission *submission)
 {
-	return submission->bundle != NULL && submission->bundle->faults.first == NULL &&
-		submission->bundle->faulty == 0 && submission->bundle->count > 0;
+	return submission->bundle != NULL && submission->bundle->count > 0 && bundle_is_valid(submission->bundle);
 }
 
 static void
@@ -84,6 +83,7 @@ add_entries(Batch *batch, Submission *submission)
 		acceptance->update = &submission->bundle->entries[i].update;
 		acceptance->application_id = submission->application_id;
 		acceptance->request_id = submission->request_id;
+		acceptance->request_entries = submission->bundle->count;
 	}
 }
 

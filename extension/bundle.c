@@ -54,6 +54,7 @@ fault_add(FaultList *list, const char *field, const char *problem)
 
 	fault->field = field;
 	fault->problem = problem;
+	fault->code = "value";
 	fault->next = NULL;
 	if (list->last == NULL)
 		list->first = fault;
@@ -396,6 +397,7 @@ bundle_make_room(Bundle *bundle, const JsonNode *entries, const char *field)
 	if (entries->count > BUNDLE_MAX_ENTRIES)
 	{
 		fault_add(&bundle->faults, field, "must not have more than 5000 entries");
+		bundle->faults.last->code = "too-long";
 		bundle->too_long = true;
 		return false;
 	}
@@ -435,7 +437,9 @@ holds(const OdsCode *codes, int count, OdsCode code)
 void
 bundle_restrict(Bundle *bundle, const OdsCode *codes, int count)
 {
-	for (int i = 0; bundle->faulty == 0 && i < bundle->count; i++)
+	if (!bundle_is_valid(bundle))
+		return;
+	for (int i = 0; i < bundle->count; i++)
 		bundle->forbidden |= !holds(codes, count, bundle->entries[i].update.ods_code);
 	for (int i = 0; bundle->forbidden && i < bundle->count; i++)
 	{
@@ -444,8 +448,24 @@ bundle_restrict(Bundle *bundle, const OdsCode *codes, int count)
 		if (holds(codes, count, entry->update.ods_code))
 			continue;
 		fault_add(&entry->faults, bundle->pharmacy_field, "is a pharmacy that this application may not send updates for");
+		entry->faults.last->code = "forbidden";
 		bundle->faulty++;
 	}
+}
+
+bool
+bundle_is_valid(const Bundle *bundle)
+{
+	return bundle->faults.first == NULL && bundle->faulty == 0;
+}
+
+Bundle *
+bundle_unreadable(const char *problem)
+{
+	Bundle	   *bundle = palloc0(sizeof(Bundle));
+
+	fault_add(&bundle->faults, "The body", problem);
+	return bundle;
 }
 
 Bundle *
@@ -462,9 +482,7 @@ bundle_validate(const JsonNode *document, int64_t now)
 	require_text(&bundle->faults, optional_member(document, "type"), "Bundle.type",
 				 "transaction", "must be transaction");
 	entries = optional_member(document, "entry");
-	if (entries != NULL)
-		require(&bundle->faults, entries, JSON_NODE_ARRAY, "Bundle.entry");
-	if (bundle->faults.first == NULL && entries != NULL)
+	if (entries != NULL && require(&bundle->faults, entries, JSON_NODE_ARRAY, "Bundle.entry") != NULL)
 		read_entries(bundle, entries, now);
 	return bundle;
 }

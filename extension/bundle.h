@@ -25,6 +25,7 @@ typedef struct Fault
 {
 	const char *field;			/* "Task.owner.identifier.value", "entry.fullUrl", "Bundle.type" */
 	const char *problem;		/* "is missing" */
+	const char *code;			/* of FHIR's issue-type */
 	struct Fault *next;
 } Fault;
 
@@ -61,8 +62,8 @@ typedef struct BundleEntry
 
 typedef struct Bundle
 {
-	FaultList	faults;			/* of the bundle itself; then no entry was looked at */
-	bool		too_long;		/* the fault is having too many entries */
+	FaultList	faults;			/* of the bundle itself, or of the request that brought it */
+	bool		too_long;		/* a fault is having too many entries, which were not looked at */
 	bool		ignored;		/* it is none of our business (Format 1) */
 	bool		forbidden;		/* what is wrong is whom it speaks for, and only that */
 	const char *pharmacy_field; /* what a fault of a pharmacy is to name */
@@ -78,6 +79,12 @@ typedef struct Bundle
  * microseconds since 2000.  The result is palloc'd and refers to the document.
  */
 extern Bundle *bundle_validate(const JsonNode *document, int64_t now);
+
+/* A bundle that could not be read, for which that problem is its only fault. */
+extern Bundle *bundle_unreadable(const char *problem);
+
+/* Whether nothing is wrong with it, its request or its entries. */
+extern bool bundle_is_valid(const Bundle *bundle);
 
 /* Adds a fault; the texts must outlive the list. */
 extern void fault_add(FaultList *list, const char *field, const char *problem);

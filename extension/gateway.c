@@ -5,10 +5,12 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/timestamp.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -141,13 +143,27 @@ void
 gateway_faults(GatewayAnswer *answer, const FaultList *faults, int64 now)
 {
 	answer->status = 400;
-	outcome_begin(&answer->body, now);
-	for (const Fault *fault = faults->first; fault != NULL; fault = fault->next)
-	{
-		Issue		issue = {.severity = "error", .code = "value"};
+	outcome_faults(&answer->body, now, faults, 0);
+}
 
-		issue.diagnostics = psprintf("%s %s", fault->field, fault->problem);
-		outcome_issue(&answer->body, &issue);
+Datum
+gateway_answer_each(FunctionCallInfo fcinfo, GatewayAnswerer answerer)
+{
+	GatewayCall *call = gateway_begin(fcinfo);
+	TimestampTz now = GetCurrentTimestamp();
+	Caller	   *callers;
+
+	SPI_connect();
+	callers = gateway_callers(call);
+	for (int n = 0; n < call->count; n++)
+	{
+		GatewayAnswer answer = {.caller = &callers[n]};
+
+		initStringInfo(&answer.body);
+		if (gateway_admits(&answer, &callers[n], now))
+			answerer(&answer, gateway_parameters(call, n), now);
+		gateway_put(call, &answer);
 	}
-	outcome_end(&answer->body);
+	SPI_finish();
+	return (Datum) 0;
 }

@@ -44,7 +44,13 @@ typedef struct GatewayAnswer
 	StringInfoData body;
 } GatewayAnswer;
 
+/* Answers one request, whose caller is known and may make it; the body is begun empty. */
+typedef void (*GatewayAnswerer) (GatewayAnswer *answer, const JsonNode *parameters, int64 now);
+
 #pragma GCC visibility push(hidden)
+
+/* A whole function of the gateway, where each request is answered by itself; inside SPI. */
+extern Datum gateway_answer_each(FunctionCallInfo fcinfo, GatewayAnswerer answerer);
 
 /* To be called once, before SPI_connect. */
 extern GatewayCall *gateway_begin(FunctionCallInfo fcinfo);

@@ -221,29 +221,27 @@ page_headers(void)
 }
 
 static void
-answer_search(GatewayAnswer *answer, Search *search, const Caller *caller)
+answer_search(GatewayAnswer *answer, Search *search)
 {
 	run_search(search);
 	answer->status = SPI_processed > 0 ? 200 : 404;
 	answer->headers = page_headers();
 	appendStringInfoString(&answer->body, "{\"items\":[");
 	for (uint64 row = 0; row < Min(SPI_processed, PAGE_SIZE); row++)
-		append_item(&answer->body, row, caller->name);
+		append_item(&answer->body, row, answer->caller->name);
 	appendStringInfoString(&answer->body, "]}");
 	SPI_freetuptable(SPI_tuptable);
 }
 
 static void
-answer_check(GatewayAnswer *answer, const JsonNode *parameters, const Caller *caller, int64 now)
+answer_check(GatewayAnswer *answer, const JsonNode *parameters, int64 now)
 {
-	Search		search = {.application_id = caller->application_id};
+	Search		search = {.application_id = answer->caller->application_id};
 	FaultList	faults = {NULL, NULL};
 
-	if (!gateway_admits(answer, caller, now))
-		return;
 	read_search(&search, parameters, &faults);
 	if (faults.first == NULL)
-		answer_search(answer, &search, caller);
+		answer_search(answer, &search);
 	else
 		gateway_faults(answer, &faults, now);
 }
@@ -253,20 +251,5 @@ PG_FUNCTION_INFO_V1(gateway_check);
 Datum
 gateway_check(PG_FUNCTION_ARGS)
 {
-	GatewayCall *call = gateway_begin(fcinfo);
-	TimestampTz now = GetCurrentTimestamp();
-	Caller	   *callers;
-
-	SPI_connect();
-	callers = gateway_callers(call);
-	for (int n = 0; n < call->count; n++)
-	{
-		GatewayAnswer answer = {.caller = &callers[n]};
-
-		initStringInfo(&answer.body);
-		answer_check(&answer, gateway_parameters(call, n), &callers[n], now);
-		gateway_put(call, &answer);
-	}
-	SPI_finish();
-	return (Datum) 0;
+	return gateway_answer_each(fcinfo, answer_check);
 }

@@ -193,21 +193,5 @@ PG_FUNCTION_INFO_V1(gateway_events);
 Datum
 gateway_events(PG_FUNCTION_ARGS)
 {
-	GatewayCall *call = gateway_begin(fcinfo);
-	TimestampTz now = GetCurrentTimestamp();
-	Caller	   *callers;
-
-	SPI_connect();
-	callers = gateway_callers(call);
-	for (int n = 0; n < call->count; n++)
-	{
-		GatewayAnswer answer = {.caller = &callers[n]};
-
-		initStringInfo(&answer.body);
-		if (gateway_admits(&answer, &callers[n], now))
-			answer_events(&answer, gateway_parameters(call, n), now);
-		gateway_put(call, &answer);
-	}
-	SPI_finish();
-	return (Datum) 0;
+	return gateway_answer_each(fcinfo, answer_events);
 }

@@ -33,23 +33,20 @@ is_admitted(Submission *submission, const Caller *caller, int64 now)
 	return caller->granted;
 }
 
-static bool
-take_request_id(Submission *submission, const GatewayCall *call, int n, int64 now)
+/* Its faults are the bundle's too, so that they come with all the others. */
+static void
+take_request_id(Submission *submission, Bundle *bundle, const GatewayCall *call, int n)
 {
 	text	   *id;
 
 	if (call->request_id_null[n])
 	{
-		submission_fault(submission, now, 400, "value", "X-Request-ID is missing");
-		return false;
+		fault_add(&bundle->faults, REQUEST_ID_FIELD, "is missing");
+		return;
 	}
 	id = DatumGetTextPP(call->request_id[n]);
 	if (uuid_parse(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id), &submission->request_id) != NULL)
-	{
-		submission_fault(submission, now, 400, "value", "X-Request-ID must be a UUID");
-		return false;
-	}
-	return true;
+		fault_add(&bundle->faults, REQUEST_ID_FIELD, "must be a UUID");
 }
 
 static void
@@ -69,9 +66,8 @@ restrict_bundle(Bundle *bundle, const Caller *caller)
 	bundle_restrict(bundle, codes, count);
 }
 
-static void
-take_bundle(Submission *submission, const GatewayCall *call, int n, const Caller *caller,
-			BundleReader read, int64 now)
+static Bundle *
+read_bundle(const GatewayCall *call, int n, BundleReader read, int64 now)
 {
 	bytea	   *body = call->body_null[n] ? NULL : DatumGetByteaPP(call->body[n]);
 	const char *problem = NULL;
@@ -79,14 +75,19 @@ take_bundle(Submission *submission, const GatewayCall *call, int n, const Caller
 		json_from_text(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &problem);
 
 	if (problem != NULL)
-		submission_fault(submission, now, 400, "value", psprintf("The body is not JSON: %s", problem));
-	else
-	{
-		Bundle	   *bundle = read(document, now);
+		return bundle_unreadable(psprintf("is not JSON: %s", problem));
+	return read(document, now);
+}
 
-		restrict_bundle(bundle, caller);
-		submission->bundle = bundle;
-	}
+static void
+take_request(Submission *submission, const GatewayCall *call, int n, const Caller *caller,
+			 BundleReader read, int64 now)
+{
+	Bundle	   *bundle = read_bundle(call, n, read, now);
+
+	take_request_id(submission, bundle, call, n);
+	restrict_bundle(bundle, caller);
+	submission->bundle = bundle;
 }
 
 static void
@@ -117,9 +118,8 @@ submit_call(FunctionCallInfo fcinfo, BundleReader read)
 	for (int n = 0; n < call->count; n++)
 	{
 		initStringInfo(&submissions[n].answer);
-		if (is_admitted(&submissions[n], &callers[n], now) &&
-			take_request_id(&submissions[n], call, n, now))
-			take_bundle(&submissions[n], call, n, &callers[n], read, now);
+		if (is_admitted(&submissions[n], &callers[n], now))
+			take_request(&submissions[n], call, n, &callers[n], read, now);
 	}
 	rehearse(submissions, call->count, now);
 	submit_batch(submissions, call->count, now);

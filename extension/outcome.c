@@ -62,6 +62,34 @@ outcome_append(StringInfo out, int64 now, const Issue *issue)
 	outcome_end(out);
 }
 
+/* FHIRPath of a field; index tells which entry it is of.  NULL for one that is not of a Bundle. */
+static char *
+field_expression(const char *field, int index)
+{
+	if (strncmp(field, "Task", 4) == 0)
+		return psprintf("Bundle.entry[%d].resource%s", index, field + 4);
+	if (strncmp(field, "entry", 5) == 0)
+		return psprintf("Bundle.entry[%d]%s", index, field + 5);
+	if (strncmp(field, "Bundle", 6) == 0)
+		return pstrdup(field);
+	return NULL;
+}
+
+void
+outcome_faults(StringInfo out, int64 now, const FaultList *faults, int index)
+{
+	outcome_begin(out, now);
+	for (const Fault *fault = faults->first; fault != NULL; fault = fault->next)
+	{
+		Issue		issue = {.severity = "error", .code = fault->code};
+
+		issue.diagnostics = psprintf("%s %s", fault->field, fault->problem);
+		issue.expression = field_expression(fault->field, index);
+		outcome_issue(out, &issue);
+	}
+	outcome_end(out);
+}
+
 void
 response_begin(StringInfo out)
 {

@@ -30,6 +30,12 @@ extern void outcome_begin(StringInfo out, int64 now);
 extern void outcome_issue(StringInfo out, const Issue *issue);
 extern void outcome_end(StringInfo out);
 
+/*
+ * A whole one with an issue for each fault.  Where they are faults of a bundle's
+ * entry, index tells of which.
+ */
+extern void outcome_faults(StringInfo out, int64 now, const FaultList *faults, int index);
+
 /* A transaction-response Bundle; an empty one is begun and ended. */
 extern void response_begin(StringInfo out);
 extern void response_end(StringInfo out);

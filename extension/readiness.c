@@ -10,12 +10,12 @@
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #include "catalog.h"
 #include "readiness.h"
+#include "remembered.h"
 #include "types.h"
 
 /* By how much the sequence of event ids goes up. */
@@ -24,41 +24,27 @@
 /* Which business statuses are ready ones: rxtrack.ready_status. */
 static struct
 {
-	Oid			relation;		/* their table */
-	bool		changed;		/* by somebody, since we began to read it */
-	bool		known;			/* do we hold what it holds? */
+	Remembered	remembered;
 	bool		ready[BUSINESS_STATUS_COUNT + 1];
-}			statuses;
+}			statuses = {.remembered.table = "ready_status"};
 
-Appender readiness_events = {.table = "readiness_event"};
+Appender readiness_events = {.table = "readiness_event", .columns = EVENT_COLUMNS};
 
 static Statement select_ready = {
 	.sql = "SELECT status FROM rxtrack.ready_status WHERE ready ORDER BY status"
 };
 
-static void
-forget_statuses(Datum arg, Oid relation)
-{
-	(void) arg;
-	if (relation == InvalidOid || relation == statuses.relation)
-	{
-		statuses.changed = true;
-		statuses.known = false;
-	}
-}
-
 void
 readiness_init(void)
 {
-	CacheRegisterRelcacheCallback(forget_statuses, (Datum) 0);
+	remembered_init(&statuses.remembered);
 	append_init(&readiness_events);
 }
 
 static void
 read_statuses(void)
 {
-	statuses.relation = get_relname_relid("ready_status", catalog_get()->namespace_oid);
-	statuses.changed = false;
+	remembered_begin(&statuses.remembered);
 	SPI_connect();
 	statement_execute(&select_ready, NULL);
 	memset(statuses.ready, 0, sizeof(statuses.ready));
@@ -71,7 +57,8 @@ read_statuses(void)
 	}
 	SPI_finish();
 	/* what an old snapshot saw must not outlive it, and nobody would tell */
-	statuses.known = !statuses.changed && !IsolationUsesXactSnapshot();
+	if (!IsolationUsesXactSnapshot())
+		remembered_end(&statuses.remembered);
 }
 
 static bool
@@ -79,7 +66,7 @@ is_ready(BusinessStatus status)
 {
 	/* in a long transaction, which holds its locks already, nothing else would */
 	AcceptInvalidationMessages();
-	if (!statuses.known)
+	if (!statuses.remembered.known)
 		read_statuses();
 	return statuses.ready[status];
 }

@@ -47,9 +47,20 @@ enum
 	UPDATE_KIND,
 	UPDATE_CHANGES_STATUS,
 	UPDATE_INTRODUCES,
+	UPDATE_REQUEST_ENTRIES,
 	UPDATE_REPEAT_NUMBER,
 	UPDATE_POST_DATED_SET_AT,
 	UPDATE_COLUMNS = UPDATE_POST_DATED_SET_AT
+};
+
+static Statement select_statuses_before = {
+	.sql = "SELECT k.place, u.before FROM (SELECT s.prescription_id, s.task_id, lag(s.status)"
+	"  OVER (PARTITION BY s.prescription_id, s.line_item_id ORDER BY s.receipt) AS before"
+	"  FROM rxtrack.status_update s WHERE s.prescription_id = ANY ($1) AND s.kind <> 'late') AS u"
+	" JOIN unnest($1, $2, $3) AS k (prescription_id, task_id, place) USING (prescription_id, task_id)"
+	" WHERE u.before IS NOT NULL",
+	.argument_count = 3,
+	.arguments = {&element_prescription_id, &element_uuid, &element_integer}
 };
 
 static Datum
@@ -81,36 +92,83 @@ item_learn(ItemState *item, const Assertion *assertion)
 	item->known[item->known_count++] = *assertion;
 }
 
-/*
- * An item whose newest assertion has yet to begin stands where an older one put
- * it, so that these have to be known as well: all updates of its prescription
- * are looked through.
- */
-static void
-learn_older_assertions(ItemState *item)
+/* Is its newest assertion one that does not count yet? */
+static bool
+has_yet_to_begin(const ItemState *item, int64 now)
 {
-	Access	   *updates = access_open("status_update");
-	Datum		key = PrescriptionIdGetDatum(&item->prescription_id);
+	return item->stored && item->newest.takes_effect_at > now;
+}
 
-	item->known_count = 0;
-	access_search(updates, &key, 1);
-	while (access_next(updates))
+/* What an update in the table says about its item's status. */
+static Assertion
+read_assertion(Access *updates)
+{
+	bool		is_punctual;
+	Datum		set_at = access_column(updates, UPDATE_POST_DATED_SET_AT, &is_punctual);
+	Datum		last_modified = column(updates, UPDATE_LAST_MODIFIED);
+
+	return (Assertion)
 	{
-		bool		is_punctual;
-		Datum		set_at = access_column(updates, UPDATE_POST_DATED_SET_AT, &is_punctual);
-		Datum		last_modified = column(updates, UPDATE_LAST_MODIFIED);
-		Assertion	assertion = {
-			.status = DatumGetBusinessStatus(column(updates, UPDATE_STATUS)),
+		.status = DatumGetBusinessStatus(column(updates, UPDATE_STATUS)),
 			.post_dated = !is_punctual,
 			.receipt = DatumGetInt32(column(updates, UPDATE_RECEIPT)),
 			.asserted_at = DatumGetTimestampTz(is_punctual ? last_modified : set_at),
 			.takes_effect_at = DatumGetTimestampTz(last_modified)
-		};
+	};
+}
 
-		if (memcmp(DatumGetPointer(column(updates, UPDATE_LINE_ITEM_ID)), &item->line_item_id, sizeof(Uuid)) == 0)
-			item_learn(item, &assertion);
+static int
+compare_line_items(const void *line_item_id, const void *item)
+{
+	return memcmp(line_item_id, &((const ItemState *) item)->line_item_id, sizeof(Uuid));
+}
+
+/* Of items of one prescription, those that have yet to begin. */
+static void
+learn_prescription(Access *updates, ItemState *items, int count, int64 now)
+{
+	Datum		key = PrescriptionIdGetDatum(&items[0].prescription_id);
+
+	access_search(updates, &key, 1);
+	while (access_next(updates))
+	{
+		ItemState  *item = bsearch(DatumGetPointer(column(updates, UPDATE_LINE_ITEM_ID)), items, count,
+								   sizeof(ItemState), compare_line_items);
+		Assertion	assertion;
+
+		if (item == NULL || !has_yet_to_begin(item, now))
+			continue;
+		assertion = read_assertion(updates);
+		item_learn(item, &assertion);
 	}
-	access_close(updates);
+}
+
+/*
+ * An item whose newest assertion has yet to begin stands where an older one put
+ * it, so that these have to be known as well: all updates of its prescription
+ * are looked through, once for all of its items.
+ */
+static void
+learn_older_assertions(ItemState *items, int count, int64 now)
+{
+	Access	   *updates = NULL;
+	int			next;
+
+	for (int i = 0; i < count; i = next)
+	{
+		bool		needed = false;
+
+		for (next = i; next < count && memcmp(&items[next].prescription_id, &items[i].prescription_id,
+											  sizeof(PrescriptionId)) == 0; next++)
+			needed |= has_yet_to_begin(&items[next], now);
+		if (!needed)
+			continue;
+		if (updates == NULL)
+			updates = access_open("status_update");
+		learn_prescription(updates, &items[i], next - i, now);
+	}
+	if (updates != NULL)
+		access_close(updates);
 }
 
 /* Takes over what the row that was found says. */
@@ -118,7 +176,7 @@ static void
 read_item(ItemState *item, Access *items)
 {
 	item->stored = true;
-	item->place = items->found->tts_tid;
+	item->place = access_place(items);
 	item->receipts = item->receipts_stored = DatumGetInt32(column(items, ITEM_RECEIPTS));
 	item->newest.receipt = 0;	/* whichever it was, it is before those to come */
 	item->newest.status = DatumGetBusinessStatus(column(items, ITEM_STATUS));
@@ -147,12 +205,11 @@ store_lock_items(ItemState *items, int count, int64 now)
 		if (!access_find(access, key, 2, true))
 			continue;
 		read_item(item, access);
-		if (item->newest.takes_effect_at > now)
-			learn_older_assertions(item);
-		else
+		if (!has_yet_to_begin(item, now))
 			item_learn(item, &item->newest);
 	}
 	access_close(access);
+	learn_older_assertions(items, count, now);
 }
 
 static void
@@ -174,9 +231,9 @@ write_item(Access *access, const ItemState *item)
 	values[ITEM_RECEIPTS - 1] = Int32GetDatum(item->receipts);
 	values[ITEM_POST_DATED - 1] = BoolGetDatum(item->newest.post_dated);
 	if (item->stored)
-		access_update(access, &item->place, values, nulls);
+		access_update(access, &item->place, values, nulls, ITEM_COLUMNS);
 	else
-		access_insert(access, values, nulls);
+		access_insert(access, values, nulls, ITEM_COLUMNS);
 }
 
 /* An item that only got late updates stays as it is, but for their count. */
@@ -192,7 +249,7 @@ count_receipts(Access *access, const ItemState *item)
 	for (int i = 0; i < ITEM_COLUMNS; i++)
 		values[i] = access_column(access, i + 1, &nulls[i]);
 	values[ITEM_RECEIPTS - 1] = Int32GetDatum(item->receipts);
-	access_update(access, &item->place, values, nulls);
+	access_update(access, &item->place, values, nulls, ITEM_COLUMNS);
 }
 
 static void
@@ -212,6 +269,17 @@ write_items(ItemState *items, int count)
 
 /* ---------- Tasks and updates ---------- */
 
+static TransitionKind
+transition_kind_of(Oid label)
+{
+	const Oid  *kinds = catalog_get()->transition_kinds;
+	int			kind = 0;
+
+	while (kind < TRANSITION_KIND_COUNT - 1 && kinds[kind] != label)
+		kind++;
+	return (TransitionKind) kind;
+}
+
 static void
 read_task(TaskState *task, Access *updates)
 {
@@ -222,6 +290,8 @@ read_task(TaskState *task, Access *updates)
 	task->stored = true;
 	task->application_id = DatumGetInt32(column(updates, UPDATE_APPLICATION_ID));
 	copy_uuid(&task->request_id, column(updates, UPDATE_REQUEST_ID));
+	task->request_entries = DatumGetInt16(column(updates, UPDATE_REQUEST_ENTRIES));
+	task->kind = transition_kind_of(DatumGetObjectId(column(updates, UPDATE_KIND)));
 	update->task_id = task->task_id;
 	update->prescription_id = task->prescription_id;
 	copy_uuid(&update->line_item_id, column(updates, UPDATE_LINE_ITEM_ID));
@@ -237,6 +307,43 @@ read_task(TaskState *task, Access *updates)
 	update->repeat_number = isnull ? 0 : DatumGetInt32(value);
 }
 
+/*
+ * Where items stood when unexpected updates of them came: at what the one before
+ * said that was not late.
+ */
+static void
+find_statuses_before(TaskState *tasks, int count)
+{
+	Datum	   *prescriptions = palloc(count * sizeof(Datum));
+	Datum	   *task_ids = palloc(count * sizeof(Datum));
+	Datum	   *places = palloc(count * sizeof(Datum));
+	Datum		arguments[3];
+	int			unexpected = 0;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (!tasks[i].stored || tasks[i].kind != TRANSITION_UNEXPECTED)
+			continue;
+		prescriptions[unexpected] = PrescriptionIdGetDatum(&tasks[i].prescription_id);
+		task_ids[unexpected] = PointerGetDatum(&tasks[i].task_id);
+		places[unexpected++] = Int32GetDatum(i);
+	}
+	if (unexpected == 0)
+		return;
+	arguments[0] = element_array(&element_prescription_id, prescriptions, NULL, unexpected);
+	arguments[1] = element_array(&element_uuid, task_ids, NULL, unexpected);
+	arguments[2] = element_array(&element_integer, places, NULL, unexpected);
+	statement_execute(&select_statuses_before, arguments);
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		bool		isnull;
+		int			place = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &isnull));
+
+		tasks[place].from = DatumGetBusinessStatus(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2, &isnull));
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
 void
 store_find_tasks(TaskState *tasks, int count)
 {
@@ -250,6 +357,7 @@ store_find_tasks(TaskState *tasks, int count)
 			read_task(&tasks[i], updates);
 	}
 	access_close(updates);
+	find_statuses_before(tasks, count);
 }
 
 static void
@@ -274,11 +382,12 @@ write_update(Access *updates, const Acceptance *acceptance)
 	values[UPDATE_KIND - 1] = ObjectIdGetDatum(catalog_get()->transition_kinds[acceptance->kind]);
 	values[UPDATE_CHANGES_STATUS - 1] = BoolGetDatum(acceptance->changes_status);
 	values[UPDATE_INTRODUCES - 1] = BoolGetDatum(acceptance->introduces);
+	values[UPDATE_REQUEST_ENTRIES - 1] = Int16GetDatum(acceptance->request_entries);
 	values[UPDATE_REPEAT_NUMBER - 1] = Int32GetDatum(update->repeat_number);
 	nulls[UPDATE_REPEAT_NUMBER - 1] = update->repeat_number == 0;
 	values[UPDATE_POST_DATED_SET_AT - 1] = TimestampTzGetDatum(update->post_dated_set_at);
 	nulls[UPDATE_POST_DATED_SET_AT - 1] = !update->post_dated;
-	access_insert(updates, values, nulls);
+	access_insert(updates, values, nulls, UPDATE_COLUMNS);
 }
 
 static int

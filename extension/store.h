@@ -58,6 +58,9 @@ typedef struct TaskState
 	bool		stored;
 	int			application_id;
 	Uuid		request_id;
+	int			request_entries;	/* how many the request had */
+	TransitionKind kind;		/* what it was to its item, when it came */
+	BusinessStatus from;		/* where that stood; known of an unexpected one */
 	Update		update;
 } TaskState;
 
@@ -68,6 +71,7 @@ typedef struct Acceptance
 	ItemState  *item;
 	int			application_id;
 	Uuid		request_id;
+	int			request_entries;	/* how many the request has */
 	int			receipt;
 	TransitionKind kind;
 	bool		changes_status;

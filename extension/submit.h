@@ -10,6 +10,9 @@
 
 #include "bundle.h"
 
+/* What a fault of the request id names. */
+#define REQUEST_ID_FIELD "X-Request-ID"
+
 /* One caller's request; of a batch, each keeps its own answer and fails alone. */
 typedef struct Submission
 {

@@ -7,14 +7,11 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "catalog/namespace.h"
-#include "commands/trigger.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
 
 #include "catalog.h"
+#include "remembered.h"
 #include "types.h"
 
 int			transition_policy = TRANSITION_POLICY_ENFORCE;
@@ -33,11 +30,9 @@ static const char *const kind_names[TRANSITION_KIND_COUNT] = {
 /* The rules, by status from and to; what is not in the table is unexpected. */
 static struct
 {
-	Oid			relation;		/* their table */
-	bool		changed;		/* by somebody, since we began to read it */
-	bool		known;			/* do we hold what it holds? */
+	Remembered	remembered;
 	uint8		kind[BUSINESS_STATUS_COUNT + 1][BUSINESS_STATUS_COUNT + 1];
-}			rules;
+}			rules = {.remembered.table = "transition_rule"};
 
 /*
  * In the order of the primary key, so that it can be read by its index: where
@@ -48,18 +43,6 @@ static Statement select_rules = {
 	.sql = "SELECT from_status, to_status, kind = 'forward' FROM rxtrack.transition_rule"
 	" ORDER BY from_status, to_status"
 };
-
-/* Somebody changed a table, perhaps the rules; InvalidOid stands for all tables. */
-static void
-forget_rules(Datum arg, Oid relation)
-{
-	(void) arg;
-	if (relation == InvalidOid || relation == rules.relation)
-	{
-		rules.changed = true;
-		rules.known = false;
-	}
-}
 
 void
 transition_init(void)
@@ -73,7 +56,7 @@ transition_init(void)
 							 "enforce refuses it (422), warn stores and flags it, off stores it.",
 							 &transition_policy, TRANSITION_POLICY_ENFORCE, policies,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
-	CacheRegisterRelcacheCallback(forget_rules, (Datum) 0);
+	remembered_init(&rules.remembered);
 }
 
 const char *
@@ -85,8 +68,7 @@ transition_kind_name(TransitionKind kind)
 static void
 read_rules(void)
 {
-	rules.relation = get_relname_relid("transition_rule", catalog_get()->namespace_oid);
-	rules.changed = false;
+	remembered_begin(&rules.remembered);
 	statement_execute(&select_rules, NULL);
 	memset(rules.kind, TRANSITION_UNEXPECTED, sizeof(rules.kind));
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -103,7 +85,8 @@ read_rules(void)
 	SPI_freetuptable(SPI_tuptable);
 
 	/* the rules of an old snapshot must not outlive it, and nobody would tell */
-	rules.known = !rules.changed && !IsolationUsesXactSnapshot();
+	if (!IsolationUsesXactSnapshot())
+		remembered_end(&rules.remembered);
 }
 
 TransitionKind
@@ -113,7 +96,7 @@ transition_judge(BusinessStatus from, BusinessStatus to)
 		return TRANSITION_REPEAT;
 	/* in a long transaction, which holds its locks already, nothing else would */
 	AcceptInvalidationMessages();
-	if (!rules.known)
+	if (!rules.remembered.known)
 		read_rules();
 	return (TransitionKind) rules.kind[from][to];
 }
@@ -137,17 +120,4 @@ check_transition(PG_FUNCTION_ARGS)
 		SPI_finish();
 	}
 	PG_RETURN_OID(catalog_get()->transition_kinds[kind]);
-}
-
-/* Trigger of a table that sessions remember: at commit, every session forgets it. */
-PG_FUNCTION_INFO_V1(announce_change);
-Datum
-announce_change(PG_FUNCTION_ARGS)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("announce_change is a trigger function")));
-	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
-	return PointerGetDatum(NULL);
 }

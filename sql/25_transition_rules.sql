@@ -23,7 +23,7 @@ CREATE TABLE rxtrack.transition_rule_removed (
 	PRIMARY KEY (from_status, to_status)
 );
 COMMENT ON TABLE rxtrack.transition_rule_removed IS
-	'Shipped rules that a DBA has deleted. Kept by the triggers of rxtrack.transition_rule, so that a dump restored into a new database, where the extension ships them again, takes them away again';
+	'Rules that a DBA has deleted, shipped ones and others. Kept by the triggers of rxtrack.transition_rule, so that a dump restored into a new database, where the extension ships them again, takes them away again';
 
 INSERT INTO rxtrack.transition_rule (from_status, to_status, kind, shipped)
 SELECT r.from_status::rxtrack.business_status, pg_catalog.unnest(r.to_statuses)::rxtrack.business_status,

@@ -21,6 +21,7 @@ CREATE TABLE rxtrack.status_update (
 	kind rxtrack.transition_kind NOT NULL,
 	changes_status boolean NOT NULL,
 	introduces boolean NOT NULL,
+	request_entries smallint NOT NULL DEFAULT 1,
 	repeat_number integer CHECK (repeat_number >= 1),
 	post_dated_set_at timestamptz,
 	PRIMARY KEY (prescription_id, task_id)
@@ -34,6 +35,7 @@ COMMENT ON COLUMN rxtrack.status_update.receipt IS 'The item''s updates in the o
 COMMENT ON COLUMN rxtrack.status_update.kind IS 'What it was to its item, by the transition rules of the day';
 COMMENT ON COLUMN rxtrack.status_update.changes_status IS 'Whether the item''s status becomes this one by this update, having been another or none';
 COMMENT ON COLUMN rxtrack.status_update.introduces IS 'Whether it is the item''s first by this application for this patient at this pharmacy, or the first after another''s: what the indexes by patient and pharmacy hold';
+COMMENT ON COLUMN rxtrack.status_update.request_entries IS 'How many entries the request had that brought it: a retry has as many';
 COMMENT ON COLUMN rxtrack.status_update.repeat_number IS 'Repeat number of an electronic repeat dispensing prescription, or NULL';
 COMMENT ON COLUMN rxtrack.status_update.post_dated_set_at IS 'Task.meta.lastUpdated, where the update is post-dated: when last_modified was predicted';
 

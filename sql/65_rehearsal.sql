@@ -8,6 +8,6 @@ CREATE TABLE rxtrack.rehearsal (
 COMMENT ON TABLE rxtrack.rehearsal IS
 	'Prescriptions that the gateway answers with a rehearsed fault, while rxtrack.sandbox is on (a superuser''s setting)';
 COMMENT ON COLUMN rxtrack.rehearsal.answer IS 'HTTP status: 429, 500, 503 or 504';
-COMMENT ON COLUMN rxtrack.rehearsal.remaining IS 'How many times still, after which updates are stored as ever; NULL: always';
+COMMENT ON COLUMN rxtrack.rehearsal.remaining IS 'How many requests still, after which updates are stored as ever; NULL: always';
 
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.rehearsal', '');

@@ -66,7 +66,7 @@ GRANT EXECUTE ON FUNCTION
 -- Without what would tell of other applications' updates of the same item: whether
 -- there were any before (receipt, introduces), and what they said (kind, changes_status).
 GRANT SELECT (prescription_id, task_id, line_item_id, nhs_number, ods_code, status, completed, last_modified,
-			  post_dated_set_at, repeat_number, request_id, received_at, application_id)
+			  post_dated_set_at, repeat_number, request_id, request_entries, received_at, application_id)
 	ON rxtrack.status_update TO rxtrack_application;
 GRANT EXECUTE ON FUNCTION rxtrack.current_application() TO rxtrack_application;
 

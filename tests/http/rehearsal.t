@@ -86,6 +86,25 @@ is_one_fault($gateway->post({ MessageType => 'PrescriptionStatusChanged', messag
 	deliveryType => 'Not known', nHSCHI => random_nhs_number(), items => [ { itemID => uuid(), status => 'Pending' } ] }, key => $key, path => '/format-1'),
 	503, 'transient', 'Format 1 rehearses too');
 is($gateway->request('GET', '/checkprescriptionstatusupdates?prescriptionid=' . $id{503} =~ s/\+/%2B/r, { Authorization => "Bearer $key" })->{status}, 200, 'reading does not');
+
+# Requests that come together get what they would have got one after the other.
+sub together
+{
+	my (@bundles) = @_;
+	my $bodies = join ', ', map { my $json = to_json($_); "convert_to('$json', 'UTF8')" } @bundles;
+	my $count = @bundles;
+	return sql("SELECT string_agg(status::text, ' ' ORDER BY n) FROM rxtrack.gateway_submit('updates:write',
+		array_fill(sha256('$key'), '{$count}'), (SELECT array_agg(gen_random_uuid()::text) FROM generate_series(1, $count)),
+		array_fill(NULL::text, '{$count}'), ARRAY[$bodies]) WITH ORDINALITY AS a (status, application, headers, body, n)");
+}
+my ($twice, $always) = (random_prescription_id(), random_prescription_id());
+sql("INSERT INTO rxtrack.rehearsal VALUES ('$twice', 500, 2), ('$always', 503, NULL)");
+is(together(map { bundle(task(prescription_id => $_)) } ($always) x 3), '503 503 503', 'without end: for all of a batch');
+is(together(map { bundle(task(prescription_id => $_)) } ($twice) x 3), '500 500 201', 'as often as said, of a batch too');
+sql("UPDATE rxtrack.rehearsal SET remaining = 3 WHERE prescription_id = '$twice'");
+is(together(bundle(task(prescription_id => $always), task(prescription_id => $twice)), bundle(task(prescription_id => $twice))), '503 500',
+	'a bundle with two of them gets the answer of the first');
+is(sql("SELECT remaining FROM rxtrack.rehearsal WHERE prescription_id = '$twice'"), 2, 'and the other is not used up by it');
 sql('DELETE FROM rxtrack.rehearsal');
 is_response($gateway->post(bundle(task(prescription_id => $id{503})), key => $key), 201, [201], 'when its row is gone it is over, at once');
 $gateway->stop;

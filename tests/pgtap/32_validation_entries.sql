@@ -1,7 +1,7 @@
 -- Validation of bundles of several entries: every fault of every entry at once, valid entries beside faulty ones, a
--- task id twice, and the faults of the bundle as a whole.
+-- task id twice, and the faults of the bundle as a whole and of the request.
 BEGIN;
-SELECT plan(24);
+SELECT plan(29);
 \ir include/bundles.sql
 
 CREATE FUNCTION pg_temp.without(task jsonb, VARIADIC fields text[]) RETURNS jsonb LANGUAGE sql AS
@@ -64,9 +64,29 @@ SELECT is((SELECT a.body -> 'entry' -> 0 -> 'fullUrl'
 
 SELECT results_eq($$ SELECT status, pg_temp.faults((status, body)::rxtrack.answer), jsonb_array_length(body -> 'entry'),
                             body #> '{entry,0,fullUrl}'
-                     FROM pg_temp.submit('{"resourceType": "bundle", "entry": [{}, {}, {}]}') $$,
+                     FROM pg_temp.submit(pg_temp.bundle(pg_temp.task(1), pg_temp.task(2))
+                                         || '{"resourceType": "bundle", "type": "batch"}') $$,
                   $$ VALUES (400, '{0 Bundle.resourceType,0 Bundle.type}'::text[], 1, NULL::jsonb) $$,
-                  'faults of the bundle are all in one entry without a fullUrl, and its entries are not looked at');
+                  'faults of the bundle are all in one entry without a fullUrl, which is the only one where the others are valid');
+CREATE TEMP TABLE batch AS SELECT * FROM pg_temp.submit(pg_temp.bundle(
+  pg_temp.task(1), pg_temp.without(pg_temp.task(2), 'for', 'owner'), pg_temp.task(3)) || '{"type": "batch"}') AS a;
+SELECT is(pg_temp.faults((status, body)::rxtrack.answer), '{0 Bundle.type,1 Task.for,1 Task.owner}'::text[],
+          'faults of entries are named besides') FROM batch;
+SELECT is(pg_temp.fates((status, body)::rxtrack.answer),
+          ARRAY['400 Bad Request: value', '200 OK: informational', '400 Bad Request: value value', '200 OK: informational'],
+          'the entries come after the bundle''s own, in the order sent') FROM batch;
+SELECT is((SELECT array_agg(e ->> 'fullUrl' ORDER BY n)
+  FROM jsonb_array_elements(body -> 'entry') WITH ORDINALITY x (e, n)),
+          ARRAY[NULL, 'urn:uuid:' || pg_temp.uuid(1), 'urn:uuid:' || pg_temp.uuid(2), 'urn:uuid:' || pg_temp.uuid(3)],
+          'each under its fullUrl') FROM batch;
+SELECT is(pg_temp.fates(rxtrack.submit(pg_temp.bundle(pg_temp.task(1), pg_temp.task(2) - 'for') || '{"type": "batch"}',
+                                       NULL, 'Supplier one')),
+          ARRAY['400 Bad Request: value value', '200 OK: informational', '400 Bad Request: value'],
+          'a request without an id has the faults of its bundle and entries named too');
+SELECT is(array(SELECT regexp_replace(fate, ' [^:]*', '')
+                FROM unnest(pg_temp.fates(pg_temp.submit(jsonb_build_object('type', 'batch', 'entry',
+                              (SELECT jsonb_agg(n) FROM generate_series(1, 5001) AS n))))) AS fate),
+          ARRAY['413: value value too-long'], 'but too many entries are not looked at');
 SELECT results_eq($$ SELECT status, pg_temp.faults((status, body)::rxtrack.answer)
                      FROM pg_temp.submit('{"resourceType": "Bundle", "type": "transaction", "entry": {}}') $$,
                   $$ VALUES (400, '{0 Bundle.entry}'::text[]) $$, 'so it is with an entry that is no array');

@@ -1,6 +1,6 @@
 -- Submission: the exact answers, what is stored and what is not, retries and conflicts, and bundles of many entries.
 BEGIN;
-SELECT plan(57);
+SELECT plan(64);
 \ir include/bundles.sql
 
 -- An answer with its times written as "now" where they are of now, so that all of it can be compared.
@@ -158,7 +158,19 @@ SELECT is(pg_temp.retried(replace(pg_temp.original()::text, '2026-01-05T10:00:00
   '2026-01-05T11:00:00+01:00')::jsonb),
           '201 Created: success, 201 Created: success, 201 Created: success', 'so are the same times');
 SELECT is(pg_temp.retried(jsonb_set(pg_temp.original(), '{entry}', (pg_temp.original() -> 'entry') - 2 || '[]')),
-          '201 Created: success, 201 Created: success', 'a part of the same request stores nothing either');
+          '409 Conflict: duplicate, 409 Conflict: duplicate', 'a part of the same request is another one');
+SELECT is(pg_temp.retried(jsonb_set(pg_temp.original(), '{entry}', pg_temp.original() -> 'entry' || jsonb_build_array(
+            pg_temp.entry(pg_temp.task(34, item => 34))))),
+          '409 Conflict: duplicate, 409 Conflict: duplicate, 409 Conflict: duplicate, 200 OK: informational',
+          'so is the same request and more');
+SELECT is((SELECT array_agg(status ORDER BY n) FROM rxtrack.gateway_submit('updates:write',
+            array_fill(sha256(convert_to(:'supplier_one_key', 'UTF8')), '{3}'), array_fill(pg_temp.uuid(904), '{3}'),
+            array_fill(NULL::text, '{3}'), (SELECT array_agg(convert_to(b::text, 'UTF8') ORDER BY n) FROM (VALUES
+              (1, pg_temp.bundle(pg_temp.task(35, item => 35), pg_temp.task(36, item => 36))),
+              (2, pg_temp.bundle(pg_temp.task(35, item => 35))),
+              (3, pg_temp.bundle(pg_temp.task(36, item => 36), pg_temp.task(35, item => 35)))) AS v (n, b)))
+          WITH ORDINALITY AS a (status, application, headers, body, n)), '{201,409,201}'::integer[],
+          'a part beside the whole, of another prescription too, and the whole again, in one batch');
 
 SELECT is(pg_temp.retried(pg_temp.original(), 902),
   '409 Conflict: duplicate, 409 Conflict: duplicate, 409 Conflict: duplicate', 'another request id');
@@ -219,6 +231,29 @@ SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(44, 'WPR', '
                                         pg_temp.uuid(903)::uuid)), 201,
                                           'and its retry is a retry, whatever the rules say of it now');
 
+-- Under warn, a retry has the warning too, with the step that was judged: not one that came between later, nor another
+-- item's; so has one in the same batch.
+SET LOCAL rxtrack.transition_policy = 'warn';
+CREATE FUNCTION pg_temp.warned() RETURNS jsonb LANGUAGE sql AS $$
+  SELECT pg_temp.bundle(pg_temp.task(45, 'C', '2026-01-05 10:00Z', 45, prescription => 45),
+                        pg_temp.task(46, 'RCP', '2026-01-05 12:00Z', 45, prescription => 45),
+                        pg_temp.task(47, 'D', '2026-01-05 11:00Z', 47, prescription => 45),
+                        pg_temp.task(48, 'RDP', '2026-01-05 12:00Z', 47, prescription => 45))
+$$;
+CREATE TEMP TABLE warned AS SELECT * FROM pg_temp.submit(pg_temp.warned(), pg_temp.uuid(905)::uuid) AS a;
+SELECT is(pg_temp.fates((status, body)::rxtrack.answer), ARRAY['201 Created: success', '201 Created: success business-rule',
+            '201 Created: success', '201 Created: success business-rule'], 'under warn, unexpected steps are told') FROM warned;
+SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(49, 'WP', '2026-01-05 11:00Z', 45, prescription => 45)))),
+          201, 'one comes late');
+SELECT is(pg_temp.timeless(pg_temp.submit(pg_temp.warned(), pg_temp.uuid(905)::uuid)),
+          pg_temp.timeless((status, body)::rxtrack.answer), 'and are told the same way on the retry') FROM warned;
+SELECT is(count(DISTINCT pg_temp.timeless((a.status, convert_from(a.body, 'UTF8')::jsonb)::rxtrack.answer)), 1::bigint,
+          'and in one batch')
+FROM (SELECT replace(pg_temp.warned()::text, pg_temp.prescription(45), pg_temp.prescription(46)) AS b) AS x,
+     rxtrack.gateway_submit('updates:write', array_fill(sha256(convert_to(:'supplier_one_key', 'UTF8')), '{2}'),
+       array_fill(pg_temp.uuid(906), '{2}'), array_fill(NULL::text, '{2}'), array_fill(convert_to(b, 'UTF8'), '{2}')) AS a;
+SET LOCAL rxtrack.transition_policy = 'enforce';
+
 -- ---------- Several entries of one item ----------
 
 SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(50, 'WP', '2026-01-05 09:00Z', 50),
@@ -272,6 +307,23 @@ SELECT is(pg_temp.timeless(pg_temp.submit(pg_temp.thousand(), pg_temp.uuid(999):
           'its retry has the same answer') FROM big;
 SELECT is((SELECT count(*) FROM rxtrack.status_update WHERE request_id = pg_temp.uuid(999)::uuid), 1000::bigint,
   'and stores nothing');
+
+-- ---------- Work that grows with what is sent ----------
+
+-- A hundred items of one prescription, each with two updates that have yet to begin, one more of each.
+CREATE FUNCTION pg_temp.predictions(round integer) RETURNS jsonb LANGUAGE sql AS $$
+  SELECT pg_temp.bundle(VARIADIC array(
+    SELECT pg_temp.task(30000 + 100 * round + n, 'RC', now() + interval '100 h', 30000 + n,
+                        now() - interval '10 h' + round * interval '1 h', prescription => 300)
+    FROM generate_series(0, 99) AS n))
+$$;
+CREATE FUNCTION pg_temp.updates_read() RETURNS bigint LANGUAGE sql AS
+$$ SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'rxtrack.status_update'::regclass $$;
+SELECT pg_temp.status(pg_temp.submit(pg_temp.predictions(n))) FROM generate_series(0, 1) AS n;
+CREATE TEMP TABLE read_before AS SELECT pg_temp.updates_read() AS count;
+SELECT pg_temp.status(pg_temp.submit(pg_temp.predictions(2)));
+SELECT is(pg_temp.updates_read() - count, 200::bigint, 'the updates of a prescription are read once for all of its items')
+FROM read_before;
 
 SELECT * FROM finish();
 ROLLBACK;

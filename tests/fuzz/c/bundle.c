@@ -22,7 +22,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *problem;
     const JsonNode *document = json_from_text((const char *)data, size, &problem);
 
-    check_validated(bundle_validate(document, NOW), is_field_of_bundle, is_field_of_entry);
+    const Bundle *bundle = bundle_validate(document, NOW);
+
+    check_validated(bundle, is_field_of_bundle, is_field_of_entry);
+    check_entries(bundle, is_field_of_entry);
     arena_reset();
     return 0;
 }

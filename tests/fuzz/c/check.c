@@ -30,20 +30,29 @@ static int check_faults(const FaultList *faults, bool (*is_field)(const char *))
     return count;
 }
 
-/* In-progress, completed, or either? The contract's table a second time. */
+/* The contract's table, in its own words, by the names that answers have. */
+static const struct {
+    const char *status;
+    bool in_progress, completed;
+} suiting[] = {
+    {"With Pharmacy", true, false},
+    {"With Pharmacy - Preparing Remainder", true, false},
+    {"Ready to Collect", true, true},
+    {"Ready to Collect - Partial", true, false},
+    {"Ready to Dispatch", true, true},
+    {"Ready to Dispatch - Partial", true, false},
+    {"Collected", false, true},
+    {"Dispatched", false, true},
+    {"Not Dispensed", false, true},
+};
+
 static bool status_suits(BusinessStatus status, bool completed)
 {
-    switch (status) {
-    case BUSINESS_STATUS_READY_TO_COLLECT:
-    case BUSINESS_STATUS_READY_TO_DISPATCH:
-        return true;
-    case BUSINESS_STATUS_COLLECTED:
-    case BUSINESS_STATUS_DISPATCHED:
-    case BUSINESS_STATUS_NOT_DISPENSED:
-        return completed;
-    default:
-        return !completed;
+    for (size_t i = 0; i < sizeof suiting / sizeof *suiting; i++) {
+        if (strcmp(business_status_name(status), suiting[i].status) == 0)
+            return completed ? suiting[i].completed : suiting[i].in_progress;
     }
+    return false;
 }
 
 static void check_update(const BundleEntry *entry)
@@ -78,7 +87,7 @@ static void require_new_task(const Bundle *bundle, int place)
     }
 }
 
-static void check_entries(const Bundle *bundle, bool (*is_field_of_entry)(const char *))
+void check_entries(const Bundle *bundle, bool (*is_field_of_entry)(const char *))
 {
     int faulty = 0;
 
@@ -97,9 +106,10 @@ void check_validated(const Bundle *bundle, bool (*is_field_of_bundle)(const char
                      bool (*is_field_of_entry)(const char *))
 {
     REQUIRE(bundle != NULL && bundle->count >= 0);
+    REQUIRE(bundle->count <= BUNDLE_MAX_ENTRIES);
+    REQUIRE(!bundle->too_long || bundle->count == 0);
     if (check_faults(&bundle->faults, is_field_of_bundle) == 0) {
         REQUIRE(!bundle->too_long);
-        REQUIRE(bundle->count <= BUNDLE_MAX_ENTRIES);
         check_entries(bundle, is_field_of_entry);
     }
 }

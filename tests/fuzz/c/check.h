@@ -13,6 +13,9 @@
 
 extern bool starts_with(const char *text, const char *prefix);
 
+/* What holds of the entries of a bundle, whether or not it has faults of its own. */
+extern void check_entries(const Bundle *bundle, bool (*is_field_of_entry)(const char *));
+
 /* The functions say which names a fault of the whole, and of an entry, may have. */
 extern void check_validated(const Bundle *bundle, bool (*is_field_of_bundle)(const char *),
                             bool (*is_field_of_entry)(const char *));

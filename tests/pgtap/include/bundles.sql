@@ -131,20 +131,23 @@ CREATE FUNCTION pg_temp.fates(answer rxtrack.answer) RETURNS text[] LANGUAGE sql
   FROM jsonb_array_elements(answer.body -> 'entry') WITH ORDINALITY AS y (e, n)
 $$;
 
--- Every fault that an answer names, in order: "<entry> <field>", the entry counted from 0. An issue whose shape is
--- wrong, or whose expression does not agree with its diagnostics, shows as itself.
+-- Every fault that an answer names, in order: "<entry> <field>", the entry counted from 0 as it was sent; a first entry
+-- for what belongs to none counts as one more of the first. An issue whose shape is wrong, or whose expression does not
+-- agree with its diagnostics, shows as itself.
 CREATE FUNCTION pg_temp.faults(answer rxtrack.answer) RETURNS text[] LANGUAGE sql AS $$
   SELECT coalesce(array_agg(CASE
     WHEN i ->> 'severity' = 'error' AND i ->> 'code' = 'value' AND jsonb_array_length(i -> 'expression') = 1
          AND i - '{severity,code,diagnostics,expression}'::text[] = '{}'
          AND length(i ->> 'diagnostics') > length(field) + 5
          AND i -> 'expression' ->> 0 = CASE
-           WHEN field ~ '^Task' THEN format('Bundle.entry[%s].resource%s', n - 1, substr(field, 5))
-           WHEN field ~ '^entry' THEN format('Bundle.entry[%s]%s', n - 1, substr(field, 6))
+           WHEN field ~ '^Task' THEN format('Bundle.entry[%s].resource%s', place, substr(field, 5))
+           WHEN field ~ '^entry' THEN format('Bundle.entry[%s]%s', place, substr(field, 6))
            ELSE field END
-    THEN format('%s %s', n - 1, field) ELSE i::text END ORDER BY n, k), '{}')
+    THEN format('%s %s', place, field) ELSE i::text END ORDER BY n, k), '{}')
   FROM jsonb_array_elements(answer.body -> 'entry') WITH ORDINALITY AS x (e, n),
        jsonb_array_elements(e -> 'response' -> 'outcome' -> 'issue') WITH ORDINALITY AS y (i, k),
-       split_part(i ->> 'diagnostics', ' ', 1) AS field
+       split_part(i ->> 'diagnostics', ' ', 1) AS field,
+       greatest(0, n - 1 - (answer.body #>> '{entry,0,response,outcome,issue,0,diagnostics}' ~ '^(Bundle|X-)')::integer)
+         AS place
   WHERE i ->> 'severity' <> 'information'
 $$;

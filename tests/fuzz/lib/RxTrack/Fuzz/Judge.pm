@@ -36,7 +36,17 @@ sub answered
 	return "$answer->{status}\nno transaction-response\n"
 	  unless $type eq 'Bundle' && (member($body, 'type') // '') eq 'transaction-response';
 	my $entries = member($body, 'entry') // [];
-	return join '', "$answer->{status}\n", map { line(%{ entry($entries->[$_], $_) }) . "\n" } 0 .. $#$entries;
+	my $of_none = @$entries && belongs_to_none($entries->[0]);
+	return join '', "$answer->{status}\n", map { line(%{ entry($entries->[$_], $_ - $of_none) }) . "\n" } 0 .. $#$entries;
+}
+
+# Does it stand for what is wrong with the bundle, or the request, rather than for an entry that was sent?
+sub belongs_to_none
+{
+	my ($entry) = @_;
+	my $outcome = member(member($entry, 'response'), 'outcome');
+	my $issue = defined $outcome ? member($outcome, 'issue')->[0] : undef;
+	return defined $issue && member($issue, 'diagnostics') =~ /^(?:Bundle|X-Request-ID|The body)/ ? 1 : 0;
 }
 
 sub entry
@@ -77,7 +87,8 @@ sub fault
 	return 'the body' if member($issue, 'diagnostics') =~ /^The body is /;
 	my $expression = member($issue, 'expression');
 	$expression = is_array($expression) ? $expression->[0] : '';
-	return $field if $field =~ /^(?:Bundle|X-Request-ID)/ || !defined $place;
+	return $field if $field eq 'X-Request-ID' || !defined $place;
+	return $expression eq $field ? $field : "$field (but $expression)" if $field =~ /^Bundle/;
 	my $of_entry = "Bundle.entry[$place]";
 	my $expected = $field =~ s/^Task\b/$of_entry.resource/r =~ s/^entry\b/$of_entry/r;
 	return $expression eq $expected ? $field : "$field (but $expression)";

@@ -75,26 +75,23 @@ sub answer
 	return { status => 401, issues => ['error processing'] } unless defined $application;
 	return whole(403, 'error forbidden') unless $self->{writer}{$application};
 	my $request_id = defined $request->{request_id} ? uuid($request->{request_id}) : undef;
-	return whole(400, 'error value', 'X-Request-ID') unless defined $request_id;
-
 	my $document = defined $request->{body} ? RxTrack::Fuzz::Json::decode($request->{body}) : undef;
-	return whole(400, 'error value', 'the body') unless defined $document;
-	my $bundle = validate($document, $now);
-	return whole(413, 'error too-long', 'Bundle.entry') if $bundle->{too_long};
-	return whole(400, 'error value', @{ $bundle->{faults} }) if @{ $bundle->{faults} };
+	my $bundle = defined $document ? validate($document, $now) : { faults => ['the body'], entries => [] };
+	push @{ $bundle->{faults} }, 'X-Request-ID' unless defined $request_id;
 	my @entries = @{ $bundle->{entries} };
+	return invalid($bundle) if grep { @{ $_->{faults} } } $bundle, @entries;
 	return { status => 200, entries => [] } unless @entries;
-	return invalid(@entries) if grep { @{ $_->{faults} } } @entries;
 
 	my @updates = map { $_->{update} } @entries;
 	for my $update (@updates)
 	{
-		@$update{qw(application request_id)} = ($application, $request_id);
+		@$update{qw(application request_id entries)} = ($application, $request_id, scalar @updates);
 		$update->{key} = "$update->{prescription_id} $update->{task_id}";
 		$update->{item} = "$update->{prescription_id} $update->{line_item_id}";
 	}
 	my @stored = map { $self->{task}{ $_->{key} } } @updates;
-	return created(0, @entries) if !grep { !same($updates[$_], $stored[$_]) } 0 .. $#updates;
+	return created($self->{policy} eq 'warn', map { { %{ $entries[$_] }, update => $stored[$_] } } 0 .. $#entries)
+	  if !grep { !same($updates[$_], $stored[$_]) } 0 .. $#updates;
 	return conflict(\@entries, \@stored) if grep { defined } @stored;
 	return $self->judge(@entries);
 }
@@ -102,10 +99,8 @@ sub answer
 # A fault that belongs to no entry.
 sub whole
 {
-	my ($status, $issue, @faults) = @_;
-	return {
-		status => $status,
-		entries => [ { status => $status_line{$status}, issues => [ ($issue) x (@faults || 1) ], faults => [ sort @faults ] } ] };
+	my ($status, $issue) = @_;
+	return { status => $status, entries => [ { status => $status_line{$status}, issues => [$issue], faults => [] } ] };
 }
 
 # One entry's answer; further things as they are given.
@@ -117,10 +112,21 @@ sub entry
 
 sub not_stored { return entry($_[0], 200, issues => ['information informational']) }
 
+# The faults that belong to no entry come first; the entries follow where one of them is at fault.
 sub invalid
 {
-	my (@entries) = @_;
-	return { status => 400, entries => [ map { answer_invalid($_) } @entries ] };
+	my ($bundle) = @_;
+	my $status = $bundle->{too_long} ? 413 : 400;
+	my @faults = @{ $bundle->{faults} };
+	my @answers;
+	push @answers, {
+		status => $status_line{$status},
+		issues => [ map { $bundle->{too_long} && $_ eq 'Bundle.entry' ? 'error too-long' : 'error value' } @faults ],
+		faults => [ sort @faults ] }
+	  if @faults;
+	my @entries = @{ $bundle->{entries} };
+	push @answers, map { answer_invalid($_) } @entries if grep { @{ $_->{faults} } } @entries;
+	return { status => $status, entries => \@answers };
 }
 
 sub answer_invalid
@@ -131,13 +137,13 @@ sub answer_invalid
 	return entry($entry, 400, issues => [ ('error value') x @faults ], faults => [ sort @faults ]);
 }
 
-# The same update by the same application under the same request id.
+# The same update by the same application under the same request id, with as many others.
 sub same
 {
 	my ($update, $stored) = @_;
 	return 0 unless defined $stored;
 	for my $field (qw(task_id prescription_id line_item_id nhs_number ods_code status terminal last_modified
-		set_at repeat_number application request_id))
+		set_at repeat_number application request_id entries))
 	{
 		return 0 if ($update->{$field} // '') ne ($stored->{$field} // '');
 	}

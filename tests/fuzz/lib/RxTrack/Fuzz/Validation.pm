@@ -18,22 +18,22 @@ use constant { HOUR => 3_600_000_000, MAX_ENTRIES => 5000 };
 
 my $nhs = 'https://fhir.nhs.uk';
 
-# Returns { faults => [...], entries => [ { faults => [...], full_url, update }, ... ] }.
+# Returns { faults => [...], entries => [ { faults => [...], full_url, update }, ... ], too_long }: whether
+# Bundle.entry is at fault for having too many, which are not looked at then.
 sub validate
 {
 	my ($document, $now) = @_;
-	return { faults => ['Bundle'] } unless is_object($document);
+	return { faults => ['Bundle'], entries => [] } unless is_object($document);
 	my @faults;
 	push @faults, 'Bundle.resourceType' unless says($document, 'resourceType', 'Bundle');
 	push @faults, 'Bundle.type' unless says($document, 'type', 'transaction');
 	my $entries = member($document, 'entry') // [];
 	push @faults, 'Bundle.entry' unless is_array($entries);
-	# What is no transaction Bundle has no entries to be too many of.
-	return { faults => \@faults } if @faults;
-	return { faults => ['Bundle.entry'], too_long => 1 } if @$entries > MAX_ENTRIES;
+	return { faults => \@faults, entries => [] } unless is_array($entries);
+	return { faults => [ @faults, 'Bundle.entry' ], too_long => 1, entries => [] } if @$entries > MAX_ENTRIES;
 	my (@entries, %seen);
 	push @entries, validate_entry($_, $now, \%seen) for @$entries;
-	return { faults => [], entries => \@entries };
+	return { faults => \@faults, entries => \@entries };
 }
 
 # Is the member there, and that text?

@@ -1,0 +1,30 @@
+/*
+ * partition.h
+ *		Tables that are partitioned by hash of their first column.
+ *
+ * In no other way may a table of rxtrack be partitioned: its first column is the
+ * one that leads every key, so that it tells where a row is to be looked for.
+ */
+#ifndef RXTRACK_PARTITION_H
+#define RXTRACK_PARTITION_H
+
+#include "postgres.h"
+#include "utils/relcache.h"
+
+#pragma GCC visibility push(hidden)
+
+/* Raises 0A000: the relation is made for something else, and not ours to guess at. */
+extern void partition_refuse(Relation relation, const char *why);
+
+/* Refuses a table that is partitioned in another way. */
+extern void partition_check_key(Relation table);
+
+/* Refuses a partition with other columns, or in another order: rows are handed on by their numbers. */
+extern void partition_check_columns(Relation table, Relation partition);
+
+/* The partition of rows with that first column; raises 55000 where there is none. */
+extern Oid	partition_of(Relation table, Datum first_column);
+
+#pragma GCC visibility pop
+
+#endif							/* RXTRACK_PARTITION_H */

@@ -1,0 +1,112 @@
+# Tables that a DBA has partitioned, or added columns to: what the documentation says of it holds, and what
+# cannot be is refused with an error that says so.
+use strict;
+use warnings;
+use PostgreSQL::Test::Utils;
+use RxTrack;
+use Test::More;
+
+my $node = node();
+my $key = add_application($node, 'A supplier', '{updates:write,updates:read}');
+
+sub sql { return $node->safe_psql('rxtrack', $_[0]) }
+
+sub submit
+{
+	my ($bundle, $request_id, $also) = @_;
+	$request_id //= uuid();
+	my $json = to_json($bundle);
+	my ($code, $out, $error) = $node->psql('rxtrack', ($also // '') . "SELECT (rxtrack.submit('$json', '$request_id', 'A supplier')).status");
+	return $code == 0 ? $out : $error;
+}
+
+# ---------- Columns that were added ----------
+
+sql('ALTER TABLE rxtrack.item ADD COLUMN note text, ADD COLUMN region integer DEFAULT 7, ADD COLUMN double integer GENERATED ALWAYS AS (receipts * 2) STORED');
+sql("ALTER TABLE rxtrack.status_update ADD COLUMN note text DEFAULT 'new'");
+sql('ALTER TABLE rxtrack.readiness_event ADD COLUMN note integer DEFAULT 5');
+my $of_item = { prescription_id => random_prescription_id(), line_item_id => uuid() };
+is(submit(bundle(task(%$of_item, business_status => 'With Pharmacy', last_modified => '2026-03-02T10:00:00Z'))), 201, 'an update, beside columns that were added');
+is(sql('SELECT note IS NULL, region FROM rxtrack.item'), 't|7', 'which have their defaults in a new item');
+is(sql('SELECT note FROM rxtrack.status_update'), 'new', 'and update');
+sql("UPDATE rxtrack.item SET note = 'mine', region = 8");
+is(submit(bundle(task(%$of_item, business_status => 'Ready to Collect', last_modified => '2026-03-02T11:00:00Z'))), 201, 'a next one');
+is(submit(bundle(task(%$of_item, business_status => 'With Pharmacy', last_modified => '2026-03-02T09:00:00Z'))), 201, 'and one that is late');
+is(sql('SELECT note, region, receipts, double, status FROM rxtrack.item'), 'mine|8|3|6|Ready to Collect', 'leave what the item had');
+is(sql('SELECT note, state FROM rxtrack.readiness_event'), '5|released', 'an event, too, is recorded and released');
+sql("ALTER TABLE rxtrack.$_") for 'item DROP COLUMN note, DROP COLUMN region, DROP COLUMN double', 'status_update DROP COLUMN note', 'readiness_event DROP COLUMN note';
+is(submit(bundle(task())), 201, 'and when they are dropped again');
+
+# ---------- Partitions that are not by hash of the prescription ----------
+
+for my $how ('LIST (application_id)', 'HASH (line_item_id)')
+{
+	my $error = submit(bundle(task()), undef, "BEGIN; ALTER TABLE rxtrack.item RENAME TO item_before;
+		CREATE TABLE rxtrack.item (LIKE rxtrack.item_before INCLUDING DEFAULTS) PARTITION BY $how;");
+	like($error, qr/ERROR:  cannot use relation "item": it is not partitioned by hash of its first column/, "partitioned by $how: an error");
+}
+like(submit(bundle(task()), undef, 'BEGIN; ALTER TABLE rxtrack.item RENAME TO item_before;
+	CREATE TABLE rxtrack.item (LIKE rxtrack.item_before) PARTITION BY HASH (prescription_id);'), qr/ERROR:  relation "item" has no partition for a row/, 'no partition');
+like(submit(bundle(task()), undef, 'BEGIN; ALTER TABLE rxtrack.item RENAME TO item_before; CREATE TABLE rxtrack.item (LIKE rxtrack.item_before) PARTITION BY HASH (prescription_id);
+	CREATE TABLE rxtrack.item_0 PARTITION OF rxtrack.item FOR VALUES WITH (MODULUS 1, REMAINDER 0);'), qr/ERROR:  cannot use relation "item_0": it has no primary key/, 'no key');
+like(submit(bundle(task()), undef, 'BEGIN; ALTER TABLE rxtrack.item RENAME TO item_before; CREATE TABLE rxtrack.item (LIKE rxtrack.item_before, PRIMARY KEY (line_item_id, prescription_id)) PARTITION BY HASH (prescription_id);
+	CREATE TABLE rxtrack.item_0 PARTITION OF rxtrack.item FOR VALUES WITH (MODULUS 1, REMAINDER 0);'), qr/ERROR:  cannot use relation "item_0": its primary key does not begin/, 'the key in another order');
+like(submit(bundle(task()), undef, 'BEGIN; ALTER TABLE rxtrack.item RENAME TO item_before; CREATE VIEW rxtrack.item AS TABLE rxtrack.item_before;'),
+	qr/ERROR:  .*item/, 'no table at all');
+is(submit(bundle(task())), 201, 'the server has lived through all of it');
+
+# ---------- Partitioned as the documentation says ----------
+
+my $page = slurp_file('docs/dba.md');
+my ($recipe) = $page =~ /^## Partitions\n.*?^```sql\n(.*?)^```/ms;
+my $updates = sql('SELECT * FROM rxtrack.status_update ORDER BY task_id');
+my $items = sql('SELECT * FROM rxtrack.item_status ORDER BY line_item_id');
+is($node->psql('rxtrack', $recipe), 0, 'the statements of docs/dba.md run');
+is(sql('SELECT * FROM rxtrack.status_update ORDER BY task_id'), $updates, 'all updates are there');
+is(sql('SELECT * FROM rxtrack.item_status ORDER BY line_item_id'), $items, 'and all items');
+is(sql("SELECT count(*) FROM pg_inherits WHERE inhparent IN ('rxtrack.item'::regclass, 'rxtrack.status_update'::regclass)"), 32, 'in partitions');
+
+my @ids = map { random_prescription_id() } 1 .. 40;
+my @tasks = map { task(prescription_id => $_, business_status => 'With Pharmacy', last_modified => '2026-03-02T10:00:00Z') } @ids;
+my $bundle = bundle(@tasks);
+my $request_id = uuid();
+sql('DELETE FROM rxtrack.readiness_event');
+is(submit($bundle, $request_id), 201, 'a bundle of many prescriptions');
+is(submit($bundle, $request_id), 201, 'its retry');
+is(submit($bundle), 409, 'and the same under another id');
+# The same item, later.
+sub next_of
+{
+	my ($task, $status, $time) = @_;
+	my %coding = (%{ $task->{businessStatus}{coding}[0] }, code => $status);
+	return { %$task, id => uuid(), businessStatus => { coding => [ \%coding ] }, lastModified => "2026-03-02T$time:00Z" };
+}
+
+my @next = map { next_of($_, 'Ready to Collect', '11:00') } @tasks;
+is(submit(bundle(@next)), 201, 'their next updates');
+is(sql('SELECT count(DISTINCT tableoid) > 1, count(*), sum(receipts) FROM rxtrack.item WHERE receipts = 2'), 't|40|80', 'each has found its partition');
+is(sql('SELECT count(*) FROM rxtrack.readiness_event'), 40, 'and has raised an event');
+is(submit(bundle(next_of($next[0], 'Ready to Collect - Partial', '12:00'))), 422, 'the rules hold');
+is(sql("SELECT string_agg(status::text, ', ') FROM rxtrack.status_history('$ids[0]')"), 'With Pharmacy, Ready to Collect', 'status_history');
+is(sql("SELECT status FROM rxtrack.item_status WHERE prescription_id = '$ids[1]'"), 'Ready to Collect', 'item_status');
+is(sql('SELECT rxtrack.dispatch()'), 0, 'dispatch has nothing left to do');
+is(sql("SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'released'"), 40, 'for all are released');
+
+my $gateway = gateway($node);
+is($gateway->post(bundle(next_of($next[2], 'Ready to Dispatch', '12:00')), key => $key)->{status}, 201, 'by HTTP');
+my $answer = $gateway->request('GET', '/checkprescriptionstatusupdates?prescriptionid=' . $ids[2] =~ s/\+/%2B/r, { Authorization => "Bearer $key" });
+is($answer->{status}, 200, 'read back');
+is(scalar @{ $answer->{json}{items} }, 3, 'with all three updates');
+$gateway->stop;
+
+# ---------- Backup ----------
+
+my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump';
+my %held = map { $_ => sql("SELECT * FROM rxtrack.$_ ORDER BY 1, 2, 3, 4, 5") } qw(status_update item readiness_event application);
+$node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, $node->connstr('rxtrack') ], 'pg_dump');
+$node->safe_psql('postgres', "CREATE DATABASE rxtrack_new ENCODING 'UTF8' TEMPLATE template0");
+$node->safe_psql('rxtrack_new', "CREATE EXTENSION rxtrack;\n$recipe");
+$node->command_ok([ 'pg_restore', '--data-only', '-d', $node->connstr('rxtrack_new'), $dump ], 'pg_restore into tables made the same way');
+is($node->safe_psql('rxtrack_new', "SELECT * FROM rxtrack.$_ ORDER BY 1, 2, 3, 4, 5"), $held{$_}, "$_ is as it was") for sort keys %held;
+
+done_testing();
