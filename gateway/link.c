@@ -103,7 +103,8 @@ static bool flush(struct link *link)
 }
 
 /* Asks for the interface's number, and sets what every session of ours needs, in one round trip:
- * what is told 201 must be durable, even on a server whose other sessions need not care. */
+ * what is told 201 must be durable, even on a server whose other sessions need not care. Set here,
+ * it stays so for the session, even where the server's default changes later. */
 static bool send_check(struct link *link, const struct config *config)
 {
     char timeout[32];
@@ -115,8 +116,8 @@ static bool send_check(struct link *link, const struct config *config)
            PQsendQueryParams(link->connection,
                              "SELECT rxtrack.gateway_interface(),"
                              " set_config('statement_timeout', $1, false),"
-                             " CASE current_setting('synchronous_commit') WHEN 'off'"
-                             " THEN set_config('synchronous_commit', 'on', false) END",
+                             " set_config('synchronous_commit', replace("
+                             "current_setting('synchronous_commit'), 'off', 'on'), false)",
                              1, NULL, values, NULL, NULL, 0) == 1 &&
            flush(link);
 }
