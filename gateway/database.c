@@ -23,6 +23,16 @@
 
 #define ATTEMPTS_MAX 5 /* of a job that the database asks to try again */
 
+/*
+ * A job may hang, at a lock for instance, and is then not to take those with it that happen to
+ * share its batch. So its first attempt gets but a part of its patience as statement_timeout; cut
+ * off, it is tried by itself, as are the others of the batch, with a smaller part; and cut off
+ * again, with all the time that it has left, when the others have had their turn.
+ */
+#define FIRST_PART 4
+#define SECOND_PART 8
+#define LAST_ATTEMPT 2 /* cut off so often */
+
 struct queue {
     struct job *head;
     struct job **tail; /* where the next one goes */
@@ -44,6 +54,7 @@ static struct {
     size_t link_count;
     struct queue *waiting; /* by route */
     struct queue alone;    /* jobs to be tried by themselves; they go first */
+    struct queue last;     /* the same for the last time, which may take all their patience */
     bool was_reported;     /* that the database is away, since it last was usable */
     unsigned random;       /* for the back-off's jitter */
 } database = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
@@ -102,6 +113,7 @@ static void fail_queue(struct queue *queue, enum fault fault)
 static void fail_waiting(enum fault fault)
 {
     fail_queue(&database.alone, fault);
+    fail_queue(&database.last, fault);
     for (size_t i = 0; i < route_count; i++)
         fail_queue(&database.waiting[i], fault);
 }
@@ -113,12 +125,18 @@ static void fail_batch(struct link *link, enum fault fault)
     link->count = 0;
 }
 
-static bool is_expired(const struct job *job, int64_t now_ms)
+/* How long a job waits for its answer, in milliseconds. */
+static int64_t patience(void)
 {
-    return now_ms - job->queued_ms >= database.config->request_timeout * 1000;
+    return database.config->request_timeout * 1000;
 }
 
-/* Queues are in the order of time, so that a look at their heads is enough. */
+static bool is_expired(const struct job *job, int64_t now_ms)
+{
+    return now_ms - job->queued_ms >= patience();
+}
+
+/* Queues are in the order of time, or nearly so, so that a look at their heads is enough. */
 static void fail_expired(struct queue *queue, int64_t now_ms)
 {
     while (queue->head != NULL && is_expired(queue->head, now_ms))
@@ -134,8 +152,9 @@ static enum fault fault_of(const char *sqlstate)
 {
     if (strcmp(sqlstate, "57014") == 0) /* query_canceled, by statement_timeout */
         return FAULT_SLOW;
-    if (strncmp(sqlstate, "57P0", 4) == 0 || strncmp(sqlstate, "08", 2) == 0)
-        return FAULT_AWAY; /* shutdown, connection */
+    if (strncmp(sqlstate, "57P0", 4) == 0 || strncmp(sqlstate, "08", 2) == 0 ||
+        strcmp(sqlstate, "25006") == 0)
+        return FAULT_AWAY; /* shutdown, connection, a server that takes no writes */
     if (strcmp(sqlstate, "42883") == 0 || strcmp(sqlstate, "0A000") == 0 ||
         strcmp(sqlstate, "26000") == 0)
         return FAULT_UNSUITABLE; /* the schema moved under the prepared statement: link_is_stale()
@@ -145,24 +164,32 @@ static enum fault fault_of(const char *sqlstate)
     return FAULT_INTERNAL;
 }
 
+static bool is_tried_again(const struct link *link, struct job *job, enum fault fault)
+{
+    if (fault == FAULT_SLOW)
+        return job->cut_off++ < LAST_ATTEMPT;
+    if (is_retriable(link->sqlstate))
+        return job->attempts < ATTEMPTS_MAX;
+    return fault == FAULT_INTERNAL && link->count > 1;
+}
+
 /*
  * The call failed and nothing of it was done. One of the batch may be to blame, so each is tried
- * by itself; a job by itself is tried again only where the database asks for that.
+ * by itself; a job by itself is tried again where the database asks for that, or where it had not
+ * all its time yet.
  */
 static void settle_refused(struct link *link, int64_t now_ms)
 {
     enum fault fault = fault_of(link->sqlstate);
-    bool retriable = is_retriable(link->sqlstate);
-    bool shared = link->count > 1 && fault == FAULT_INTERNAL;
 
     log_event("database_error", "s:s,s:s,s:I", "sqlstate", link->sqlstate, "function",
               link->function, "requests", (json_int_t)link->count);
     for (size_t i = 0; i < link->count; i++) {
         struct job *job = link->jobs[i];
-        bool again = shared || (retriable && job->attempts < ATTEMPTS_MAX);
+        bool again = is_tried_again(link, job, fault);
 
         if (again && !is_expired(job, now_ms))
-            queue_push(&database.alone, job);
+            queue_push(job->cut_off < LAST_ATTEMPT ? &database.alone : &database.last, job);
         else
             fail_job(job, again ? FAULT_SLOW : fault);
     }
@@ -217,6 +244,16 @@ static void drop_link(struct link *link, int64_t now_ms)
     link_retry_later(link, now_ms, &database.random);
 }
 
+/* The schema has been found not to suit: no link is to carry anything before it has asked too. */
+static void distrust_links(int64_t now_ms)
+{
+    for (size_t i = 0; i < database.link_count; i++)
+        if (database.links[i].state == LINK_IDLE)
+            drop_link(&database.links[i], now_ms);
+        else
+            link_distrust(&database.links[i]);
+}
+
 static void handle_event(struct link *link, enum link_event event, int64_t now_ms)
 {
     switch (event) {
@@ -229,7 +266,9 @@ static void handle_event(struct link *link, enum link_event event, int64_t now_m
         break;
     case LINK_UNSUITABLE:
         link->unsuitable = true;
+        fail_batch(link, FAULT_UNSUITABLE);
         drop_link(link, now_ms);
+        distrust_links(now_ms);
         break;
     case LINK_ANSWERED:
         for (size_t i = 0; i < link->count; i++)
@@ -265,22 +304,57 @@ static void connect_links(int64_t now_ms)
     }
 }
 
-/* Moves the next batch into an idle link; false where no job waits. */
-static bool fill_link(struct link *link)
+/* Whether one link more may carry a last attempt: they leave one to all others. */
+static bool may_hang(void)
 {
-    struct queue *queue = database.alone.head != NULL ? &database.alone : oldest_queue();
+    size_t hanging = 0;
+
+    for (size_t i = 0; i < database.link_count; i++)
+        hanging +=
+            database.links[i].count > 0 && database.links[i].jobs[0]->cut_off >= LAST_ATTEMPT;
+    return hanging + 1 < database.link_count;
+}
+
+/* The queue that the next batch is taken from; NULL where no job may go. Where there is but one
+ * link, last attempts come when nothing else waits. */
+static struct queue *next_queue(void)
+{
+    struct queue *oldest = oldest_queue();
+
+    if (database.alone.head != NULL)
+        return &database.alone;
+    if (database.last.head != NULL && (may_hang() || (database.link_count == 1 && oldest == NULL)))
+        return &database.last;
+    return oldest;
+}
+
+/* The statement_timeout for an attempt of a job. */
+static long timeout_of(const struct job *job, int64_t now_ms)
+{
+    int64_t left = job->queued_ms + patience() - now_ms;
+
+    if (job->cut_off < LAST_ATTEMPT)
+        return (long)(patience() / (job->cut_off == 0 ? FIRST_PART : SECOND_PART));
+    return left > 0 ? (long)left : 1;
+}
+
+/* Moves the next batch into an idle link; false where no job waits. */
+static bool fill_link(struct link *link, int64_t now_ms)
+{
+    struct queue *queue = next_queue();
+    bool alone = queue == &database.alone || queue == &database.last;
     size_t bytes = 0;
 
     if (queue == NULL)
         return false;
+    link->timeout_ms = timeout_of(queue->head, now_ms);
     do {
         struct job *job = queue_pop(queue);
 
         job->attempts++;
         bytes += job->body_length;
         link->jobs[link->count++] = job;
-    } while (queue != &database.alone && queue->head != NULL &&
-             link->count < (size_t)database.config->batch_limit &&
+    } while (!alone && queue->head != NULL && link->count < (size_t)database.config->batch_limit &&
              bytes + queue->head->body_length <= (size_t)database.config->batch_bytes);
     return true;
 }
@@ -292,7 +366,7 @@ static void dispatch(int64_t now_ms)
 
         if (link->state != LINK_IDLE)
             continue;
-        if (!fill_link(link))
+        if (!fill_link(link, now_ms))
             return;
         if (!link_send(link, database.config, now_ms))
             handle_event(link, LINK_LOST, now_ms);
@@ -328,6 +402,7 @@ static bool take_incoming(void)
 static void expire(int64_t now_ms)
 {
     fail_expired(&database.alone, now_ms);
+    fail_expired(&database.last, now_ms);
     for (size_t i = 0; i < route_count; i++)
         fail_expired(&database.waiting[i], now_ms);
 }
@@ -342,7 +417,6 @@ static void sooner(int64_t *earliest, int64_t at_ms)
 static int next_timeout(int64_t now_ms)
 {
     int64_t earliest = now_ms + 3600 * 1000;
-    int64_t patience = database.config->request_timeout * 1000;
 
     for (size_t i = 0; i < database.link_count; i++) {
         const struct link *link = &database.links[i];
@@ -353,10 +427,12 @@ static int next_timeout(int64_t now_ms)
             sooner(&earliest, link->deadline_ms);
     }
     if (database.alone.head != NULL)
-        sooner(&earliest, database.alone.head->queued_ms + patience);
+        sooner(&earliest, database.alone.head->queued_ms + patience());
+    if (database.last.head != NULL)
+        sooner(&earliest, database.last.head->queued_ms + patience());
     for (size_t i = 0; i < route_count; i++)
         if (database.waiting[i].head != NULL)
-            sooner(&earliest, database.waiting[i].head->queued_ms + patience);
+            sooner(&earliest, database.waiting[i].head->queued_ms + patience());
     return earliest > now_ms ? (int)(earliest - now_ms) : 0;
 }
 
@@ -379,7 +455,7 @@ static void wait_and_step(int64_t now_ms)
         struct link *link = &database.links[i];
 
         if (link->state != LINK_DOWN)
-            handle_event(link, link_step(link, database.config, polled[i].revents, now_ms), now_ms);
+            handle_event(link, link_step(link, polled[i].revents, now_ms), now_ms);
     }
 }
 
@@ -423,8 +499,11 @@ bool database_start(const struct config *config)
     }
     queue_clear(&database.incoming);
     queue_clear(&database.alone);
+    queue_clear(&database.last);
     for (size_t i = 0; i < route_count; i++)
         queue_clear(&database.waiting[i]);
+    for (size_t i = 0; i < database.link_count; i++)
+        database.links[i].timeout_ms = config->request_timeout * 1000 / FIRST_PART;
     int failure = pthread_create(&database.thread, NULL, run, NULL);
     if (failure != 0)
         fprintf(stderr, "rxtrack-gateway: database thread: %s\n", strerror(failure));
@@ -466,7 +545,7 @@ static void wake(void)
 bool database_submit(struct job *job)
 {
     job->queued_ms = clock_ms();
-    job->attempts = 0;
+    job->attempts = job->cut_off = 0;
     pthread_mutex_lock(&database.lock);
     bool stopping = database.stopping;
     bool first = database.incoming.head == NULL;
