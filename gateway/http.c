@@ -262,7 +262,7 @@ static void on_completed(void *unused, struct MHD_Connection *connection, void *
                                                     : status_of_library(connection);
     log_request(&(struct log_request){
         .method = request->method,
-        .path = request->route != NULL ? request->route->path : NULL,
+        .path = request->path,
         .status = request->status,
         .duration_us = clock_us() - request->began_us,
         .request_id = request->mirror.request_id,

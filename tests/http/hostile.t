@@ -38,7 +38,9 @@ my @cases = (
 	[ 'a query of 1,000,000 bytes', 'GET /_ping?' . 'q' x 1_000_000 . " HTTP/1.1\r\nHost: x\r\n\r\n", qr/^4(?:14|31)$/ ],
 	[ '5,000 arguments', 'GET /_ping?' . 'a&' x 5_000 . " HTTP/1.1\r\nHost: x\r\n\r\n", qr/^(?:200|4\d\d)$/ ],
 	[ 'a path upwards', "GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", qr/^404$/ ],
-	[ 'an absolute URI', "GET http://elsewhere/_ping HTTP/1.1\r\nHost: x\r\n\r\n", qr/^(?:200|404)$/ ],
+	(map { [ "an absolute URI: $_", "GET $_ HTTP/1.1\r\nHost: x\r\n\r\n", qr/^200$/ ] } 'http://elsewhere/_ping', 'HTTPS://x:8480/_ping?x=y'),
+	[ 'an absolute URI without a path', "GET http://elsewhere HTTP/1.1\r\nHost: x\r\n\r\n", qr/^405$/ ],
+	[ 'an absolute URI of another kind', "GET ftp://elsewhere/_ping HTTP/1.1\r\nHost: x\r\n\r\n", qr/^404$/ ],
 	[ 'a URI of invalid UTF-8', "GET /\xff\xfe%ff%c0%80 HTTP/1.1\r\nHost: x\r\n\r\n", qr/^4\d\d$/ ],
 	# headers
 	[ '10,000 headers', "GET /_ping HTTP/1.1\r\nHost: x\r\n" . join('', map { "X-$_: y\r\n" } 1 .. 10_000) . "\r\n", qr/^4(?:13|31)$/ ],
