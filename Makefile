@@ -16,7 +16,7 @@ export PG_CONFIG PREFIX PORT RUN_DIR DESTDIR
 MAKEFLAGS += --no-print-directory
 QUIET      = $(if $(V),,-s)
 
-.PHONY: all extension gateway run test fuzz fuzz-c bench bench-storage bench-scale bench-notify lint format clean help \
+.PHONY: all extension gateway run test fuzz fuzz-c fuzz-http bench bench-storage bench-scale bench-notify bench-access lint format clean help \
 	install install-extension install-gateway \
 	uninstall uninstall-extension uninstall-gateway
 
@@ -48,6 +48,11 @@ fuzz-c:                                 ## fuzz the parsers by coverage, under s
 	@scripts/dependencies fuzz-c
 	@exec tests/fuzz/fuzz-c $(or $(SECONDS),600)
 
+fuzz-http:                              ## broken and odd HTTP against a gateway with the sanitizers (SECONDS=1200, SEED=n)
+	@scripts/dependencies test
+	@$(MAKE) all SANITIZE=1
+	@FUZZ_SECONDS=$(or $(SECONDS),1200) FUZZ_SEED=$(SEED) SANITIZE=1 PROVE_FLAGS=--verbose exec tests/run tests/fuzz/http.t
+
 bench:                                  ## measure it beside other ways to do it, about ten minutes (SECONDS=5, REPEAT=3)
 	@scripts/dependencies bench
 	@$(MAKE) all
@@ -69,6 +74,11 @@ bench-notify:                           ## what events cost those who submit, an
 	@scripts/dependencies test
 	@$(MAKE) all
 	@PROVE_FLAGS=--verbose exec tests/run tests/bench/notify/notify.t
+
+bench-access:                           ## what authentication adds to the cost of a request, with and without in turns (SECONDS=2, REPEAT=20)
+	@scripts/dependencies bench
+	@$(MAKE) all
+	@BENCH=1 BENCH_SECONDS=$(SECONDS) BENCH_REPEAT=$(REPEAT) PROVE_FLAGS=--verbose exec tests/run tests/bench/access.t
 
 lint:                                   ## cppcheck, the strict warnings, shellcheck, formatting
 	@scripts/dependencies lint

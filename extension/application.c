@@ -27,7 +27,8 @@ enum
 	APPLICATION_SCOPES,
 	APPLICATION_SUSPENDED,
 	APPLICATION_REQUESTS_PER_MINUTE,
-	APPLICATION_ODS_CODES
+	APPLICATION_ODS_CODES,
+	APPLICATION_CERTIFICATES
 };
 
 /* Keys and access tokens have these columns alike. */
@@ -117,18 +118,71 @@ find_credential(const Registry *registry, Access *credentials, Datum hash, Datum
 	return true;
 }
 
+/*
+ * A credential as the gateway gives it: the SHA-256 of a key or token, and behind
+ * it that of the client's certificate where its connection has shown one.
+ */
+typedef struct Credential
+{
+	Datum		hash;			/* bytea */
+	const char *certificate;	/* SHA256_BYTES, or NULL */
+} Credential;
+
+#define SHA256_BYTES 32
+
+static Credential
+read_credential(Datum sent)
+{
+	Credential	credential = {.hash = sent};
+	bytea	   *hash;
+
+	if (VARSIZE_ANY_EXHDR(DatumGetPointer(sent)) != 2 * SHA256_BYTES)
+		return credential;
+	hash = (bytea *) cstring_to_text_with_len(VARDATA_ANY(DatumGetPointer(sent)), SHA256_BYTES);
+	credential.hash = PointerGetDatum(hash);
+	credential.certificate = VARDATA_ANY(DatumGetPointer(sent)) + SHA256_BYTES;
+	return credential;
+}
+
+/* Whether the application that was found takes calls over this connection. */
+static bool
+accepts_certificate(Access *applications, const char *certificate)
+{
+	bool		unbound;
+	Datum		bound = access_column(applications, APPLICATION_CERTIFICATES, &unbound);
+	Datum	   *values;
+	bool	   *nulls;
+	int			count;
+
+	if (unbound)
+		return true;
+	if (certificate == NULL)
+		return false;
+	deconstruct_array(DatumGetArrayTypeP(bound), BYTEAOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
+	for (int i = 0; i < count; i++)
+		if (!nulls[i] && VARSIZE_ANY_EXHDR(DatumGetPointer(values[i])) == SHA256_BYTES &&
+			memcmp(VARDATA_ANY(DatumGetPointer(values[i])), certificate, SHA256_BYTES) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Whoever does not show the certificate that an application is bound to stays
+ * unknown, as with a wrong key: a stolen one tells nothing, not even whose it is.
+ */
 static void
-identify(Caller *caller, const Registry *registry, Datum hash, const char *scope)
+identify(Caller *caller, const Registry *registry, Datum sent, const char *scope)
 {
 	Access	   *applications = registry->applications;
+	Credential	credential = read_credential(sent);
 	Datum		id;
 	Datum		ods_codes;
 	bool		unrestricted;
 
-	if (!find_credential(registry, registry->keys, hash, &id) &&
-		!find_credential(registry, registry->tokens, hash, &id))
+	if (!find_credential(registry, registry->keys, credential.hash, &id) &&
+		!find_credential(registry, registry->tokens, credential.hash, &id))
 		return;
-	if (!access_find(applications, &id, 1, false))
+	if (!access_find(applications, &id, 1, false) || !accepts_certificate(applications, credential.certificate))
 		return;
 	caller->known = true;
 	caller->application_id = DatumGetInt32(id);

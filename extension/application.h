@@ -30,7 +30,8 @@ extern int	application_by_name(const char *name);
 
 /*
  * Finds the callers of a batch by the SHA-256 of their credentials (bytea; null:
- * none given), and whether each holds a scope (NULL: none is needed).
+ * none given), each followed by the SHA-256 of the client's certificate where it
+ * has shown one; and whether each holds a scope (NULL: none is needed).
  */
 extern Caller *callers_identify(Datum *credentials, bool *nulls, int count, const char *scope);
 

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,9 +32,13 @@ static const struct fault_text {
     [FAULT_TOO_LONG] = {413, "too-long", "The body is over the limit", NULL},
     [FAULT_CONTENT_TYPE] = {415, "not-supported",
                             "The body must be application/fhir+json or application/json", NULL},
+    [FAULT_FORM_TYPE] = {415, "not-supported", "The body must be application/x-www-form-urlencoded",
+                         NULL},
+    [FAULT_THROTTLED] = {429, "throttled", "The application has sent too many requests", NULL},
     [FAULT_INTERNAL] = {500, "exception", "The service could not process the request", NULL},
     [FAULT_AWAY] = {503, "transient", "The database is away", "Retry-After: 5\n"},
     [FAULT_BUSY] = {503, "transient", "The database is busy", "Retry-After: 1\n"},
+    [FAULT_OVERLOADED] = {503, "transient", "The service is overloaded", "Retry-After: 1\n"},
     [FAULT_UNSUITABLE] = {503, "transient", "The database's schema does not suit this gateway",
                           "Retry-After: 60\n"},
     [FAULT_STOPPING] = {503, "transient", "The service is stopping", "Retry-After: 5\n"},
@@ -55,14 +60,38 @@ static char *take_json(json_t *object)
     return text;
 }
 
-static char *outcome_text(const struct fault_text *fault)
+static json_t *outcome(const struct fault_text *fault)
 {
     char now[CLOCK_UTC_TEXT];
 
     clock_utc(now);
-    return take_json(json_pack("{s:s,s:{s:s},s:[{s:s,s:s,s:s}]}", "resourceType",
-                               "OperationOutcome", "meta", "lastUpdated", now, "issue", "severity",
-                               "error", "code", fault->code, "diagnostics", fault->diagnostics));
+    return json_pack("{s:s,s:{s:s},s:[{s:s,s:s,s:s}]}", "resourceType", "OperationOutcome", "meta",
+                     "lastUpdated", now, "issue", "severity", "error", "code", fault->code,
+                     "diagnostics", fault->diagnostics);
+}
+
+static char *outcome_text(const struct fault_text *fault)
+{
+    return take_json(outcome(fault));
+}
+
+/* The answer to a transaction, with one entry for a fault that belongs to no entry of its. */
+static char *response_text(const struct fault_text *fault, const char *status)
+{
+    return take_json(json_pack("{s:s,s:s,s:[{s:{s:s,s:o}}]}", "resourceType", "Bundle", "type",
+                               "transaction-response", "entry", "response", "status", status,
+                               "outcome", outcome(fault)));
+}
+
+/* An error of RFC 6749, section 5.2; for faults of ours the codes of section 4.1.2.1. */
+static char *token_error_text(const struct fault_text *fault)
+{
+    const char *error = fault->status < 500    ? "invalid_request"
+                        : fault->status == 500 ? "server_error"
+                                               : "temporarily_unavailable";
+
+    return take_json(
+        json_pack("{s:s,s:s}", "error", error, "error_description", fault->diagnostics));
 }
 
 /* The shape of gateway_status, as far as can be said without a database. */
@@ -97,8 +126,21 @@ void answer_fault(struct answer *answer, const struct route *route, enum fault f
     if (route != NULL && (route->flags & ROUTE_HEALTH) && text->status >= 500)
         set_body(answer, text->status, HEALTH_JSON, text->headers,
                  failing_health_text(text->diagnostics));
+    else if (route != NULL && (route->flags & ROUTE_FORM))
+        set_body(answer, text->status, "application/json", text->headers, token_error_text(text));
     else
         set_body(answer, text->status, FHIR_JSON, text->headers, outcome_text(text));
+}
+
+void answer_throttled(struct answer *answer, const struct route *route, int64_t seconds)
+{
+    const struct fault_text *text = &faults[FAULT_THROTTLED];
+    char retry[48];
+
+    snprintf(retry, sizeof retry, "Retry-After: %" PRId64 "\n", seconds);
+    set_body(answer, text->status, FHIR_JSON, retry,
+             route->flags & ROUTE_BODY ? response_text(text, "429 Too Many Requests")
+                                       : outcome_text(text));
 }
 
 void answer_alive(struct answer *answer)

@@ -11,6 +11,7 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct answer {
     unsigned status;   /* HTTP status; 0: no answer yet */
@@ -38,9 +39,12 @@ enum fault {
     FAULT_CLIENT_SLOW,
     FAULT_TOO_LONG,
     FAULT_CONTENT_TYPE,
+    FAULT_FORM_TYPE,
+    FAULT_THROTTLED,
     FAULT_INTERNAL,
     FAULT_AWAY,
     FAULT_BUSY,
+    FAULT_OVERLOADED,
     FAULT_UNSUITABLE,
     FAULT_STOPPING,
     FAULT_STREAMS,
@@ -51,10 +55,17 @@ enum fault {
 unsigned fault_status(enum fault fault);
 
 /*
- * Makes *answer say a fault: an OperationOutcome, or application/health+json where the route says
- * so (route may be NULL). Whatever the answer held is freed. Without memory the body stays empty.
+ * Makes *answer say a fault: an OperationOutcome, or what else the route has (route may be NULL):
+ * application/health+json, or an error as RFC 6749 has it. Whatever the answer held is freed.
+ * Without memory the body stays empty.
  */
 void answer_fault(struct answer *answer, const struct route *route, enum fault fault);
+
+/*
+ * Makes *answer say that the caller has called too often, and may again after so many seconds. The
+ * caller being known, the answer to a POST is in the shape of a transaction's.
+ */
+void answer_throttled(struct answer *answer, const struct route *route, int64_t seconds);
 
 /* Makes *answer say, as application/health+json, that the gateway is alive. */
 void answer_alive(struct answer *answer);

@@ -37,7 +37,7 @@ static struct element element_of(const struct job *job, int parameter)
 {
     switch (parameter) {
     case 1:
-        return (struct element){job->credential, CREDENTIAL_BYTES};
+        return (struct element){job->credential, job->credential_length};
     case 2:
         return (struct element){job->request_id, job->request_id ? strlen(job->request_id) : 0};
     case 3:

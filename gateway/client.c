@@ -6,6 +6,7 @@
 #include "client.h"
 
 #include "clock.h"
+#include "tls.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -15,13 +16,19 @@
 /* The phase and the time it began in one word, so that both change at once. */
 #define PHASE_BITS 3
 #define PHASE_MASK ((INT64_C(1) << PHASE_BITS) - 1)
+_Static_assert(CLIENT_TIMED_OUT <= PHASE_MASK, "all phases fit");
 
 /* A phase so young is left alone: its data may have been read and not yet looked at. */
 #define GONE_AFTER_MS 250
 
+/* So long the HTTP thread of a TLS connection has for its last words. */
+#define FAREWELL_MS 1000
+
 struct client {
     struct client *next, *previous;
     int socket;
+    struct tls_set *set;     /* NULL: no TLS */
+    struct request *request; /* its HTTP thread's */
     _Atomic(const struct mirror *) mirror;
     _Atomic int64_t phase; /* since, in ms, << PHASE_BITS | enum client_phase */
 };
@@ -37,14 +44,15 @@ static int64_t phase_word(enum client_phase phase)
     return clock_ms() << PHASE_BITS | (int64_t)phase;
 }
 
-struct client *client_open(int socket)
+struct client *client_open(int socket, struct tls_set *set)
 {
     struct client *client = calloc(1, sizeof *client);
 
     if (client == NULL)
         return NULL;
     client->socket = socket;
-    atomic_init(&client->phase, phase_word(CLIENT_IDLE));
+    client->set = set;
+    atomic_init(&client->phase, phase_word(CLIENT_NEW));
     pthread_mutex_lock(&clients.lock);
     client->next = clients.first;
     if (client->next != NULL)
@@ -68,7 +76,18 @@ void client_close(struct client *client)
         clients.first = client->next;
     pthread_mutex_unlock(&clients.lock);
     atomic_fetch_sub(&clients.count, 1);
+    tls_release(client->set);
     free(client);
+}
+
+void client_set_request(struct client *client, struct request *request)
+{
+    client->request = request;
+}
+
+struct request *client_request(const struct client *client)
+{
+    return client->request;
 }
 
 void client_lend_mirror(struct client *client, const struct mirror *mirror)
@@ -104,6 +123,18 @@ enum client_phase client_phase(const struct client *client)
     return (enum client_phase)(atomic_load(&client->phase) & PHASE_MASK);
 }
 
+size_t client_last_words(const struct client *client, char *out, size_t size)
+{
+    if (client_phase(client) != CLIENT_TIMED_OUT)
+        return 0;
+    return answer_raw_timeout(atomic_load(&client->mirror), out, size);
+}
+
+int client_socket(const struct client *client)
+{
+    return client->socket;
+}
+
 size_t client_count(void)
 {
     return atomic_load(&clients.count);
@@ -113,6 +144,8 @@ size_t client_count(void)
 static int64_t limit_of(enum client_phase phase, const struct client_limits *limits)
 {
     switch (phase) {
+    case CLIENT_NEW:
+        return limits->idle_ms < limits->request_ms ? limits->idle_ms : limits->request_ms;
     case CLIENT_IDLE:
         return limits->idle_ms;
     case CLIENT_RECEIVING:
@@ -132,11 +165,24 @@ static void send_timeout(struct client *client)
     (void)send(client->socket, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void cut(struct client *client, bool answer)
+/* Ends a client that was in one phase and is in another now. */
+static void cut(struct client *client, enum client_phase before, enum client_phase now)
 {
-    if (answer)
+    if (client->set != NULL && before <= CLIENT_RECEIVING) {
+        shutdown(client->socket, SHUT_RD);
+        return;
+    }
+    if (now == CLIENT_TIMED_OUT)
         send_timeout(client);
     shutdown(client->socket, SHUT_RDWR);
+}
+
+/* Ends what should have ended: a thread that has something to send first does not see that nothing
+ * more can be received. */
+static void finish_cut(struct client *client, int64_t duration_ms)
+{
+    if (client->set != NULL && duration_ms >= FAREWELL_MS)
+        shutdown(client->socket, SHUT_RDWR);
 }
 
 /*
@@ -161,8 +207,7 @@ static enum client_phase judge(const struct client *client, enum client_phase ph
 
     if (limit >= 0 && duration_ms >= limit)
         return phase == CLIENT_RECEIVING ? CLIENT_TIMED_OUT : CLIENT_CUT;
-    if ((phase == CLIENT_IDLE || phase == CLIENT_RECEIVING) && duration_ms >= GONE_AFTER_MS &&
-        is_gone(client))
+    if (phase <= CLIENT_RECEIVING && duration_ms >= GONE_AFTER_MS && is_gone(client))
         return CLIENT_CUT;
     return phase;
 }
@@ -175,11 +220,14 @@ void client_sweep(const struct client_limits *limits)
     for (struct client *client = clients.first; client != NULL; client = client->next) {
         int64_t word = atomic_load(&client->phase);
         enum client_phase phase = (enum client_phase)(word & PHASE_MASK);
-        enum client_phase next = judge(client, phase, now - (word >> PHASE_BITS), limits);
+        int64_t duration_ms = now - (word >> PHASE_BITS);
+        enum client_phase next = judge(client, phase, duration_ms, limits);
 
-        if (next != phase &&
-            atomic_compare_exchange_strong(&client->phase, &word, phase_word(next)))
-            cut(client, next == CLIENT_TIMED_OUT && limits->answer);
+        if (phase >= CLIENT_CUT)
+            finish_cut(client, duration_ms);
+        else if (next != phase &&
+                 atomic_compare_exchange_strong(&client->phase, &word, phase_word(next)))
+            cut(client, phase, next);
     }
     pthread_mutex_unlock(&clients.lock);
 }

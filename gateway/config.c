@@ -4,6 +4,8 @@
  */
 #include "config.h"
 
+#include "secret.h"
+
 #include <argp.h>
 #include <errno.h>
 #include <ini.h>
@@ -28,6 +30,7 @@ struct setting {
 
 static bool is_filled(const char *text);
 static bool is_connection_string(const char *text);
+static bool is_yes_or_no(const char *text);
 
 #define NAMED(name, variable) #name, variable, offsetof(struct config, name)
 
@@ -49,6 +52,14 @@ static const struct setting settings[] = {
      "requests that may share one call to the database", NULL, false},
     {NAMED(batch_bytes, "RXTRACK_BATCH_BYTES"), "1048576", 1, 256L * 1024 * 1024, "bytes",
      "bodies that may share one call to the database", NULL, false},
+    {NAMED(waiting_limit, "RXTRACK_WAITING_LIMIT"), "4000", 2, 1000000, "requests",
+     "requests that may wait for the database, at most half of them one application's", NULL,
+     false},
+    {NAMED(body_memory, "RXTRACK_BODY_MEMORY"), "268435456", 1, 1L << 40, "bytes",
+     "memory for the bodies of requests that are larger than 16 KiB", NULL, false},
+    {NAMED(gateways, "RXTRACK_GATEWAYS"), "1", 1, 1000, "",
+     "gateways that share the load: each lets its part of an application's rate through", NULL,
+     false},
     {NAMED(request_timeout, "RXTRACK_REQUEST_TIMEOUT"), "10", 1, 3600, "seconds",
      "time a request may wait for the database, and run in it", NULL, false},
     {NAMED(client_timeout, "RXTRACK_CLIENT_TIMEOUT"), "30", 1, 3600, "seconds",
@@ -69,6 +80,15 @@ static const struct setting settings[] = {
      "recent events kept in memory for streams", NULL, false},
     {NAMED(shutdown_timeout, "RXTRACK_SHUTDOWN_TIMEOUT"), "30", 0, 3600, "seconds",
      "time that requests in flight may take to finish after SIGTERM", NULL, false},
+    {NAMED(tls_certificate, "RXTRACK_TLS_CERTIFICATE"), "", 0, 0, NULL,
+     "PEM file of the certificate and its chain; with it nothing but TLS is spoken", NULL, false},
+    {NAMED(tls_key, "RXTRACK_TLS_KEY"), "", 0, 0, NULL,
+     "PEM file of the certificate's private key, which its owner alone may read", NULL, false},
+    {NAMED(tls_client_ca, "RXTRACK_TLS_CLIENT_CA"), "", 0, 0, NULL,
+     "PEM file of the authorities whose certificates clients may show", NULL, false},
+    {NAMED(allow_plain_http, "RXTRACK_ALLOW_PLAIN_HTTP"), "no", 0, 0, NULL,
+     "yes: listen on other addresses than loopback without TLS, behind what does TLS", is_yes_or_no,
+     false},
 };
 
 #undef NAMED
@@ -89,6 +109,11 @@ static bool is_filled(const char *text)
     return text[0] != '\0';
 }
 
+static bool is_yes_or_no(const char *text)
+{
+    return strcmp(text, "yes") == 0 || strcmp(text, "no") == 0;
+}
+
 /* libpq's own words on a bad connection string may quote a password, so they are not passed on. */
 static bool is_connection_string(const char *text)
 {
@@ -98,6 +123,22 @@ static bool is_connection_string(const char *text)
     PQconninfoFree(parsed);
     PQfreemem(words);
     return parsed != NULL;
+}
+
+/* Whether a connection string has a password in it. */
+static bool holds_password(const char *text)
+{
+    PQconninfoOption *parsed = PQconninfoParse(text, NULL);
+    bool found = false;
+
+    for (const PQconninfoOption *option = parsed; option != NULL && option->keyword != NULL;
+         option++)
+        if (option->val != NULL && option->val[0] != '\0' &&
+            (strcmp(option->keyword, "password") == 0 ||
+             strcmp(option->keyword, "sslpassword") == 0))
+            found = true;
+    PQconninfoFree(parsed);
+    return found;
 }
 
 /* Sets one option. False after a message where the value is bad; where says who gave it. */
@@ -194,6 +235,22 @@ static int set_from_file(void *data, const char *section, const char *name, cons
     return 0;
 }
 
+/* False after a message where the file has given a password, and is not its owner's alone. */
+static bool keeps_secrets(const struct file_reader *reader)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const char *const *field =
+            (const char *const *)((const char *)reader->config + settings[i].offset);
+
+        if (settings[i].secret && reader->seen[i] && holds_password(*field) &&
+            !secret_is_private(fileno(reader->stream), reader->path)) {
+            fprintf(stderr, "rxtrack-gateway: %s: " SECRET_ADVICE "\n", reader->path);
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool load_file(struct config *config, const char *path)
 {
     struct file_reader reader = {.config = config, .path = path};
@@ -211,6 +268,8 @@ static bool load_file(struct config *config, const char *path)
         reader.line = outcome;
         complain_of_file(&reader, "not of the form name = value", NULL);
     }
+    if (!reader.failed && !keeps_secrets(&reader))
+        reader.failed = true;
     fclose(reader.stream);
     return !reader.failed;
 }
@@ -242,7 +301,7 @@ static error_t read_argument(int key, char *text, struct argp_state *state)
     if (key == KEY_CONFIG)
         line->file = text;
     else if (key >= KEY_FIRST_SETTING && (size_t)(key - KEY_FIRST_SETTING) < SETTING_COUNT)
-        line->value[key - KEY_FIRST_SETTING] = text;
+        line->value[key - KEY_FIRST_SETTING] = text != NULL ? text : "yes";
     else if (key == ARGP_KEY_ARG)
         argp_error(state, "there is no argument '%s'", text);
     else
@@ -260,6 +319,8 @@ struct argp_texts {
 
 static const char *argument_word(const struct setting *setting)
 {
+    if (setting->check == is_yes_or_no)
+        return "yes|no";
     if (setting->unit == NULL)
         return "TEXT";
     return strcmp(setting->unit, "seconds") == 0 ? "SECONDS"
@@ -275,8 +336,8 @@ static void describe_setting(struct argp_texts *texts, size_t i)
     for (char *c = texts->name[i]; *c != '\0'; c++)
         if (*c == '_')
             *c = '-';
-    snprintf(texts->help[i], sizeof texts->help[i], "%s (%s, %s)", setting->help,
-             setting->environment, setting->initial);
+    snprintf(texts->help[i], sizeof texts->help[i], "%s (%s%s%s)", setting->help,
+             setting->environment, setting->initial[0] != '\0' ? ", " : "", setting->initial);
 }
 
 static void describe_settings(struct argp_texts *texts)
@@ -290,10 +351,12 @@ static void describe_settings(struct argp_texts *texts)
         describe_setting(texts, i);
         if (settings[i].secret)
             continue;
-        texts->option[used++] = (struct argp_option){.name = texts->name[i],
-                                                     .key = KEY_FIRST_SETTING + (int)i,
-                                                     .arg = argument_word(&settings[i]),
-                                                     .doc = texts->help[i]};
+        texts->option[used++] = (struct argp_option){
+            .name = texts->name[i],
+            .key = KEY_FIRST_SETTING + (int)i,
+            .arg = argument_word(&settings[i]),
+            .flags = settings[i].check == is_yes_or_no ? OPTION_ARG_OPTIONAL : 0,
+            .doc = texts->help[i]};
     }
     size_t length = 0;
     for (size_t i = 0; i < SETTING_COUNT && length < sizeof texts->after; i++)
@@ -333,6 +396,21 @@ static bool apply_command_line(struct config *config, const struct command_line 
     return true;
 }
 
+/* False after a message where options do not go together. */
+static bool is_consistent(const struct config *config)
+{
+    const char *missing = NULL;
+
+    if (config->tls_certificate[0] != '\0' && config->tls_key[0] == '\0')
+        missing = "tls_certificate is given, but not tls_key";
+    else if (config->tls_certificate[0] == '\0' &&
+             (config->tls_key[0] != '\0' || config->tls_client_ca[0] != '\0'))
+        missing = "tls_key or tls_client_ca is given, but not tls_certificate";
+    if (missing != NULL)
+        fprintf(stderr, "rxtrack-gateway: %s\n", missing);
+    return missing == NULL;
+}
+
 bool config_load(struct config *config, int argc, char **argv)
 {
     struct command_line line;
@@ -346,7 +424,7 @@ bool config_load(struct config *config, int argc, char **argv)
     const char *file = line.file != NULL ? line.file : getenv("RXTRACK_CONFIG");
     if (file != NULL && file[0] != '\0' && !load_file(config, file))
         return false;
-    return load_environment(config) && apply_command_line(config, &line);
+    return load_environment(config) && apply_command_line(config, &line) && is_consistent(config);
 }
 
 void config_free(struct config *config)

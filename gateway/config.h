@@ -26,6 +26,9 @@ struct config {
     long body_limit;           /* bytes; a body of exactly so many is allowed */
     long batch_limit;          /* requests in one call to the database */
     long batch_bytes;          /* bytes of bodies in one call, where it carries more than one */
+    long waiting_limit;        /* requests that wait for the database at once */
+    long body_memory;          /* bytes of large bodies held at once */
+    long gateways;             /* gateways among which applications' requests are spread */
     long request_timeout;      /* seconds a request may wait for the database, or run in it */
     long client_timeout;       /* seconds a client may take to send a whole request */
     long idle_timeout;         /* seconds a connection may stay open between requests */
@@ -36,6 +39,11 @@ struct config {
     long recent_events;        /* events kept in memory for the streams */
     long recent_bytes;         /* bytes of them */
     long shutdown_timeout;     /* seconds that what is in flight may take to finish */
+    char *tls_certificate;     /* file with the certificate and its chain; "": no TLS */
+    char *tls_key;             /* file with its private key */
+    char *tls_client_ca;       /* file with those who sign clients' certificates; "": none is asked
+                                  for */
+    char *allow_plain_http;    /* "yes": without TLS also beyond the loopback addresses */
 };
 
 /*

@@ -1,15 +1,19 @@
 /*
- * database.c - the queue of jobs, how they are laid together into calls, and what becomes of calls
- * that fail. See database.h.
+ * database.c - how jobs come in, how they are laid together into calls, and what becomes of calls
+ * that fail. Those who wait are the backlog's. See database.h.
  *
  * Threads: the incoming list is under the lock; everything else belongs to the database thread,
- * which an eventfd wakes. A job is always in one place: incoming, a queue, or a link's batch.
+ * which an eventfd wakes. A job is always in one place: incoming, the backlog, alone, last, or a
+ * link's batch.
  */
 #include "database.h"
 
+#include "backlog.h"
+#include "caller.h"
 #include "clock.h"
 #include "link.h"
 #include "log.h"
+#include "queue.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -21,6 +25,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define GATHER_MS 3    /* a job waits no longer for a call that is under way to come back */
 #define ATTEMPTS_MAX 5 /* of a job that the database asks to try again */
 
 /*
@@ -32,11 +37,6 @@
 #define FIRST_PART 4
 #define SECOND_PART 8
 #define LAST_ATTEMPT 2 /* cut off so often */
-
-struct queue {
-    struct job *head;
-    struct job **tail; /* where the next one goes */
-};
 
 static struct {
     const struct config *config;
@@ -52,49 +52,11 @@ static struct {
     /* the database thread's */
     struct link *links;
     size_t link_count;
-    struct queue *waiting; /* by route */
-    struct queue alone;    /* jobs to be tried by themselves; they go first */
-    struct queue last;     /* the same for the last time, which may take all their patience */
-    bool was_reported;     /* that the database is away, since it last was usable */
-    unsigned random;       /* for the back-off's jitter */
+    struct queue alone; /* jobs to be tried by themselves; they go before the backlog's */
+    struct queue last;  /* the same for the last time, which may take all the time they have left */
+    bool was_reported;  /* that the database is away, since it last was usable */
+    unsigned random;    /* for the back-off's jitter */
 } database = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-
-/* ---- queues ---- */
-
-static void queue_clear(struct queue *queue)
-{
-    queue->head = NULL;
-    queue->tail = &queue->head;
-}
-
-static void queue_push(struct queue *queue, struct job *job)
-{
-    job->next = NULL;
-    *queue->tail = job;
-    queue->tail = &job->next;
-}
-
-static struct job *queue_pop(struct queue *queue)
-{
-    struct job *job = queue->head;
-
-    queue->head = job->next;
-    if (queue->head == NULL)
-        queue->tail = &queue->head;
-    return job;
-}
-
-/* The waiting queue whose first job is the oldest, or NULL. */
-static struct queue *oldest_queue(void)
-{
-    struct queue *oldest = NULL;
-
-    for (size_t i = 0; i < route_count; i++)
-        if (database.waiting[i].head != NULL &&
-            (oldest == NULL || database.waiting[i].head->queued_ms < oldest->head->queued_ms))
-            oldest = &database.waiting[i];
-    return oldest;
-}
 
 /* ---- ends of jobs ---- */
 
@@ -114,8 +76,8 @@ static void fail_waiting(enum fault fault)
 {
     fail_queue(&database.alone, fault);
     fail_queue(&database.last, fault);
-    for (size_t i = 0; i < route_count; i++)
-        fail_queue(&database.waiting[i], fault);
+    while (backlog_oldest() != NULL)
+        fail_job(backlog_take_oldest(), fault);
 }
 
 static void fail_batch(struct link *link, enum fault fault)
@@ -136,11 +98,19 @@ static bool is_expired(const struct job *job, int64_t now_ms)
     return now_ms - job->queued_ms >= patience();
 }
 
-/* Queues are in the order of time, or nearly so, so that a look at their heads is enough. */
-static void fail_expired(struct queue *queue, int64_t now_ms)
+static void fail_expired_of(struct queue *queue, int64_t now_ms)
 {
     while (queue->head != NULL && is_expired(queue->head, now_ms))
         fail_job(queue_pop(queue), FAULT_SLOW);
+}
+
+/* A look at those who wait the longest, or nearly so, is enough. */
+static void fail_expired(int64_t now_ms)
+{
+    fail_expired_of(&database.alone, now_ms);
+    fail_expired_of(&database.last, now_ms);
+    while (backlog_oldest() != NULL && is_expired(backlog_oldest(), now_ms))
+        fail_job(backlog_take_oldest(), FAULT_SLOW);
 }
 
 static bool is_retriable(const char *sqlstate)
@@ -271,8 +241,10 @@ static void handle_event(struct link *link, enum link_event event, int64_t now_m
         distrust_links(now_ms);
         break;
     case LINK_ANSWERED:
-        for (size_t i = 0; i < link->count; i++)
+        for (size_t i = 0; i < link->count; i++) {
+            caller_learn(link->jobs[i]);
             link->jobs[i]->done(link->jobs[i]);
+        }
         link->count = 0;
         if (link_is_stale(link))
             drop_link(link, now_ms);
@@ -304,7 +276,8 @@ static void connect_links(int64_t now_ms)
     }
 }
 
-/* Whether one link more may carry a last attempt: they leave one to all others. */
+/* Whether one link more may carry a last attempt: they leave one to all others. A single link
+ * carries them when nothing else waits. */
 static bool may_hang(void)
 {
     size_t hanging = 0;
@@ -312,20 +285,15 @@ static bool may_hang(void)
     for (size_t i = 0; i < database.link_count; i++)
         hanging +=
             database.links[i].count > 0 && database.links[i].jobs[0]->cut_off >= LAST_ATTEMPT;
-    return hanging + 1 < database.link_count;
+    return database.link_count > 1 ? hanging + 1 < database.link_count : backlog_count() == 0;
 }
 
-/* The queue that the next batch is taken from; NULL where no job may go. Where there is but one
- * link, last attempts come when nothing else waits. */
-static struct queue *next_queue(void)
+/* The queue whose first job is to be tried by itself now; NULL where the backlog has its turn. */
+static struct queue *queue_of_retries(void)
 {
-    struct queue *oldest = oldest_queue();
-
     if (database.alone.head != NULL)
         return &database.alone;
-    if (database.last.head != NULL && (may_hang() || (database.link_count == 1 && oldest == NULL)))
-        return &database.last;
-    return oldest;
+    return database.last.head != NULL && may_hang() ? &database.last : NULL;
 }
 
 /* The statement_timeout for an attempt of a job. */
@@ -341,22 +309,38 @@ static long timeout_of(const struct job *job, int64_t now_ms)
 /* Moves the next batch into an idle link; false where no job waits. */
 static bool fill_link(struct link *link, int64_t now_ms)
 {
-    struct queue *queue = next_queue();
-    bool alone = queue == &database.alone || queue == &database.last;
-    size_t bytes = 0;
+    struct queue *retries = queue_of_retries();
 
-    if (queue == NULL)
-        return false;
-    link->timeout_ms = timeout_of(queue->head, now_ms);
-    do {
-        struct job *job = queue_pop(queue);
+    if (retries != NULL)
+        link->jobs[link->count++] = queue_pop(retries);
+    else
+        link->count = backlog_take(link->jobs, (size_t)database.config->batch_limit,
+                                   (size_t)database.config->batch_bytes);
+    for (size_t i = 0; i < link->count; i++)
+        link->jobs[i]->attempts++;
+    if (link->count > 0)
+        link->timeout_ms = timeout_of(link->jobs[0], now_ms);
+    return link->count > 0;
+}
 
-        job->attempts++;
-        bytes += job->body_length;
-        link->jobs[link->count++] = job;
-    } while (!alone && queue->head != NULL && link->count < (size_t)database.config->batch_limit &&
-             bytes + queue->head->body_length <= (size_t)database.config->batch_bytes);
-    return true;
+static bool is_any_calling(void)
+{
+    for (size_t i = 0; i < database.link_count; i++)
+        if (database.links[i].count > 0)
+            return true;
+    return false;
+}
+
+/*
+ * Whether what waits is to be sent. Where nothing is under way it always is. Else a call that is
+ * on its way will soon be back to take all that has come meanwhile, which costs the database far
+ * less than a second, smaller call beside it: that is made for many, or for one who has waited.
+ */
+static bool is_worth_a_call(int64_t now_ms)
+{
+    return queue_of_retries() != NULL || !is_any_calling() ||
+           backlog_count() >= (size_t)(database.config->batch_limit + 3) / 4 ||
+           (backlog_oldest() != NULL && now_ms - backlog_oldest()->queued_ms >= GATHER_MS);
 }
 
 static void dispatch(int64_t now_ms)
@@ -366,7 +350,7 @@ static void dispatch(int64_t now_ms)
 
         if (link->state != LINK_IDLE)
             continue;
-        if (!fill_link(link, now_ms))
+        if (!is_worth_a_call(now_ms) || !fill_link(link, now_ms))
             return;
         if (!link_send(link, database.config, now_ms))
             handle_event(link, LINK_LOST, now_ms);
@@ -391,26 +375,26 @@ static bool take_incoming(void)
     }
     pthread_mutex_unlock(&database.lock);
     while (taken.head != NULL) {
-        struct job *job = taken.head;
+        struct job *job = queue_pop(&taken);
 
-        taken.head = job->next;
-        queue_push(&database.waiting[route_number(job->route)], job);
+        if (!backlog_add(job, clock_ms()))
+            job->done(job);
     }
     return !stopping;
-}
-
-static void expire(int64_t now_ms)
-{
-    fail_expired(&database.alone, now_ms);
-    fail_expired(&database.last, now_ms);
-    for (size_t i = 0; i < route_count; i++)
-        fail_expired(&database.waiting[i], now_ms);
 }
 
 static void sooner(int64_t *earliest, int64_t at_ms)
 {
     if (at_ms < *earliest)
         *earliest = at_ms;
+}
+
+static bool has_idle_link(void)
+{
+    for (size_t i = 0; i < database.link_count; i++)
+        if (database.links[i].state == LINK_IDLE)
+            return true;
+    return false;
 }
 
 /* How long poll() may wait, in milliseconds: until the next deadline or retry. */
@@ -430,9 +414,8 @@ static int next_timeout(int64_t now_ms)
         sooner(&earliest, database.alone.head->queued_ms + patience());
     if (database.last.head != NULL)
         sooner(&earliest, database.last.head->queued_ms + patience());
-    for (size_t i = 0; i < route_count; i++)
-        if (database.waiting[i].head != NULL)
-            sooner(&earliest, database.waiting[i].head->queued_ms + patience());
+    if (backlog_oldest() != NULL)
+        sooner(&earliest, backlog_oldest()->queued_ms + (has_idle_link() ? GATHER_MS : patience()));
     return earliest > now_ms ? (int)(earliest - now_ms) : 0;
 }
 
@@ -465,7 +448,7 @@ static void *run(void *unused)
     while (take_incoming()) {
         int64_t now_ms = clock_ms();
 
-        expire(now_ms);
+        fail_expired(now_ms);
         connect_links(now_ms);
         dispatch(now_ms);
         publish_state();
@@ -490,18 +473,15 @@ bool database_start(const struct config *config)
     database.config = config;
     database.link_count = (size_t)config->database_connections;
     database.links = calloc(database.link_count, sizeof *database.links);
-    database.waiting = calloc(route_count, sizeof *database.waiting);
     database.wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     database.random = (unsigned)clock_us() ^ (unsigned)getpid();
-    if (database.links == NULL || database.waiting == NULL || database.wakeup < 0) {
+    if (database.links == NULL || database.wakeup < 0 || !backlog_start(config)) {
         fprintf(stderr, "rxtrack-gateway: %s\n", strerror(errno));
         return false;
     }
     queue_clear(&database.incoming);
     queue_clear(&database.alone);
     queue_clear(&database.last);
-    for (size_t i = 0; i < route_count; i++)
-        queue_clear(&database.waiting[i]);
     for (size_t i = 0; i < database.link_count; i++)
         database.links[i].timeout_ms = config->request_timeout * 1000 / FIRST_PART;
     int failure = pthread_create(&database.thread, NULL, run, NULL);
@@ -566,5 +546,5 @@ void database_stop(void)
     pthread_join(database.thread, NULL);
     close(database.wakeup);
     free(database.links);
-    free(database.waiting);
+    backlog_stop();
 }

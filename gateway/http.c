@@ -15,6 +15,8 @@
 #include "log.h"
 #include "loop.h"
 #include "request.h"
+#include "session.h"
+#include "tls.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -36,6 +38,10 @@
  * answered with Connection: close: cutting it between two requests could hit the second on its way.
  */
 #define DRAIN_IDLE_MS 100
+
+/* When nine in ten connections are taken, those that do nothing have so long, in ms: who opens many
+ * and sends nothing does not keep others out. */
+#define CROWDED_IDLE_MS 2000
 
 static struct {
     const struct config *config;
@@ -227,16 +233,6 @@ static struct client *client_of(struct MHD_Connection *connection)
     return info != NULL ? info->socket_context : NULL;
 }
 
-/* Called with the first line of a request; the result is the request's context. */
-static void *on_first_line(void *loop, const char *uri, struct MHD_Connection *connection)
-{
-    struct client *client = client_of(connection);
-
-    if (client == NULL || !client_enter(client, CLIENT_RECEIVING))
-        return NULL;
-    return request_new(loop, connection, client, uri);
-}
-
 /* The status of an answer that libmicrohttpd gave by itself, to what is no HTTP; or 0. */
 static unsigned status_of_library(struct MHD_Connection *connection)
 {
@@ -246,20 +242,19 @@ static unsigned status_of_library(struct MHD_Connection *connection)
     return info != NULL ? info->http_status : 0;
 }
 
-static void on_completed(void *unused, struct MHD_Connection *connection, void **context,
-                         enum MHD_RequestTerminationCode how)
+/* Logs the request that the client has under way, if any, and frees it. */
+static void finish(struct client *client)
 {
-    struct request *request = *context;
+    struct request *request = client_request(client);
 
-    (void)unused;
-    (void)how;
-    *context = NULL;
     if (request == NULL)
         return;
-    enum client_phase phase = client_finish(request->client);
+    enum client_phase phase = client_finish(client);
+    client_set_request(client, NULL);
     if (request->status == 0)
-        request->status = phase == CLIENT_TIMED_OUT ? fault_status(FAULT_CLIENT_SLOW)
-                                                    : status_of_library(connection);
+        request->status = phase == CLIENT_TIMED_OUT
+                              ? fault_status(FAULT_CLIENT_SLOW)
+                              : status_of_library(request->resumption.connection);
     log_request(&(struct log_request){
         .method = request->method,
         .path = request->path,
@@ -271,15 +266,72 @@ static void on_completed(void *unused, struct MHD_Connection *connection, void *
     request_free(request);
 }
 
+/* Over TLS the sweep leaves the 408 to this thread. */
+static void say_timeout(const struct request *request)
+{
+    char text[1024];
+    size_t length = answer_raw_timeout(&request->mirror, text, sizeof text);
+
+    session_send_last(request->resumption.connection, text, length);
+}
+
+/* Registers a connection that begins. Where that fails its requests are refused, and so is its
+ * handshake, for lack of a certificate. */
+static struct client *welcome(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct tls_set *set = tls_acquire();
+    struct client *client = client_open(info->connect_fd, set);
+
+    if (client == NULL)
+        tls_release(set);
+    else if (set != NULL)
+        session_begin(connection, client, set);
+    return client;
+}
+
+/* Called with the first line of a request; the result is the request's context. */
+static void *on_first_line(void *loop, const char *uri, struct MHD_Connection *connection)
+{
+    struct client *client = client_of(connection);
+
+    if (client == NULL)
+        return NULL;
+    finish(client);
+    if (!client_enter(client, CLIENT_RECEIVING))
+        return NULL;
+    struct request *request = request_new(loop, connection, client, uri);
+    client_set_request(client, request);
+    return request;
+}
+
+static void on_completed(void *unused, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct request *request = *context;
+
+    (void)unused;
+    (void)connection;
+    (void)how;
+    *context = NULL;
+    if (request == NULL)
+        return;
+    if (client_phase(request->client) == CLIENT_TIMED_OUT)
+        say_timeout(request);
+    finish(request->client);
+}
+
 static void on_connection(void *unused, struct MHD_Connection *connection, void **context,
                           enum MHD_ConnectionNotificationCode what)
 {
     (void)unused;
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *context = client_open(info->connect_fd);
+        *context = welcome(connection);
     } else {
+        /* Some requests that cannot be read end here, without on_completed(). */
+        if (*context != NULL)
+            finish(*context);
         client_close(*context);
         *context = NULL;
     }
@@ -290,13 +342,19 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
 /* A daemon for a loop to drive. The library's timeouts are off, see client.h. */
 static struct MHD_Daemon *start_daemon(struct loop *loop)
 {
+    const struct MHD_OptionItem secured[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)tls_priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)tls_refuse},
+        {MHD_OPTION_END, 0, NULL}};
+    const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
     struct MHD_Daemon *daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
-        on_request, NULL, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)http.config->connection_limit + ACCEPT_SLACK, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_first_line, loop,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, NULL, MHD_OPTION_END);
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+            (tls_is_on() ? MHD_USE_TLS : 0),
+        0, NULL, NULL, on_request, NULL, MHD_OPTION_ARRAY, tls_is_on() ? secured : plain,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)http.config->connection_limit + ACCEPT_SLACK,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_URI_LOG_CALLBACK, on_first_line, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
 
     if (daemon == NULL)
         fprintf(stderr, "rxtrack-gateway: libmicrohttpd does not start\n");
@@ -336,12 +394,22 @@ void http_add(int socket, const struct sockaddr *address, socklen_t length)
     loop_add(http.loops[http.next++ % http.loop_count], socket, address, length);
 }
 
+/* How long a connection may be idle. */
+static int64_t idle_ms(void)
+{
+    int64_t usual = http.config->idle_timeout * 1000;
+    bool crowded = client_count() >= (size_t)http.config->connection_limit * 9 / 10;
+
+    if (atomic_load(&http.draining))
+        return DRAIN_IDLE_MS;
+    return crowded && usual > CROWDED_IDLE_MS ? CROWDED_IDLE_MS : usual;
+}
+
 void http_sweep(void)
 {
     const struct client_limits limits = {
-        .idle_ms = atomic_load(&http.draining) ? DRAIN_IDLE_MS : http.config->idle_timeout * 1000,
+        .idle_ms = idle_ms(),
         .request_ms = http.config->client_timeout * 1000,
-        .answer = true,
     };
 
     client_sweep(&limits);

@@ -14,9 +14,9 @@
 #include "feed.h"
 #include "log.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -330,13 +330,13 @@ void hub_give_page(struct page *page)
 
 /* ---- main thread ---- */
 
-/* A client that has closed its side, or does not answer any more. */
+/* A client that has closed its side, whatever it said before (over TLS, goodbye), or does not
+ * answer any more. */
 static bool is_gone(int socket)
 {
-    char unused;
-    ssize_t got = recv(socket, &unused, sizeof unused, MSG_PEEK | MSG_DONTWAIT);
+    struct pollfd polled = {.fd = socket, .events = POLLRDHUP};
 
-    return got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+    return poll(&polled, 1, 0) > 0;
 }
 
 /* A parked stream is broken off by its content reader. */

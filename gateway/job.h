@@ -12,13 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CREDENTIAL_BYTES 32 /* a SHA-256 */
+#define CREDENTIAL_BYTES 32 /* a SHA-256, of a key or a token */
+#define CREDENTIAL_MAX_BYTES (2 * CREDENTIAL_BYTES)
+
+struct caller;
 
 struct job {
-    struct job *next; /* in a queue */
+    struct job *next;          /* in a queue */
+    struct job *older, *newer; /* in the backlog */
+    struct caller *caller;     /* whose it is; set by the backlog */
 
     const struct route *route;
-    const unsigned char *credential; /* CREDENTIAL_BYTES, or NULL */
+    const unsigned char *credential; /* CREDENTIAL_BYTES, and where the client has shown a
+                                        certificate its SHA-256; or NULL */
+    size_t credential_length;        /* bytes */
     const char *request_id;          /* UTF-8, or NULL */
     const char *parameters;          /* JSON object, or NULL */
     const char *body;                /* NULL: the route takes none */

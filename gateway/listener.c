@@ -5,6 +5,7 @@
 
 #include "http.h"
 #include "log.h"
+#include "tls.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,6 +25,33 @@ static void complain(const struct config *config, const char *why)
 {
     fprintf(stderr, "rxtrack-gateway: cannot listen on %s port %ld: %s\n", config->listen,
             config->port, why);
+}
+
+/* Whether only this machine reaches the address. */
+static bool is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const void *)address;
+
+        return ntohl(v4->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+    }
+    const struct sockaddr_in6 *v6 = (const void *)address;
+
+    return address->sa_family == AF_INET6 &&
+           (IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ||
+            (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == IN_LOOPBACKNET));
+}
+
+/* Keys and patients do not cross a network in the clear, unless somebody says that they may. */
+static bool may_listen(const struct config *config, const struct addrinfo *address)
+{
+    if (tls_is_on() || strcmp(config->allow_plain_http, "yes") == 0 ||
+        is_loopback(address->ai_addr))
+        return true;
+    complain(config, "others than this machine reach that address, and there is no TLS. Set "
+                     "tls_certificate and tls_key; or, behind a proxy that does TLS, "
+                     "allow_plain_http = yes");
+    return false;
 }
 
 /* A listening socket on one address, or -1 with errno. */
@@ -56,8 +84,9 @@ void listener_announce(int listener)
     if (getsockname(listener, (struct sockaddr *)&bound, &length) == 0)
         getnameinfo((struct sockaddr *)&bound, length, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV);
-    log_event("listening", "s:s,s:i,s:s,s:i", "address", host, "port", (int)strtol(port, NULL, 10),
-              "version", RXTRACK_VERSION, "pid", (int)getpid());
+    log_event("listening", "s:s,s:i,s:b,s:s,s:i", "address", host, "port",
+              (int)strtol(port, NULL, 10), "tls", tls_is_on(), "version", RXTRACK_VERSION, "pid",
+              (int)getpid());
 }
 
 int listener_open(const struct config *config)
@@ -74,8 +103,9 @@ int listener_open(const struct config *config)
         complain(config, gai_strerror(failure));
         return -1;
     }
-    int listener = open_address(found);
-    if (listener < 0)
+    bool allowed = may_listen(config, found);
+    int listener = allowed ? open_address(found) : -1;
+    if (allowed && listener < 0)
         complain(config, strerror(errno));
     freeaddrinfo(found);
     return listener;

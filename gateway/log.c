@@ -19,13 +19,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A pipe that poll() calls writable has room for so much (PIPE_BUF), so longer lines are cut out.
- */
-#define LINE_MAX_BYTES 4096
+/* A pipe that poll() calls writable has room for so much (PIPE_BUF): no write is longer. A line
+ * that does not fit is left out. */
+#define WRITE_MAX_BYTES 4096
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* a line at a time; guards lost */
-static uint64_t lost;                                    /* lines, since the last that got out */
-static bool may_block;                                   /* output is no regular file */
+static struct {
+    pthread_mutex_t lock;
+    char text[WRITE_MAX_BYTES]; /* whole lines, to be written */
+    size_t length;
+    unsigned lines;
+    uint64_t lost; /* lines, since the last that got out */
+} pending = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static bool may_block; /* output is no regular file */
 static bool is_socket;
 
 void log_open(void)
@@ -38,41 +44,69 @@ void log_open(void)
     }
 }
 
-/* Writes a line if the output takes it at once. Called with the lock held. */
-static bool write_line(const char *line, size_t length)
+/* Writes if the output takes it at once. */
+static bool write_out(const char *text, size_t length)
 {
     struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
 
     if (may_block && (poll(&output, 1, 0) != 1 || !(output.revents & POLLOUT)))
         return false;
-    ssize_t written = is_socket ? send(STDOUT_FILENO, line, length, MSG_DONTWAIT | MSG_NOSIGNAL)
-                                : write(STDOUT_FILENO, line, length);
+    ssize_t written = is_socket ? send(STDOUT_FILENO, text, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+                                : write(STDOUT_FILENO, text, length);
     return written == (ssize_t)length;
 }
 
-static void write_counted(const char *line, size_t length)
+/* Says how many lines were lost, if any were. With the lock held. */
+static void own_up(void)
 {
-    pthread_mutex_lock(&lock);
-    if (lost > 0) {
-        char time[CLOCK_UTC_TEXT];
-        char note[128];
+    char time[CLOCK_UTC_TEXT];
+    char note[128];
 
-        clock_utc(time);
-        int size = snprintf(note, sizeof note,
-                            "{\"time\":\"%s\",\"event\":\"log_lines_lost\",\"lines\":%llu}\n", time,
-                            (unsigned long long)lost);
-        if (write_line(note, (size_t)size))
-            lost = 0;
-    }
-    if (lost > 0 || !write_line(line, length))
-        lost++;
-    pthread_mutex_unlock(&lock);
+    if (pending.lost == 0)
+        return;
+    clock_utc(time);
+    int size = snprintf(note, sizeof note,
+                        "{\"time\":\"%s\",\"event\":\"log_lines_lost\",\"lines\":%llu}\n", time,
+                        (unsigned long long)pending.lost);
+    if (write_out(note, (size_t)size))
+        pending.lost = 0;
 }
 
-/* Writes the object as a line and drops the reference to it; NULL is ignored. */
-static void write_object(json_t *object)
+/* Writes what is pending, or counts it as lost. With the lock held. */
+static void write_pending(void)
 {
-    char line[LINE_MAX_BYTES];
+    if (pending.length == 0)
+        return;
+    own_up();
+    if (pending.lost > 0 || !write_out(pending.text, pending.length))
+        pending.lost += pending.lines;
+    pending.length = pending.lines = 0;
+}
+
+static void add_line(const char *line, size_t length, bool at_once)
+{
+    pthread_mutex_lock(&pending.lock);
+    if (length > sizeof pending.text - pending.length)
+        write_pending();
+    memcpy(pending.text + pending.length, line, length);
+    pending.length += length;
+    pending.lines++;
+    if (at_once)
+        write_pending();
+    pthread_mutex_unlock(&pending.lock);
+}
+
+void log_flush(void)
+{
+    pthread_mutex_lock(&pending.lock);
+    write_pending();
+    pthread_mutex_unlock(&pending.lock);
+}
+
+/* Makes the object a line and drops the reference to it; NULL is ignored. */
+static void add_object(json_t *object, bool at_once)
+{
+    char line[WRITE_MAX_BYTES];
 
     if (object == NULL)
         return;
@@ -80,7 +114,7 @@ static void write_object(json_t *object)
         json_dumpb(object, line, sizeof line - 1, JSON_COMPACT | JSON_REAL_PRECISION(9));
     if (length > 0 && length < sizeof line) {
         line[length++] = '\n';
-        write_counted(line, length);
+        add_line(line, length, at_once);
     }
     json_decref(object);
 }
@@ -105,11 +139,12 @@ void log_request(const struct log_request *request)
     clock_utc(time);
     if (!is_uuid(request_id))
         request_id = NULL; /* anything may be in it */
-    write_object(json_pack("{s:s,s:s?,s:s?,s:o,s:o,s:s?,s:s?}", "time", time, "method",
-                           request->method, "path", request->path, "status",
-                           request->status != 0 ? json_integer(request->status) : json_null(), "ms",
-                           json_real((double)request->duration_us / 1000), "request_id", request_id,
-                           "application", request->application));
+    add_object(json_pack("{s:s,s:s?,s:s?,s:o,s:o,s:s?,s:s?}", "time", time, "method",
+                         request->method, "path", request->path, "status",
+                         request->status != 0 ? json_integer(request->status) : json_null(), "ms",
+                         json_real((double)request->duration_us / 1000), "request_id", request_id,
+                         "application", request->application),
+               false);
 }
 
 static json_t *pack_members(const char *format, va_list arguments)
@@ -132,5 +167,5 @@ void log_event(const char *event, const char *format, ...)
     va_end(arguments);
     json_object_update(object, members);
     json_decref(members);
-    write_object(object);
+    add_object(object, true);
 }

@@ -118,6 +118,7 @@ static void *run(void *data)
 
     while (!stopping) {
         MHD_run(loop->daemon);
+        log_flush();
         if (wait_for_events(loop))
             take_over(loop, &stopping);
     }

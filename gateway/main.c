@@ -14,6 +14,7 @@
 #include "hub.h"
 #include "listener.h"
 #include "log.h"
+#include "tls.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -71,28 +72,36 @@ static void fit_streams(struct config *config)
         config->stream_limit = most;
 }
 
-/* The signals that stop us, blocked in all threads and read from a descriptor; -1 on failure. */
+/* The signals that stop us or have us reload, blocked in all threads and read from a descriptor; -1
+ * on failure. */
 static int open_signals(void)
 {
-    sigset_t stops;
+    sigset_t taken;
     int signals;
 
     signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGTERM);
-    sigaddset(&stops, SIGINT);
-    sigprocmask(SIG_BLOCK, &stops, NULL);
-    signals = signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
+    sigemptyset(&taken);
+    sigaddset(&taken, SIGTERM);
+    sigaddset(&taken, SIGINT);
+    sigaddset(&taken, SIGHUP);
+    sigprocmask(SIG_BLOCK, &taken, NULL);
+    signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0)
         fprintf(stderr, "rxtrack-gateway: signals: %s\n", strerror(errno));
     return signals;
 }
 
+/* Takes a signal, and heeds it where it asks for a reload. Whether it tells us to stop. */
 static bool take_signal(int signals)
 {
     struct signalfd_siginfo taken;
 
-    return read(signals, &taken, sizeof taken) == (ssize_t)sizeof taken;
+    if (read(signals, &taken, sizeof taken) != (ssize_t)sizeof taken)
+        return false;
+    if (taken.ssi_signo != SIGHUP)
+        return true;
+    tls_reload();
+    return false;
 }
 
 /* Until a signal comes: accepts, and sweeps. */
@@ -172,6 +181,7 @@ static int run(const struct config *config, int listener, int signals)
     database_stop();
     http_stop();
     hub_stop();
+    tls_stop();
     log_event("stopped", NULL);
     return EXIT_OK;
 }
@@ -187,7 +197,7 @@ int main(int argc, char **argv)
         fit_files(&config);
         fit_streams(&config);
         int signals = open_signals();
-        int listener = signals >= 0 ? listener_open(&config) : -1;
+        int listener = signals >= 0 && tls_start(&config) ? listener_open(&config) : -1;
 
         status = listener >= 0 ? run(&config, listener, signals) : EXIT_FAILED;
     }

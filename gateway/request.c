@@ -4,15 +4,18 @@
 #include "request.h"
 
 #include "clock.h"
+#include "session.h"
 
 #include <ctype.h>
 #include <gnutls/crypto.h>
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define BODY_FIRST_BYTES 4096 /* then doubled by need: Content-Length is only a promise */
+#define BODY_FIRST_BYTES 4096       /* then doubled by need: Content-Length is only a promise */
+#define BODY_FREE_BYTES (16 * 1024) /* a larger one takes of config->body_memory */
 #define DISCARD_MAX_BYTES (16 * 1024 * 1024)
 #define REPLACEMENT                                                                                \
     "\xEF\xBF\xBD" /* U+FFFD, in place of what is no text; no id or value has it                   \
@@ -66,7 +69,7 @@ void request_free(struct request *request)
         return;
     answer_clear(&request->job.answer);
     free(request->parameters);
-    free(request->body);
+    request_drop_body(request);
     free(request);
 }
 
@@ -117,7 +120,9 @@ static void copy_id(const char *value, char out[MIRROR_TEXT])
         memcpy(out, value, length + 1);
 }
 
-/* Hashes the token of "Bearer TOKEN" into request->credential; false where there is none. */
+/* Hashes the token of "Bearer TOKEN" into request->credential; false where there is none. The
+ * certificate comes from the connection's TLS alone: nothing that a request says stands in for it.
+ */
 static bool read_credential(struct request *request, const char *authorization)
 {
     static const char scheme[] = "Bearer";
@@ -134,18 +139,31 @@ static bool read_credential(struct request *request, const char *authorization)
     if (gnutls_hash_fast(GNUTLS_DIG_SHA256, token, length, request->credential) != 0)
         return false;
     request->job.credential = request->credential;
+    request->job.credential_length = CREDENTIAL_BYTES;
+    if (session_fingerprint(request->resumption.connection, request->credential + CREDENTIAL_BYTES))
+        request->job.credential_length += TLS_FINGERPRINT_BYTES;
     return true;
 }
 
-static bool is_json_type(const char *content_type)
+/* Whether a Content-Type is this one, with any parameters. */
+static bool is_type(const char *content_type, const char *type)
 {
-    static const char *const types[] = {"application/fhir+json", "application/json"};
     size_t length = strcspn(content_type, "; \t");
 
-    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (strlen(types[i]) == length && strncasecmp(content_type, types[i], length) == 0)
-            return true;
-    return false;
+    return strlen(type) == length && strncasecmp(content_type, type, length) == 0;
+}
+
+/* A body whose type is not said is taken for what the route takes. */
+static enum fault check_type(const struct route *route, const char *content_type)
+{
+    if (content_type == NULL)
+        return FAULT_NONE;
+    if ((route->flags & ROUTE_BODY) && !is_type(content_type, "application/fhir+json") &&
+        !is_type(content_type, "application/json"))
+        return FAULT_CONTENT_TYPE;
+    if ((route->flags & ROUTE_FORM) && !is_type(content_type, "application/x-www-form-urlencoded"))
+        return FAULT_FORM_TYPE;
+    return FAULT_NONE;
 }
 
 /* Two parties that disagree on where a body ends can be made to disagree on whose request the rest
@@ -171,9 +189,8 @@ static enum fault find_refusal(struct request *request, const struct headers *he
         return FAULT_NOT_FOUND;
     if (route->scope != NULL && !has_credential)
         return FAULT_UNAUTHENTICATED;
-    if ((route->flags & ROUTE_BODY) && headers->content_type != NULL &&
-        !is_json_type(headers->content_type))
-        return FAULT_CONTENT_TYPE;
+    if (check_type(route, headers->content_type) != FAULT_NONE)
+        return check_type(route, headers->content_type);
     if (request->announced > (uint64_t)config->body_limit)
         return FAULT_TOO_LONG;
     return FAULT_NONE;
@@ -323,8 +340,29 @@ bool request_is_discardable(const struct request *request)
     return request->announced <= DISCARD_MAX_BYTES;
 }
 
+/* What all large bodies take together: many clients that send slowly would fill the memory. Small
+ * ones, which nearly all are, always find room: there are no more than connections. */
+static atomic_size_t large_bytes;
+
+/* What a buffer takes of it. */
+static size_t large_part(size_t capacity)
+{
+    return capacity > BODY_FREE_BYTES ? capacity : 0;
+}
+
+static bool take_memory(const struct request *request, size_t capacity, size_t most)
+{
+    size_t more = large_part(capacity) - large_part(request->body_capacity);
+
+    if (atomic_fetch_add(&large_bytes, more) + more <= most || more == 0)
+        return true;
+    atomic_fetch_sub(&large_bytes, more);
+    return false;
+}
+
 void request_drop_body(struct request *request)
 {
+    atomic_fetch_sub(&large_bytes, large_part(request->body_capacity));
     free(request->body);
     request->body = NULL;
     request->body_length = request->body_capacity = 0;
@@ -336,20 +374,25 @@ static bool discard(struct request *request, size_t length)
     return request->discarded <= DISCARD_MAX_BYTES;
 }
 
-static bool make_room(struct request *request, size_t needed)
+/* Makes the buffer large enough; says what is wrong where it can't be. */
+static enum fault make_room(struct request *request, size_t needed, size_t memory)
 {
     size_t capacity = request->body_capacity != 0 ? request->body_capacity : BODY_FIRST_BYTES;
 
     while (capacity < needed)
         capacity *= 2;
     if (capacity == request->body_capacity)
-        return true;
+        return FAULT_NONE;
+    if (!take_memory(request, capacity, memory))
+        return FAULT_OVERLOADED;
     char *grown = realloc(request->body, capacity);
-    if (grown == NULL)
-        return false;
+    if (grown == NULL) {
+        atomic_fetch_sub(&large_bytes, large_part(capacity) - large_part(request->body_capacity));
+        return FAULT_INTERNAL;
+    }
     request->body = grown;
     request->body_capacity = capacity;
-    return true;
+    return FAULT_NONE;
 }
 
 bool request_take_body(struct request *request, const struct config *config, const char *data,
@@ -358,8 +401,9 @@ bool request_take_body(struct request *request, const struct config *config, con
     if (request->refusal == FAULT_NONE &&
         request->body_length + length > (size_t)config->body_limit)
         request->refusal = FAULT_TOO_LONG;
-    if (request->refusal == FAULT_NONE && !make_room(request, request->body_length + length))
-        request->refusal = FAULT_INTERNAL;
+    if (request->refusal == FAULT_NONE)
+        request->refusal =
+            make_room(request, request->body_length + length, (size_t)config->body_memory);
     if (request->refusal != FAULT_NONE) {
         request_drop_body(request);
         return discard(request, length);
@@ -375,7 +419,7 @@ void request_make_job(struct request *request)
 
     job->route = request->route;
     job->parameters = request->parameters;
-    if (request->route->flags & ROUTE_BODY) {
+    if (request->route->flags & (ROUTE_BODY | ROUTE_FORM)) {
         job->body = request->body != NULL ? request->body : "";
         job->body_length = request->body_length;
     }

@@ -43,7 +43,7 @@ struct request {
     uint64_t announced; /* Content-Length, bytes; 0 where none was sent */
     uint64_t discarded; /* bytes of body thrown away */
 
-    unsigned char credential[CREDENTIAL_BYTES];
+    unsigned char credential[CREDENTIAL_MAX_BYTES];
     struct mirror mirror;
     char *parameters;
     char *body;

@@ -20,6 +20,7 @@ static const struct route routes[] = {
     {"GET", "/checkprescriptionstatusupdates", "gateway_check", "updates:read", ROUTE_QUERY,
      page_headers},
     {"GET", "/events", "gateway_events", "events:read", ROUTE_QUERY | ROUTE_STREAM, stream_headers},
+    {"POST", "/oauth2/token", "gateway_token", NULL, ROUTE_FORM, NULL},
     {"GET", "/metadata", "gateway_metadata", NULL, 0, NULL},
     {"GET", "/_status", "gateway_status", NULL, ROUTE_HEALTH, NULL},
     {"GET", "/_ping", NULL, NULL, ROUTE_HEALTH, NULL},

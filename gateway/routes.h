@@ -15,6 +15,7 @@ enum {
     ROUTE_HEALTH = 1 << 2, /* answers application/health+json, our own faults too */
     ROUTE_STREAM = 1 << 3, /* a 200 with text/event-stream opens a stream of events, after the one
                             * whose number is the body */
+    ROUTE_FORM = 1 << 4,   /* takes a form as body, and answers our own faults as RFC 6749 does */
 };
 
 struct route {

@@ -8,6 +8,7 @@ CREATE TABLE rxtrack.application (
 	suspended boolean NOT NULL DEFAULT false,
 	requests_per_minute integer NOT NULL DEFAULT 20000 CHECK (requests_per_minute > 0),
 	ods_codes rxtrack.ods_code[] CHECK (pg_catalog.array_position(ods_codes, NULL) IS NULL),
+	certificates bytea[],
 	client_id uuid NOT NULL UNIQUE DEFAULT pg_catalog.gen_random_uuid(),
 	database_role text UNIQUE,
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
@@ -18,6 +19,7 @@ COMMENT ON COLUMN rxtrack.application.scopes IS 'What it may do: updates:write, 
 COMMENT ON COLUMN rxtrack.application.suspended IS 'Whether all that it asks for is refused';
 COMMENT ON COLUMN rxtrack.application.requests_per_minute IS 'How many requests the gateway lets through in a minute';
 COMMENT ON COLUMN rxtrack.application.ods_codes IS 'The pharmacies that it may send updates for and hear events of; NULL: all';
+COMMENT ON COLUMN rxtrack.application.certificates IS 'SHA-256 of the client certificates (DER) that its connections must show one of; NULL: none is asked for';
 COMMENT ON COLUMN rxtrack.application.client_id IS 'Its key id, which a signed token names as issuer and subject';
 COMMENT ON COLUMN rxtrack.application.database_role IS 'The role by which it reads its own updates in SQL; NULL: none';
 

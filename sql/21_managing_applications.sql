@@ -139,8 +139,79 @@ $$;
 COMMENT ON FUNCTION rxtrack.remove_public_key(text, text) IS
 	'Removes a public key of an application; returns whether there was one. Errors: 42704 where there is no such application';
 
+-- The fingerprint as openssl prints it, or any other spelling of its 64 hex digits.
+CREATE FUNCTION rxtrack.read_fingerprint(fingerprint text)
+RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE STRICT
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+DECLARE
+	digits text := translate(regexp_replace(trim(fingerprint), '^sha256 fingerprint=', '', 'i'), ': ', '');
+BEGIN
+	IF digits !~ '^[0-9A-Fa-f]{64}$' THEN
+		RAISE EXCEPTION 'not the SHA-256 fingerprint of a certificate'
+			USING ERRCODE = 'invalid_parameter_value',
+				  HINT = 'openssl x509 -in certificate.pem -noout -fingerprint -sha256 prints it.';
+	END IF;
+	RETURN decode(digits, 'hex');
+END
+$$;
+COMMENT ON FUNCTION rxtrack.read_fingerprint(text) IS
+	'The bytes of a SHA-256 fingerprint that is written in hex, with or without colons. Errors: 22023 where it is none';
+
+CREATE FUNCTION rxtrack.bind_certificate(name text, fingerprint text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+DECLARE
+	id integer := rxtrack.find_application(bind_certificate.name);
+	certificate bytea := rxtrack.read_fingerprint(bind_certificate.fingerprint);
+BEGIN
+	UPDATE rxtrack.application a SET certificates = array_append(a.certificates, certificate)
+	WHERE a.application_id = id AND array_position(a.certificates, certificate) IS NULL;
+END
+$$;
+COMMENT ON FUNCTION rxtrack.bind_certificate(text, text) IS
+	'Binds an application to a client certificate, named by the SHA-256 fingerprint of its DER: from now on its keys and tokens are accepted only over connections that have shown this certificate, or another one that it is bound to. Errors: 42704 where there is no such application, 22023 where that is no fingerprint';
+
+-- One that loses its last certificate is not open to whoever has its key: nobody gets
+-- in until another is bound, or it is said that none is needed.
+CREATE FUNCTION rxtrack.unbind_certificate(name text, fingerprint text)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+DECLARE
+	id integer := rxtrack.find_application(unbind_certificate.name);
+	certificate bytea := rxtrack.read_fingerprint(unbind_certificate.fingerprint);
+BEGIN
+	UPDATE rxtrack.application a SET certificates = array_remove(a.certificates, certificate)
+	WHERE a.application_id = id AND array_position(a.certificates, certificate) IS NOT NULL;
+	RETURN FOUND;
+END
+$$;
+COMMENT ON FUNCTION rxtrack.unbind_certificate(text, text) IS
+	'Takes a certificate of an application out of force; returns whether it was bound. Without the last one the application is refused until another is bound, or rxtrack.accept_without_certificate is called. Errors as rxtrack.bind_certificate';
+
+CREATE FUNCTION rxtrack.accept_without_certificate(name text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+BEGIN
+	UPDATE rxtrack.application a SET certificates = NULL
+	WHERE a.application_id = rxtrack.find_application(accept_without_certificate.name);
+END
+$$;
+COMMENT ON FUNCTION rxtrack.accept_without_certificate(text) IS
+	'Forgets all certificates that an application is bound to: its keys and tokens are accepted over any connection. Errors: 42704 where there is no such application';
+
 CREATE VIEW rxtrack.applications AS
-SELECT a.name, a.scopes, a.suspended, a.requests_per_minute, a.ods_codes, a.client_id, a.database_role, a.created_at,
+SELECT a.name, a.scopes, a.suspended, a.requests_per_minute, a.ods_codes,
+	   CASE WHEN a.certificates IS NOT NULL
+			THEN ARRAY(SELECT pg_catalog.encode(c, 'hex') FROM pg_catalog.unnest(a.certificates) AS c) END AS certificates,
+	   a.client_id, a.database_role, a.created_at,
 	   (SELECT pg_catalog.count(*) FROM rxtrack.api_key k
 		WHERE k.application_id = a.application_id AND k.valid_until > pg_catalog.statement_timestamp()) AS api_keys,
 	   (SELECT pg_catalog.array_agg(p.kid ORDER BY p.kid) FROM rxtrack.public_key p
@@ -153,6 +224,7 @@ COMMENT ON COLUMN rxtrack.applications.scopes IS 'What it may do';
 COMMENT ON COLUMN rxtrack.applications.suspended IS 'Whether all that it asks for is refused';
 COMMENT ON COLUMN rxtrack.applications.requests_per_minute IS 'How many requests the gateway lets through in a minute';
 COMMENT ON COLUMN rxtrack.applications.ods_codes IS 'The pharmacies that it is restricted to; NULL: it is not restricted';
+COMMENT ON COLUMN rxtrack.applications.certificates IS 'Fingerprints of the client certificates that its connections must show one of, in hex; empty: there is none, and it is refused; NULL: none is asked for';
 COMMENT ON COLUMN rxtrack.applications.client_id IS 'What a signed token of its names as issuer and subject';
 COMMENT ON COLUMN rxtrack.applications.database_role IS 'The role by which it reads its own updates in SQL';
 COMMENT ON COLUMN rxtrack.applications.created_at IS 'When it was registered';

@@ -18,7 +18,7 @@ LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.gateway_submit(text, bytea[], text[], text[], bytea[]) IS
-	'POST /: rxtrack.submit for a batch of requests, each with its own caller, its own request id and its own answer. parameters: not used; credential: SHA-256 of the API key';
+	'POST /: rxtrack.submit for a batch of requests, each with its own caller, its own request id and its own answer. parameters: not used; credential: SHA-256 of the API key, and behind it that of the client certificate (DER) where the connection has shown one';
 
 CREATE FUNCTION rxtrack.gateway_format_1(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
 RETURNS SETOF rxtrack.gateway_answer

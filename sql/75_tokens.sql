@@ -143,7 +143,8 @@ BEGIN
 				'scope', array_to_string(application.scopes, ' '))
 			ELSE jsonb_build_object('error', error) END;
 		RETURN NEXT (CASE error WHEN 'invalid_client' THEN 401 ELSE CASE WHEN error IS NULL THEN 200 ELSE 400 END END,
-					 application.name, E'Content-Type: application/json\nPragma: no-cache\n',
+					 application.name, E'Content-Type: application/json\nPragma: no-cache\n'
+						|| CASE error WHEN 'invalid_client' THEN E'WWW-Authenticate: Bearer realm="rxtrack"\n' ELSE '' END,
 					 convert_to(answer::text, 'UTF8'))::rxtrack.gateway_answer;
 	END LOOP;
 END

@@ -119,7 +119,7 @@ is($code, 1, 'a port in use: exit 1');
 like($err, qr/^rxtrack-gateway: cannot listen on 127\.0\.0\.1 port $listening->{port}: Address already in use$/m, 'and why');
 ($code, undef, $err) = run_gateway({ RXTRACK_LISTEN => '192.0.2.1', RXTRACK_PORT => 0, RXTRACK_DATABASE => $connection_string });
 is($code, 1, 'an address that is not this machine\'s: exit 1');
-my $everywhere = gateway($node, env => { RXTRACK_LISTEN => '0.0.0.0' });
+my $everywhere = gateway($node, env => { RXTRACK_LISTEN => '0.0.0.0', RXTRACK_ALLOW_PLAIN_HTTP => 'yes' });
 isnt(IO::Socket::INET->new(PeerAddr => '127.0.0.2', PeerPort => $everywhere->port, Timeout => 2), undef, 'told to, it listens elsewhere');
 is($everywhere->stop, 0, 'and ends well');
 

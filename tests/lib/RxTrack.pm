@@ -34,6 +34,7 @@ use JSON::PP ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use RxTrack::Gateway;
+use RxTrack::Patients;
 
 our @EXPORT = qw(node preloaded gateway add_application bundle task uuid random_prescription_id
   prescription_id_check random_nhs_number nhs_number_check to_json from_json example nhs_example);
@@ -63,7 +64,9 @@ sub node
 	$node->start;
 	return $node unless $option{database} // 1;
 	$node->safe_psql('postgres', 'CREATE DATABASE rxtrack');
-	$node->safe_psql('rxtrack', 'CREATE EXTENSION rxtrack; CREATE ROLE rxtrack_test_gateway LOGIN IN ROLE rxtrack_gateway');
+	# its role is set up as docs/security.md says: these servers log all statements
+	$node->safe_psql('rxtrack', 'CREATE EXTENSION rxtrack; CREATE ROLE rxtrack_test_gateway LOGIN IN ROLE rxtrack_gateway;
+		ALTER ROLE rxtrack_test_gateway SET log_parameter_max_length = 0; ALTER ROLE rxtrack_test_gateway SET log_parameter_max_length_on_error = 0');
 	if ($option{worker})
 	{
 		$node->append_conf('postgresql.conf', preloaded());
@@ -220,7 +223,7 @@ sub random_nhs_number
 	{
 		my $nine = sprintf '999%06d', int rand 1_000_000;
 		my $check = nhs_number_check($nine);
-		return $nine . $check if defined $check;
+		return RxTrack::Patients::note($nine . $check) if defined $check;
 	}
 }
 

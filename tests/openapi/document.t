@@ -37,11 +37,13 @@ for my $route (@routes)
 	is_deeply([ grep { !$described{$_} } @{ $route->{headers} }, 'x-request-id', 'x-correlation-id' ], [], "$what: the headers that it reads");
 	my @query = parameters($operation, 'query');
 	is(@query > 0, !!$route->{flags}{ROUTE_QUERY}, "$what: query parameters");
-	is(!!$operation->{requestBody}, !!$route->{flags}{ROUTE_BODY}, "$what: a body");
+	my %types = (ROUTE_BODY => [ 'application/fhir+json', 'application/json' ], ROUTE_FORM => ['application/x-www-form-urlencoded']);
+	my ($takes) = grep { $route->{flags}{$_} } sort keys %types;
+	is(!!$operation->{requestBody}, defined $takes, "$what: a body");
 	is_deeply([ required_parameters($operation) ], [ $route->{flags}{ROUTE_BODY} ? 'X-Request-ID' : () ], "$what: what is required");
-	is_deeply([ sort keys %{ $operation->{requestBody}{content} } ], [ 'application/fhir+json', 'application/json' ], "$what: the content types") if $route->{flags}{ROUTE_BODY};
-	my @always = (200, 400, 405, 408, 413, 500, defined $route->{scope} ? (401, 403) : (), $route->{path} ne '/_ping' ? (503, 504) : (),
-		$route->{flags}{ROUTE_BODY} ? (201, 409, 415, 422, 429) : ());
+	is_deeply([ sort keys %{ $operation->{requestBody}{content} } ], $types{$takes}, "$what: the content types") if $takes;
+	my @always = (200, 400, 405, 408, 413, 500, defined $route->{scope} ? (401, 403, 429) : (), $route->{path} ne '/_ping' ? (503, 504) : (),
+		$route->{flags}{ROUTE_BODY} ? (201, 409, 415, 422) : $route->{flags}{ROUTE_FORM} ? (401, 415) : ());
 	is_deeply([ grep { !$operation->{responses}{$_} } @always ], [], "$what: the statuses that such a route can have");
 }
 

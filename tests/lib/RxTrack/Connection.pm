@@ -13,9 +13,9 @@ RxTrack::Connection - a client's connection to a gateway, under a test's hand
 
 =head1 METHODS
 
-=head2 new($gateway)
+=head2 new($gateway, %options)
 
-Connects. Several may be open at once; each ends with its object.
+Connects, with what C<connect> of L<RxTrack::Gateway> takes. Several may be open at once; each ends with its object.
 
 =head2 send($bytes)
 
@@ -54,8 +54,8 @@ my $json = JSON::PP->new->utf8->allow_nonref;
 
 sub new
 {
-	my ($class, $gateway) = @_;
-	return bless { socket => $gateway->connect, buffer => '', asked => [] }, $class;
+	my ($class, $gateway, %option) = @_;
+	return bless { socket => $gateway->connect(%option), buffer => '', asked => [] }, $class;
 }
 
 sub socket { return $_[0]{socket} }
@@ -147,15 +147,23 @@ sub fill
 {
 	my ($self, $until) = @_;
 	my $left = $until - time;
-	return 0 if $left <= 0 || !IO::Select->new($self->{socket})->can_read($left);
+	return 0 if $left <= 0 || !$self->can_read($left);
 	return sysread $self->{socket}, $self->{buffer}, 65536, length $self->{buffer};
+}
+
+# What TLS has decrypted already is no more to be seen on the socket.
+sub can_read
+{
+	my ($self, $seconds) = @_;
+	return 1 if $self->{socket}->can('pending') && $self->{socket}->pending;
+	return IO::Select->new($self->{socket})->can_read($seconds);
 }
 
 sub is_closed
 {
 	my ($self, $seconds) = @_;
 	return 0 if length $self->{buffer};
-	return 0 unless IO::Select->new($self->{socket})->can_read($seconds // 5);
+	return 0 unless $self->can_read($seconds // 5);
 	return !sysread $self->{socket}, my $unused, 1;
 }
 

@@ -10,7 +10,8 @@ RxTrack::Gateway - a gateway for a test
 
 Starts the gateway (usually by C<RxTrack::gateway>). Options: C<database> (a libpq connection string),
 C<port> (0, any free one), C<env> (a hash of more environment), C<arguments> (a list), C<wait> (what to wait
-for: C<ready>, unless given: C</_status> answers 200; C<listening>; or C<nothing>).
+for: C<ready>, unless given: C</_status> answers 200; C<listening>; or C<nothing>), C<tls> (for a gateway with TLS: a hash of
+options of L<IO::Socket::SSL>, by which C<request>, C<post> and C<connect> trust it and show a certificate; C<connect> takes more).
 
 =head2 url, port, pid, log
 
@@ -31,9 +32,9 @@ given; C<undef> for none), C<headers> (more of them), C<path>.
 Sends the bytes as they are, which may be no HTTP at all, and returns all that comes back until the gateway closes
 the connection, or C<timeout> (5) seconds are over. C<close>: closes at once, reading nothing.
 
-=head2 connect
+=head2 connect(%options)
 
-An L<IO::Socket::INET> to it.
+An L<IO::Socket::INET> to it, or where it speaks TLS an L<IO::Socket::SSL>.
 
 =head2 stop, kill9, wait_for_exit($seconds), is_running
 
@@ -48,6 +49,7 @@ use warnings;
 use HTTP::Tiny;
 use IO::Select;
 use IO::Socket::INET;
+use IO::Socket::SSL;
 use JSON::PP ();
 use POSIX ();
 use PostgreSQL::Test::Utils;
@@ -64,6 +66,7 @@ sub start
 	my $self = bless {
 		log => sprintf('%s/gateway_%s_%d.log', $PostgreSQL::Test::Utils::log_path, $$, ++$started),
 		wanted_port => $option{port} // 0,
+		tls => $option{tls},
 	}, $class;
 
 	my %environment = (
@@ -120,7 +123,7 @@ sub wait_for
 	die "the gateway does not get $what:\n" . $self->log;
 }
 
-sub url { return "http://127.0.0.1:$_[0]{port}" }
+sub url { return ($_[0]{tls} ? 'https' : 'http') . "://127.0.0.1:$_[0]{port}" }
 sub port { return $_[0]{port} }
 sub pid { return $_[0]{pid} }
 
@@ -142,7 +145,8 @@ sub request
 	my ($self, $method, $path, $headers, $body) = @_;
 	my %option = (headers => $headers // {});
 	$option{content} = $body if defined $body;
-	my $answer = HTTP::Tiny->new(keep_alive => 0, max_redirect => 0, timeout => 60)->request($method, $self->url . $path, \%option);
+	my %tls = $self->{tls} ? (verify_SSL => 1, SSL_options => $self->{tls}) : ();
+	my $answer = HTTP::Tiny->new(keep_alive => 0, max_redirect => 0, timeout => 60, %tls)->request($method, $self->url . $path, \%option);
 	$answer->{json} = eval { $json->decode($answer->{content}) } if ($answer->{headers}{'content-type'} // '') =~ /json/;
 	RxTrack::Seen::note($method, $path, $answer);
 	return $answer;
@@ -161,9 +165,10 @@ sub post
 
 sub connect
 {
-	my ($self) = @_;
-	return IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Proto => 'tcp')
-	  // die "connect: $!";
+	my ($self, %option) = @_;
+	my %peer = (PeerAddr => '127.0.0.1', PeerPort => $self->{port}, Proto => 'tcp');
+	return IO::Socket::INET->new(%peer) // die "connect: $!" unless $self->{tls};
+	return IO::Socket::SSL->new(%peer, %{ $self->{tls} }, %option) // die "connect: $IO::Socket::SSL::SSL_ERROR";
 }
 
 sub raw

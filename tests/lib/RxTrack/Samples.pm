@@ -27,6 +27,7 @@ use warnings;
 use Exporter 'import';
 use RxTrack;
 use RxTrack::Connection;
+use RxTrack::Token;
 
 our @EXPORT = qw(samples);
 
@@ -51,6 +52,8 @@ sub samples
 	searches($gateway, %key);
 	others($gateway, %key);
 	refused_by_the_gateway($gateway, %key);
+	tokens($node, $gateway);
+	too_often($node, $gateway);
 	$gateway->stop;
 	under_other_settings($node, $key{good});
 	in_trouble($node, $key{good});
@@ -165,6 +168,37 @@ sub refused_by_the_gateway
 	return;
 }
 
+# Access tokens, and what is no way to get one.
+sub tokens
+{
+	my ($node, $gateway) = @_;
+	my $url = 'https://tracking.example/oauth2/token';
+	$node->safe_psql('rxtrack', "SELECT rxtrack.check_transition(NULL, 'Collected'); ALTER DATABASE rxtrack SET rxtrack.token_url = '$url'");
+	add_application($node, 'A signer');
+	my $key = make_key('EC', 'P-256');
+	my $client = $node->safe_psql('rxtrack', "SELECT rxtrack.add_public_key('A signer', 'k', '$key->{public}')");
+	my $fresh = gateway($node); # whose sessions know the URL
+	my $form = token_form(sign($key, 'ES256', { kid => 'k' }, claims($client, $url)));
+	keep($_->[0], 'POST', '/oauth2/token', $fresh->post($_->[1], path => '/oauth2/token', request_id => undef,
+			headers => { 'Content-Type' => $_->[2] // 'application/x-www-form-urlencoded' }))
+	  for [ 'an access token', $form ], [ 'the same signed token again', $form ], [ 'no fields', '' ], [ 'another grant type', 'grant_type=password' ],
+	  [ 'a token request in JSON', '{}', 'application/json' ], [ 'too long a form', 'x' x (1024 * 1024 + 1) ];
+	$fresh->stop;
+	return;
+}
+
+sub too_often
+{
+	my ($node, $gateway) = @_;
+	my $key = add_application($node, 'A busy one');
+	$node->safe_psql('rxtrack', q{SELECT rxtrack.change_application('A busy one', requests_per_minute => 1)});
+	my $post = poster($gateway, '/', $key);
+	$post->('a request that is let through', bundle(task())) for 1 .. 2;
+	$post->('a request too many', bundle(task()));
+	keep('a search too many', 'GET', '/checkprescriptionstatusupdates', $gateway->request('GET', '/checkprescriptionstatusupdates?odscode=A', { Authorization => "Bearer $key" }));
+	return;
+}
+
 # What the DBA has to switch on: another policy, and a sandbox.
 sub under_other_settings
 {
@@ -207,6 +241,7 @@ sub in_trouble
 	sleep 1 while $gateway->request('GET', '/_status')->{status} == 200 && time < $deadline;
 	$post->('a database that is away', bundle(task()));
 	keep("$_ of a database that is away", 'GET', $_, $gateway->request('GET', $_)) for '/_status', '/metadata';
+	keep('a token request to a database that is away', 'POST', '/oauth2/token', $gateway->post('', path => '/oauth2/token', headers => { 'Content-Type' => 'application/x-www-form-urlencoded' }));
 	$node->start;
 	$gateway->stop;
 	return;

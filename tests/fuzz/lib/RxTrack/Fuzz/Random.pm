@@ -8,6 +8,7 @@ use warnings;
 
 use Exporter 'import';
 use POSIX ();
+use RxTrack::Patients;
 use RxTrack::Fuzz::Values qw(prescription_check nhs_check);
 our @EXPORT_OK = qw(chance one_of between random_uuid random_prescription_id random_nhs_number random_ods_code
   timestamp mixed_case);
@@ -39,7 +40,7 @@ sub random_nhs_number
 	{
 		my $nine = digits(9, '0123456789');
 		my $check = nhs_check($nine);
-		return $nine . $check if defined $check;
+		return RxTrack::Patients::note($nine . $check) if defined $check;
 	}
 }
 

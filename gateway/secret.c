@@ -1,0 +1,29 @@
+/*
+ * secret.c - see secret.h.
+ */
+#include "secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* systemd hands a service its credentials in a directory that no one else enters. It may let the
+ * service read them by an access control list, which a mode shows as the group's. */
+static bool is_from_systemd(const char *path)
+{
+    const char *directory = getenv("CREDENTIALS_DIRECTORY");
+    size_t length = directory != NULL ? strlen(directory) : 0;
+
+    return length > 0 && strncmp(path, directory, length) == 0 && path[length] == '/' &&
+           strchr(path + length + 1, '/') == NULL;
+}
+
+bool secret_is_private(int file, const char *path)
+{
+    struct stat status;
+
+    if (fstat(file, &status) != 0)
+        return false;
+    return (status.st_mode & (S_IRWXG | S_IRWXO)) == 0 ||
+           ((status.st_mode & S_IRWXO) == 0 && is_from_systemd(path));
+}
