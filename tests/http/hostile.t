@@ -4,6 +4,7 @@ use warnings;
 use RxTrack;
 use RxTrack::Answers;
 use RxTrack::Connection;
+use RxTrack::Description;
 use RxTrack::Process;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -90,6 +91,25 @@ my @answers = exchange(map { $_->[1] } @cases);
 like($answers[$_], $cases[$_][2], $cases[$_][0]) for 0 .. $#cases;
 is_healthy($gateway, 'all is well after all that');
 is($node->safe_psql('rxtrack', 'SELECT count(*) FROM rxtrack.status_update'), 0, 'and nothing of it was stored');
+
+# ---------- What the HTTP library answers by itself ----------
+
+my %unreadable = map { $_ => 1 } @{ description()->{'x-unreadable-request'}{statuses} };
+my ($told) = PostgreSQL::Test::Utils::slurp_file("$ENV{RXTRACK_EXAMPLES}/../supplier.md") =~ /^(- [^\n]*\n(?:  [^\n]*\n)*  [^\n]*HTTP library.*?)^(?=\S|$)/ms;
+for my $case ([ 505, 'another HTTP', "GET / HTTP/3.0\r\nHost: x\r\n\r\n" ], [ 400, 'a header without a colon', "GET /_ping HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n" ],
+	[ 400, 'a chunk that is none', "POST / HTTP/1.1\r\n${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{" ],
+	[ 400, 'a length that is none', "POST / HTTP/1.1\r\n${head}Content-Length: x\r\n\r\n" ],
+	[ 413, 'a length beyond all', "POST / HTTP/1.1\r\n${head}Content-Length: " . '9' x 30 . "\r\n\r\n" ],
+	[ 414, 'a long address', 'GET /' . 'u' x 40_000 . " HTTP/1.1\r\nHost: x\r\n\r\n" ],
+	[ 431, 'a long header', "GET /_ping HTTP/1.1\r\nHost: x\r\nX: " . 'x' x 40_000 . "\r\n\r\n" ])
+{
+	my ($status, $what, $bytes) = @$case;
+	my ($first) = $gateway->raw($bytes) =~ /^(.*?\r\n)\r\n/s;
+	like($first, qr{^HTTP/1\.1 $status }, "$what: $status");
+	is(join(' ', sort map { lc } $first =~ /^([\w-]+):/mg), 'connection content-length date', 'with no other headers than HTTP\'s own');
+	ok($unreadable{$status}, 'the description says so');
+	like($told // '', qr/\b$status\b/, 'and the word to suppliers');
+}
 
 # ---------- Many requests in one go ----------
 
