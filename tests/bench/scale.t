@@ -40,7 +40,8 @@ my %server;
 for my $size ($few, $many)
 {
 	my $node = bench_node('', "stored_$size");
-	load_source($node, $few);
+	# prescriptions all over the indexes, each with twenty items at the most
+	load_source($node, $size > 20 * $few ? $size / 20 : $few);
 	fill($node, $size);
 	is(rows($node, 'rxtrack.status_update'), $size, "$size updates are stored");
 	$server{$size} = { node => $node, gateway => gateway($node) };
