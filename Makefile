@@ -16,7 +16,7 @@ export PG_CONFIG PREFIX PORT RUN_DIR DESTDIR
 MAKEFLAGS += --no-print-directory
 QUIET      = $(if $(V),,-s)
 
-.PHONY: all extension gateway run test fuzz fuzz-c fuzz-http bench bench-storage bench-scale bench-notify bench-access lint format clean help \
+.PHONY: all extension gateway run test fuzz fuzz-c fuzz-http bench bench-storage bench-scale bench-notify bench-access chaos lint format clean help \
 	install install-extension install-gateway \
 	uninstall uninstall-extension uninstall-gateway
 
@@ -70,10 +70,15 @@ bench-scale:                            ## updates a second with many stored and
 	@BENCH=1 BENCH_SCALE=$(SCALE) BENCH_SECONDS=$(SECONDS) BENCH_REPEAT=$(REPEAT) PROVE_FLAGS=--verbose \
 		exec tests/run tests/bench/scale.t
 
-bench-notify:                           ## what events cost those who submit, and how soon listeners hear
+bench-notify:                           ## what events cost those who submit, and how soon listeners hear, three minutes (ROUNDS=5, STREAMS=2000)
 	@scripts/dependencies test
 	@$(MAKE) all
-	@PROVE_FLAGS=--verbose exec tests/run tests/bench/notify/notify.t
+	@BENCH_ROUNDS=$(ROUNDS) BENCH_STREAMS=$(STREAMS) PROVE_FLAGS=--verbose exec tests/run tests/bench/notify/notify.t
+
+chaos:                                  ## kill listeners, gateway, dispatcher and server at random under load (SECONDS=60, SEED=n)
+	@scripts/dependencies test
+	@$(MAKE) all
+	@CHAOS_SECONDS=$(or $(SECONDS),60) CHAOS_SEED=$(SEED) PROVE_FLAGS=--verbose exec tests/run tests/readiness/chaos.t
 
 bench-access:                           ## what authentication adds to the cost of a request, with and without in turns (SECONDS=2, REPEAT=20)
 	@scripts/dependencies bench

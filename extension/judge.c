@@ -67,15 +67,16 @@ newest_changes_status(const ItemState *item, const Update *update, int64 now)
 }
 
 /*
- * A late update changes the status only while the newest has yet to begin, and
- * if no other holds that is newer than it.
+ * A late update changes the status only where it begins, or has begun, before the
+ * newest does, and if no other holds then that is newer than it.  A post-dated one
+ * never counts: a newer assertion has replaced it.
  */
 static bool
 late_changes_status(const ItemState *item, const Update *update, int64 now)
 {
-	const Assertion *before = assertion_at(item, newest_of(item), now);
+	const Assertion *before = assertion_at(item, newest_of(item), Max(update->last_modified, now));
 
-	if (update->post_dated || update->last_modified > now)
+	if (update->post_dated)
 		return false;
 	if (before == NULL)
 		return true;

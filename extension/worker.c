@@ -38,14 +38,16 @@
 #define BATCH 1000
 
 /*
- * After a release it waits for so long (ms) before the next, however often it is
- * woken: with many suppliers at work, a release for each of their updates would
- * cost as much as the updates.  Where many have come meanwhile the machine is busy,
- * and what a larger batch saves, in plans begun, commits and cold caches, is theirs.
+ * After a release it waits, however often it is woken: with many suppliers at work,
+ * a release for each of their updates would cost as much as the updates.  It waits
+ * so many times as long as the release took, which is short while there is little
+ * to do.  On a busy machine, or with many events, a release takes longer, and what
+ * a larger batch then saves, in plans begun, commits and cold caches, is the
+ * suppliers'.  In ms, at least and at most.
  */
-#define PAUSE 2
-#define BUSY_PAUSE 10
-#define BUSY_BATCH 25
+#define PAUSE_FACTOR 3
+#define LEAST_PAUSE 2
+#define MOST_PAUSE 20
 
 /*
  * Without being woken, it looks again after that long (ms).  Only what nobody tells
@@ -175,14 +177,18 @@ end_work(void)
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
+/* Sets pause to how long (ms) to wait before the next release. */
 static int
-release(bool thoroughly)
+release(bool thoroughly, long *pause)
 {
+	TimestampTz begun = GetCurrentTimestamp();
 	int			settled;
 
 	begin_work("releasing readiness events");
 	settled = dispatch_due(BATCH, thoroughly);
 	end_work();
+	*pause = PAUSE_FACTOR * (GetCurrentTimestamp() - begun) / 1000;
+	*pause = Max(LEAST_PAUSE, Min(MOST_PAUSE, *pause));
 	return settled;
 }
 
@@ -274,16 +280,17 @@ dispatcher_main(Datum arg)
 	for (;;)
 	{
 		int			settled;
+		long		pause;
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		reload_configuration();
-		settled = release(thoroughly);
+		settled = release(thoroughly, &pause);
 		if (prune(&pruned) || settled == BATCH)
 			continue;
 		if (settled > 0)
 		{
-			wait_for_work(0, settled < BUSY_BATCH ? PAUSE : BUSY_PAUSE);
+			wait_for_work(0, pause);
 			thoroughly = false;
 		}
 		else

@@ -1,6 +1,9 @@
 /*
  * delivery.c - see delivery.h. Standard output is shared with others and may be a pipe that nobody
  * reads for a while: it is left in its blocking mode, and given no more than it takes at once.
+ *
+ * Lines are written whole, and not a part with one write and the rest with the next: whoever kills
+ * this program in between would leave half a line, to which the next one would add its first.
  */
 #include "delivery.h"
 
@@ -9,8 +12,10 @@
 #include "wait.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 size_t delivery_room(const struct delivery *delivery)
@@ -20,7 +25,15 @@ size_t delivery_room(const struct delivery *delivery)
     return delivery->batch_limit;
 }
 
-/* A pipe that poll() calls writable has room for PIPE_BUF bytes. */
+/* How much is written at once: a pipe that poll() calls writable has room for PIPE_BUF bytes. */
+static size_t whole_lines(const char *text, size_t length)
+{
+    if (length <= PIPE_BUF)
+        return length;
+    const char *end = memrchr(text, '\n', PIPE_BUF);
+    return end != NULL ? (size_t)(end + 1 - text) : PIPE_BUF;
+}
+
 static enum verdict print(const char *text, size_t length)
 {
     struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
@@ -30,7 +43,7 @@ static enum verdict print(const char *text, size_t length)
             say("stopped while writing; the batch is not acknowledged");
             return VERDICT_FAILED;
         }
-        ssize_t written = write(STDOUT_FILENO, text, length < PIPE_BUF ? length : PIPE_BUF);
+        ssize_t written = write(STDOUT_FILENO, text, whole_lines(text, length));
         if (written < 0 && errno != EINTR && errno != EAGAIN) {
             say("standard output: %s; the batch is not acknowledged", strerror(errno));
             return VERDICT_CLOSED;
@@ -43,11 +56,43 @@ static enum verdict print(const char *text, size_t length)
     return VERDICT_ON;
 }
 
+/*
+ * Whether the file that is appended to ends within a line. Writing to a file can be cut short all
+ * the same: by a kill between two of its pages, by a full disk, by a crash of the machine.
+ */
+static bool is_cut(void)
+{
+    struct stat output;
+    char last = '\n';
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+    if (flags < 0 || (flags & O_APPEND) == 0 || fstat(STDOUT_FILENO, &output) != 0 ||
+        !S_ISREG(output.st_mode) || output.st_size == 0)
+        return false;
+    int file = open("/proc/self/fd/1", O_RDONLY | O_CLOEXEC); /* ours may be for writing only */
+    if (file < 0)
+        return false;
+    bool got = pread(file, &last, 1, output.st_size - 1) == 1;
+    close(file);
+    return got && last != '\n';
+}
+
+/* What an earlier one has left behind is not to swallow the first line of this one. */
+static enum verdict print_batch(struct delivery *delivery, const struct batch *batch)
+{
+    enum verdict verdict = VERDICT_ON;
+
+    if (!delivery->has_printed && is_cut())
+        verdict = print("\n", 1);
+    delivery->has_printed = true;
+    return verdict == VERDICT_ON ? print(batch->text, batch->length) : verdict;
+}
+
 enum verdict deliver(struct delivery *delivery, const struct batch *batch)
 {
     enum verdict verdict = delivery->command != NULL
                                ? command_run(delivery->command, batch->text, batch->length)
-                               : print(batch->text, batch->length);
+                               : print_batch(delivery, batch);
 
     if (verdict == VERDICT_ON && delivery->left > 0)
         delivery->left -= (int64_t)batch->count;

@@ -11,6 +11,7 @@ struct delivery {
     const char *command; /* NULL: standard output */
     size_t batch_limit;  /* events to a batch */
     int64_t left;        /* events until the end; negative: there is no end */
+    bool has_printed;    /* something was written to standard output */
 };
 
 /* How many events the next batch may have; 0: there have been enough. */

@@ -198,7 +198,8 @@ static enum verdict judge_end(struct http_stream *stream, CURLcode result)
 
 /* ---- waiting ---- */
 
-/* Lets curl do what can be done now. VERDICT_ON: it goes on. */
+/* Lets curl do what can be done now. VERDICT_ON: it goes on. The end may come with the last bytes,
+ * and curl tells of it once: these are dealt with first. */
 static enum verdict perform(struct http_stream *stream)
 {
     int running = 0, left = 0;
@@ -209,8 +210,12 @@ static enum verdict perform(struct http_stream *stream)
         return VERDICT_AGAIN;
     }
     const CURLMsg *message = curl_multi_info_read(stream->multi, &left);
-    if (message != NULL && message->msg == CURLMSG_DONE && stream->length == 0)
-        return judge_end(stream, message->data.result);
+    if (message != NULL && message->msg == CURLMSG_DONE) {
+        stream->has_ended = true;
+        stream->result = message->data.result;
+    }
+    if (stream->has_ended && stream->length == 0)
+        return judge_end(stream, stream->result);
     return VERDICT_ON;
 }
 

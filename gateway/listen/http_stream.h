@@ -18,6 +18,8 @@ struct http_stream {
     char *bytes; /* received and not taken yet; who has read them sets length to 0 */
     size_t length;
     size_t capacity;
+    bool has_ended; /* by curl's word, though bytes may not be taken yet */
+    CURLcode result;
     bool is_stream;   /* 200, and the body is of Server-Sent Events */
     int64_t heard_ms; /* when bytes last came, on clock_ms() */
     int64_t retry_ms; /* how long the other side asks to wait, or 0 */

@@ -357,7 +357,8 @@ is($short->stop, 0, 'and the gateway ends well');
 
 # ---------- SIGTERM ----------
 
-@open = map { listener() } 1 .. 10;
+# Nobody reads while the gateway ends, so those that are to end well have nothing to read but that.
+@open = map { listener(query => '?ods=FX123') } 1 .. 10;
 $_->wait_for(sub { @{ $_->{ids} } }, 5) for @open;
 my $jammed = stuck();
 $jammed->wait_for(sub { $jammed->{head} }, 5);

@@ -253,6 +253,7 @@ for my $slowly (0, 1)
 	($client, $status) = against($ok . $spellings, ['--once'], slowly => $slowly);
 	is_deeply([ map { "$_->{release} $_->{a}" } $client->lines ], [ '1 1', "2 \x{e9}", '3 3', '5 5' ],
 		'all spellings of the standard' . ($slowly ? ', byte by byte' : ''));
+	is($status, 4, 'and the end is noticed, though it comes with the last bytes');
 }
 
 done_testing();

@@ -2,6 +2,7 @@
 # it ends.
 use strict;
 use warnings;
+use Fcntl ();
 use PostgreSQL::Test::Utils;
 use RxTrack;
 use RxTrack::Listener;
@@ -201,9 +202,34 @@ SKIP:
 	is($listener->wait_for_exit, 3, 'an output that takes nothing: status 3');
 	is(acknowledged($node, 'all'), $position, 'without acknowledging');
 }
-$listener = follow('all', '--once');
-$listener->wait_for_exit;
-is(scalar(my @lines = $listener->lines), 600, 'all of it comes again');
+# A pipe that keeps apart what is written at once.
+pipe $reader, $writer or die "pipe: $!";
+fcntl $writer, Fcntl::F_SETFL, Fcntl::O_WRONLY | Fcntl::O_DIRECT or die "O_DIRECT: $!";
+$listener = RxTrack::Listener->start([ '--subscription', 'all', '--batch', 600, '--max', 600 ], database => $login, stdout => $writer);
+close $writer;
+my ($lines, $cut) = (0, 0);
+while ($lines < 300 && sysread $reader, $some, 65536)
+{
+	$lines += $some =~ tr/\n//;
+	$cut++ if $some !~ /\A\{.*\n\z/s;
+}
+is($cut, 0, 'whoever kills it finds whole lines: none is written in two parts');
+$listener->kill9;
+close $reader;
+is(acknowledged($node, 'all'), $position, 'it had not acknowledged');
+
+# A file that ends within a line: an earlier one was killed, or the disk was full.
+my $file = PostgreSQL::Test::Utils::tempdir() . '/lines';
+append_to_file($file, '{"release":1,"id":');
+for my $round (1, 2)
+{
+	open my $out, '>>', $file or die "$file: $!";
+	RxTrack::Listener->start([ '--subscription', 'all', '--max', 300 ], database => $login, stdout => $out)->wait_for_exit;
+}
+my ($part, @lines) = split /\n/, slurp_file($file), -1;
+is($part, '{"release":1,"id":', 'what is cut is left to itself');
+is(join(' ', map { /^\{"release":(\d+),.*\}$/ ? $1 : "($_)" } @lines), join(' ', $position + 1 .. $position + 600) . ' ()',
+	'and all lines come whole after it, with none between them');
 
 # ---------- What does not get better ----------
 

@@ -1,6 +1,6 @@
 -- Readiness events: which updates raise one and which do not, what it says, and who is notified of what.
 BEGIN;
-SELECT plan(54);
+SELECT plan(60);
 \ir include/bundles.sql
 CREATE EXTENSION IF NOT EXISTS dblink;
 SET LOCAL rxtrack.transition_policy = 'off';
@@ -81,6 +81,12 @@ INSERT INTO scene (name, updates, events) VALUES
   ('the same, the item being ready', '[["RC", "-3 h"], ["C", "2 h"], ["RC", "-1 h"], ["RC", "-2 h"]]', '1000'),
   ('late while nothing has begun', '[["C", "2 h"], ["RC", "-1 h"]]', '01'),
   ('late twice while nothing has begun', '[["C", "2 h"], ["WP", "-1 h"], ["RC", "-2 h"]]', '000'),
+  ('late and ahead of the clock: for as long as the newest has not begun', '[["WP", "-1 h"], ["C", "2 h"], ["RC", "1 h"]]', '001'),
+  ('the same, as nothing was before', '[["C", "2 h"], ["RC", "1 h"]]', '01'),
+  ('the same, the item being ready by then', '[["RC", "-1 h"], ["C", "2 h"], ["RC", "1 h"]]', '100'),
+  ('the same, another one to come in between', '[["WP", "-1 h"], ["C", "3 h"], ["RC", "1 h"], ["RC", "2 h"]]', '0010'),
+  ('the same, where the newest is post-dated', '[["WP", "-1 h"], ["C", "2 h", "90 min"], ["RC", "1 h"]]', '001'),
+  ('the same, where that has begun by then', '[["WP", "-1 h"], ["C", "30 min", "90 min"], ["RC", "1 h"]]', '000'),
   ('one that begins while a later one waits', '[["RC", "-3 h"], ["WP", "2 h", "-2 h"], ["RC", "-1 h"]]', '100'),
   ('ready all along, a promise that has begun between', '[["RC", "-5 h"], ["RC", "-1 h", "-4 h"], ["RC", "-2 h"]]',
     '100'),

@@ -1,9 +1,10 @@
-# What readiness events cost those who submit, and how soon a listener hears of them. `make bench-notify` runs it.
+# What readiness events cost those who submit, and how soon listeners hear of them. `make bench-notify` runs it.
 #
 #   BENCH_CLIENTS (32)     pgbench's clients
-#   BENCH_UPDATES (1000)   updates of each client in a repetition
-#   BENCH_ROUNDS (7)       repetitions of each kind, by turns
-#   BENCH_SECONDS (20)     of the run at half the peak
+#   BENCH_UPDATES (500)    updates of each client in a repetition
+#   BENCH_ROUNDS (5)       repetitions of each kind, by turns
+#   BENCH_SECONDS (20)     of the run at half the peak, at most
+#   BENCH_STREAMS (2000)   clients of GET /events
 #
 # Two servers with fsync and synchronous_commit: one with the dispatcher, one without, whose transactions notify
 # themselves. Each transaction is one call of rxtrack.gateway_submit with one bundle of one update. A repetition
@@ -13,14 +14,17 @@ use strict;
 use warnings;
 use PostgreSQL::Test::Utils;
 use RxTrack;
+use RxTrack::Listener;
 use RxTrack::Load;
+use RxTrack::Process;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
-my $clients = $ENV{BENCH_CLIENTS} // 32;
-my $each = $ENV{BENCH_UPDATES} // 1000;
-my $rounds = $ENV{BENCH_ROUNDS} // 7;
-my $seconds = $ENV{BENCH_SECONDS} // 20;
+my $clients = $ENV{BENCH_CLIENTS} || 32;
+my $each = $ENV{BENCH_UPDATES} || 500;
+my $rounds = $ENV{BENCH_ROUNDS} || 5;
+my $seconds = $ENV{BENCH_SECONDS} || 20;
+my $streams = $ENV{BENCH_STREAMS} || 2000;
 my $directory = PostgreSQL::Test::Utils::tempdir();
 
 my $conf = <<'CONF';
@@ -36,27 +40,34 @@ autovacuum = off
 jit = off
 CONF
 
-# ---------- Servers, bundles, a listener ----------
+# ---------- Servers, bundles, listeners ----------
 
-sub build_listener
+sub build
 {
+	my ($name) = @_;
 	chomp(my @flags = map { `pg_config --$_` } qw(includedir libdir));
-	system_or_bail('cc', '-O2', '-Wall', '-o', "$directory/listen", 'tests/bench/notify/listen.c', "-I$flags[0]", "-L$flags[1]", '-lpq');
-	return "$directory/listen";
+	system_or_bail('cc', '-O2', '-Wall', '-o', "$directory/$name", "tests/bench/notify/$name.c", "-I$flags[0]", "-L$flags[1]", '-lpq');
+	return "$directory/$name";
 }
 
-# A listener, which writes what it hears into a file; what stops it.
-sub listener
+# A program that writes what it hears into a file, once it hears; what stops it.
+sub hear
 {
-	my ($node, $program, $heard) = @_;
+	my ($heard, @command) = @_;
 	my $pid = fork // die "fork: $!";
 	unless ($pid)
 	{
 		open STDOUT, '>', $heard or die "$heard: $!";
-		exec('setpriv', '--pdeathsig', 'KILL', $program, $node->connstr('rxtrack')) or die "$program: $!";
+		exec('setpriv', '--pdeathsig', 'KILL', @command) or die "$command[0]: $!";
 	}
-	sleep 0.01 until -s $heard;
+	wait_until(sub { -s $heard }) or die "$command[0] does not hear";
 	return sub { kill 'TERM', $pid; waitpid $pid, 0; return };
+}
+
+sub listener
+{
+	my ($node, $program, $heard) = @_;
+	return hear($heard, $program, $node->connstr('rxtrack'));
 }
 
 # ---------- Submitting ----------
@@ -151,14 +162,63 @@ sub latency
 	(my $sql = $distribution) =~ s/HEARD/$heard/;
 	system_or_bail('sed', '-i', '/^listening$/d', $heard);
 	my ($count, $percent, $list) = split /\|/, $node->safe_psql('rxtrack', $sql);
-	my @percentile = map { 0 + $_ } $list =~ /([-0-9.]+)/g;
+	my @percentile = $list =~ /([-0-9.]+)/g;
 	note(sprintf '%d updates at %.0f/s: %s%% of their events heard; from commit to receipt, in ms:', $done, $done / $run, $percent);
-	note(join '  ', map { sprintf '%s %.2f', $_, shift @percentile } qw(p1 p10 p25 p50 p75 p90 p95 p99 p99.9 max));
+	note(percentiles(@percentile));
 	is($count, $done, 'each event was heard once');
-	return $list =~ /([-0-9.]+)/g;
+	return @percentile;
 }
 
-my $program = build_listener();
+sub percentiles
+{
+	return join '  ', map { sprintf '%s %.2f', $_, shift } qw(p1 p10 p25 p50 p75 p90 p95 p99 p99.9 max);
+}
+
+# ---------- Streams ----------
+
+# From the commit until a stream has the event, of all streams; and until the last of them has it, of all events.
+my $distribution_of_streams = <<'SQL';
+CREATE TEMP TABLE heard (release_number bigint, at bigint);
+\copy heard FROM 'HEARD'
+CREATE TEMP TABLE delay AS
+SELECT h.release_number, h.at / 1000.0 - 1000 * extract(epoch FROM pg_xact_commit_timestamp(u.xmin)) AS ms
+FROM heard h JOIN rxtrack.readiness_event e USING (release_number) JOIN rxtrack.status_update u USING (prescription_id, task_id);
+SELECT percentile_cont('{0.01,0.1,0.25,0.5,0.75,0.9,0.95,0.99,0.999,1}'::float[]) WITHIN GROUP (ORDER BY ms) FROM delay;
+SELECT percentile_cont('{0,0.5,1}'::float[]) WITHIN GROUP (ORDER BY last) FROM (SELECT max(ms) AS last FROM delay GROUP BY release_number) l;
+SQL
+
+sub count_lines { return slurp_file($_[0]) =~ tr/\n// }
+
+# Events one by one to many clients of the gateway; returns how long (ms) it takes until all of them have one, in the median.
+sub stream
+{
+	my ($node, $program) = @_;
+	my ($heard, $events) = ("$directory/streamed", 20);
+	my $gateway = gateway($node, env => { RXTRACK_CONNECTION_LIMIT => 2 * $streams, RXTRACK_STREAM_LIMIT => $streams });
+	$node->safe_psql('rxtrack', q{SELECT rxtrack.add_application('Pharmacy', '{updates:write}')});
+	local $ENV{RXTRACK_API_KEY} = add_application($node, 'Streams', 'events:read');
+	my $stop = hear($heard, $program, $gateway->port, $streams);
+	for my $n (1 .. $events)
+	{
+		make_ready($node, 1);
+		wait_until(sub { count_lines($heard) > $n * $streams });
+	}
+	note(sprintf '%d streams of GET /events: the gateway has %.1f MiB of its own, and %d threads', $streams, memory($gateway->pid) / 1024, threads($gateway->pid));
+	$stop->();
+	is(count_lines($heard) - 1, $events * $streams, "each of $streams streams has got each event once");
+	(my $sql = $distribution_of_streams) =~ s/HEARD/$heard/;
+	system_or_bail('sed', '-i', '/^open$/d', $heard);
+	my ($all, $last) = map { [ /([-0-9.]+)/g ] } split /\n/, $node->safe_psql('rxtrack', $sql);
+	note("from commit to receipt by a stream, in ms, of $events events:");
+	note(percentiles(@$all));
+	note(sprintf 'until all have it, in ms: %.1f median (%.1f to %.1f)', @{$last}[ 1, 0, 2 ]);
+	$gateway->stop;
+	return $last->[1];
+}
+
+# ---------- The measurements ----------
+
+my $program = build('listen');
 note("$clients clients, $rounds rounds of " . $clients * $each . ' updates by turns, fsync and synchronous_commit on');
 
 my ($dispatched, $load) = server('dispatched', $each, worker => 1);
@@ -166,6 +226,7 @@ my $stop = listener($dispatched, $program, "$directory/ignored");
 my ($ratio, $peak) = compare($dispatched, $load, 'dispatcher');
 $stop->();
 my @percentile = latency($dispatched, $load, $program, $peak / 2);
+my $streamed = stream($dispatched, build('streams'));
 $dispatched->stop;
 
 my ($notifying, $other_load) = server('notifying', int($each / 4) || 1);
@@ -174,10 +235,9 @@ my ($ratio_within) = compare($notifying, $other_load, 'NOTIFY in the transaction
 $stop->();
 $notifying->stop;
 
-# Clients of GET /events come here: 2,000 streams, the time until all have the event, the gateway's memory and threads.
-
 cmp_ok($ratio, '>=', 0.9, 'with the dispatcher: at least 0.9 of the throughput without events');
 cmp_ok($ratio, '>', $ratio_within, 'and more than with NOTIFY in the transaction');
 cmp_ok($percentile[3], '<', 5, 'from commit to receipt: median below 5 ms');
 cmp_ok($percentile[7], '<', 50, '99th percentile below 50 ms');
+cmp_ok($streamed, '<', 250, "$streams streams: all have an event within 250 ms, in the median");
 done_testing();
