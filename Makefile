@@ -109,4 +109,4 @@ clean:                                  ## remove the build products (what `make
 	@$(MAKE) -C tests/fuzz/c clean
 
 help:                                   ## say this
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-20s %s\n", $$1, $$2 }'

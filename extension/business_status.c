@@ -5,8 +5,10 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "libpq/pqformat.h"
 #include "types.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 
@@ -17,6 +19,7 @@ PG_FUNCTION_INFO_V1(business_status_send);
 PG_FUNCTION_INFO_V1(business_status_hash);
 PG_FUNCTION_INFO_V1(business_status_hash_extended);
 PG_FUNCTION_INFO_V1(business_status_short_name);
+PG_FUNCTION_INFO_V1(business_status_names);
 
 Datum
 business_status_in(PG_FUNCTION_ARGS)
@@ -66,6 +69,17 @@ business_status_short_name(PG_FUNCTION_ARGS)
 	BusinessStatus status = DatumGetBusinessStatus(PG_GETARG_DATUM(0));
 
 	PG_RETURN_TEXT_P(cstring_to_text(business_status_short(status)));
+}
+
+/* rxtrack.business_status_names: all of them, in their order. */
+Datum
+business_status_names(PG_FUNCTION_ARGS)
+{
+	Datum		names[BUSINESS_STATUS_COUNT];
+
+	for (int i = 0; i < BUSINESS_STATUS_COUNT; i++)
+		names[i] = CStringGetTextDatum(business_status_name((BusinessStatus) (i + 1)));
+	PG_RETURN_ARRAYTYPE_P(construct_array(names, BUSINESS_STATUS_COUNT, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
 static int

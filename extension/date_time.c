@@ -88,7 +88,7 @@ date_part(const char **p, const char *end, int64_t *days)
 }
 
 static bool
-time_part(const char **p, const char *end, int64_t *usecs)
+time_part(const char **p, const char *end, int64_t *usecs, bool *leap)
 {
 	int			hour = digits(p, end, 2);
 	bool		colon1 = literal(p, end, ':', ':');
@@ -101,6 +101,7 @@ time_part(const char **p, const char *end, int64_t *usecs)
 		second < 0 || second > 60)
 		return false;
 	*usecs = hour * DATE_TIME_HOUR + minute * 60 * SECOND + second * SECOND;
+	*leap = second == 60;
 	if (!literal(p, end, '.', '.'))
 		return true;
 	if (*p >= end || **p < '0' || **p > '9')
@@ -137,6 +138,13 @@ zone_part(const char **p, const char *end, int64_t *usecs)
 	return true;
 }
 
+/* A minute of 61 seconds can only be the last one of a day, in UTC: its 61st ends as the next day begins. */
+static bool
+may_be_leap(int64_t when)
+{
+	return (when % DAY + DAY) % DAY < SECOND;
+}
+
 static const char *
 parse(const char *text, size_t length, bool loosely, int64_t *result)
 {
@@ -146,16 +154,19 @@ parse(const char *text, size_t length, bool loosely, int64_t *result)
 	int64_t		days;
 	int64_t		time;
 	int64_t		zone = 0;
+	bool		leap;
 
 	if (!date_part(&p, end, &days) ||
 		!(literal(&p, end, 'T', 't') || (loosely && literal(&p, end, ' ', ' '))) ||
-		!time_part(&p, end, &time))
+		!time_part(&p, end, &time, &leap))
 		return shape;
 	if (p == end && !loosely)
 		return "must have a time zone (Z or an offset such as +01:00)";
 	if (p != end && (!zone_part(&p, end, &zone) || p != end))
 		return shape;
 	*result = (days - DAYS_TO_2000) * DAY + time - zone;
+	if (leap && !may_be_leap(*result))
+		return shape;
 	if (*result < EARLIEST || *result > LATEST)
 		return "must be in the years 0000 to 9999, in UTC too";
 	return NULL;

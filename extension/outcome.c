@@ -164,9 +164,9 @@ http_status_line(int status)
 		case 409:
 			return "409 Conflict";
 		case 413:
-			return "413 Payload Too Large";
+			return "413 Content Too Large";
 		case 422:
-			return "422 Unprocessable Entity";
+			return "422 Unprocessable Content";
 		case 429:
 			return "429 Too Many Requests";
 		case 503:

@@ -15,6 +15,7 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/resowner.h"
@@ -103,8 +104,12 @@ attempt_batch(Batch *batch)
 void
 submit_batch(Submission *submissions, int count, int64 now)
 {
-	Batch	   *batch = batch_make(submissions, count, now);
+	Batch	   *batch;
 
+	/* what is written below does not go through the executor, which would ask */
+	PreventCommandDuringRecovery("rxtrack.submit");
+	PreventCommandIfReadOnly("rxtrack.submit");
+	batch = batch_make(submissions, count, now);
 	for (int attempt = 1; batch->count > 0 && !attempt_batch(batch); attempt++)
 		if (attempt == MAX_ATTEMPTS)
 			ereport(ERROR,

@@ -49,9 +49,24 @@ static struct element element_of(const struct job *job, int parameter)
 
 void call_text(const struct route *route, char *out, size_t size)
 {
+    /* Planned away where the number is right, and planned again when the function changes. */
     snprintf(out, size,
-             "SELECT status, application, headers, body FROM rxtrack.%s($1, $2, $3, $4, $5)",
-             route->function);
+             "SELECT status, application, headers, body FROM rxtrack.%s($1, $2, $3, $4, $5)"
+             " WHERE rxtrack.gateway_interface() = %d",
+             route->function, CALL_INTERFACE);
+}
+
+void call_signatures(char *out, size_t size)
+{
+    size_t length = (size_t)snprintf(out, size, "{");
+
+    for (size_t i = 0; i < route_count && length < size; i++)
+        if (route_at(i)->function != NULL)
+            length += (size_t)snprintf(out + length, size - length,
+                                       "%s\"rxtrack.%s(text, bytea[], text[], text[], bytea[])\"",
+                                       length > 1 ? ", " : "", route_at(i)->function);
+    if (length < size)
+        snprintf(out + length, size - length, "}");
 }
 
 static char *put_int32(char *at, size_t number)

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 
 #define CALL_PARAMETERS 5
+#define CALL_INTERFACE 1 /* what rxtrack.gateway_interface() must say */
 
 /* Types of the parameters, for PQsendPrepare(). */
 extern const Oid call_types[CALL_PARAMETERS];
@@ -25,8 +26,17 @@ struct call {
     int formats[CALL_PARAMETERS];
 };
 
-/* Writes "SELECT ... FROM rxtrack.FUNCTION(...)" of a route to out. */
+/*
+ * Writes "SELECT ... FROM rxtrack.FUNCTION(...)" of a route to out. Where the schema is of another
+ * interface, it calls nothing and gives no row.
+ */
 void call_text(const struct route *route, char *out, size_t size);
+
+#define CALL_SIGNATURES_TEXT 2048
+
+/* Writes the signatures of the functions of all routes, as the text of an array of text, to out.
+ * What does not fit is cut off, which no server takes for an array. */
+void call_signatures(char *out, size_t size);
 
 /*
  * Builds the parameters for count jobs of one route. False without memory or where an array gets

@@ -61,7 +61,7 @@ static const struct setting settings[] = {
      "gateways that share the load: each lets its part of an application's rate through", NULL,
      false},
     {NAMED(request_timeout, "RXTRACK_REQUEST_TIMEOUT"), "10", 1, 3600, "seconds",
-     "time a request may wait for the database, and run in it", NULL, false},
+     "time a request may wait for the database and run in it, together", NULL, false},
     {NAMED(client_timeout, "RXTRACK_CLIENT_TIMEOUT"), "30", 1, 3600, "seconds",
      "time a client may take to send one whole request", NULL, false},
     {NAMED(idle_timeout, "RXTRACK_IDLE_TIMEOUT"), "120", 1, 86400, "seconds",

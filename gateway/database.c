@@ -3,7 +3,7 @@
  * that fail. Those who wait are the backlog's. See database.h.
  *
  * Threads: the incoming list is under the lock; everything else belongs to the database thread,
- * which an eventfd wakes. A job is always in one place: incoming, the backlog, alone, or a
+ * which an eventfd wakes. A job is always in one place: incoming, the backlog, alone, last, or a
  * link's batch.
  */
 #include "database.h"
@@ -28,6 +28,16 @@
 #define GATHER_MS 3    /* a job waits no longer for a call that is under way to come back */
 #define ATTEMPTS_MAX 5 /* of a job that the database asks to try again */
 
+/*
+ * A job may hang, at a lock for instance, and is then not to take those with it that happen to
+ * share its batch. So its first attempt gets but a part of its patience as statement_timeout; cut
+ * off, it is tried by itself, as are the others of the batch, with a smaller part; and cut off
+ * again, with all the time that it has left, when the others have had their turn.
+ */
+#define FIRST_PART 4
+#define SECOND_PART 8
+#define LAST_ATTEMPT 2 /* cut off so often */
+
 static struct {
     const struct config *config;
     pthread_t thread;
@@ -43,6 +53,7 @@ static struct {
     struct link *links;
     size_t link_count;
     struct queue alone; /* jobs to be tried by themselves; they go before the backlog's */
+    struct queue last;  /* the same for the last time, which may take all the time they have left */
     bool was_reported;  /* that the database is away, since it last was usable */
     unsigned random;    /* for the back-off's jitter */
 } database = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
@@ -55,10 +66,16 @@ static void fail_job(struct job *job, enum fault fault)
     job->done(job);
 }
 
+static void fail_queue(struct queue *queue, enum fault fault)
+{
+    while (queue->head != NULL)
+        fail_job(queue_pop(queue), fault);
+}
+
 static void fail_waiting(enum fault fault)
 {
-    while (database.alone.head != NULL)
-        fail_job(queue_pop(&database.alone), fault);
+    fail_queue(&database.alone, fault);
+    fail_queue(&database.last, fault);
     while (backlog_oldest() != NULL)
         fail_job(backlog_take_oldest(), fault);
 }
@@ -70,16 +87,28 @@ static void fail_batch(struct link *link, enum fault fault)
     link->count = 0;
 }
 
-static bool is_expired(const struct job *job, int64_t now_ms)
+/* How long a job waits for its answer, in milliseconds. */
+static int64_t patience(void)
 {
-    return now_ms - job->queued_ms >= database.config->request_timeout * 1000;
+    return database.config->request_timeout * 1000;
 }
 
-/* A look at those who wait the longest is enough. */
+static bool is_expired(const struct job *job, int64_t now_ms)
+{
+    return now_ms - job->queued_ms >= patience();
+}
+
+static void fail_expired_of(struct queue *queue, int64_t now_ms)
+{
+    while (queue->head != NULL && is_expired(queue->head, now_ms))
+        fail_job(queue_pop(queue), FAULT_SLOW);
+}
+
+/* A look at those who wait the longest, or nearly so, is enough. */
 static void fail_expired(int64_t now_ms)
 {
-    while (database.alone.head != NULL && is_expired(database.alone.head, now_ms))
-        fail_job(queue_pop(&database.alone), FAULT_SLOW);
+    fail_expired_of(&database.alone, now_ms);
+    fail_expired_of(&database.last, now_ms);
     while (backlog_oldest() != NULL && is_expired(backlog_oldest(), now_ms))
         fail_job(backlog_take_oldest(), FAULT_SLOW);
 }
@@ -93,8 +122,9 @@ static enum fault fault_of(const char *sqlstate)
 {
     if (strcmp(sqlstate, "57014") == 0) /* query_canceled, by statement_timeout */
         return FAULT_SLOW;
-    if (strncmp(sqlstate, "57P0", 4) == 0 || strncmp(sqlstate, "08", 2) == 0)
-        return FAULT_AWAY; /* shutdown, connection */
+    if (strncmp(sqlstate, "57P0", 4) == 0 || strncmp(sqlstate, "08", 2) == 0 ||
+        strcmp(sqlstate, "25006") == 0)
+        return FAULT_AWAY; /* shutdown, connection, a server that takes no writes */
     if (strcmp(sqlstate, "42883") == 0 || strcmp(sqlstate, "0A000") == 0 ||
         strcmp(sqlstate, "26000") == 0)
         return FAULT_UNSUITABLE; /* the schema moved under the prepared statement: link_is_stale()
@@ -104,24 +134,32 @@ static enum fault fault_of(const char *sqlstate)
     return FAULT_INTERNAL;
 }
 
+static bool is_tried_again(const struct link *link, struct job *job, enum fault fault)
+{
+    if (fault == FAULT_SLOW)
+        return job->cut_off++ < LAST_ATTEMPT;
+    if (is_retriable(link->sqlstate))
+        return job->attempts < ATTEMPTS_MAX;
+    return fault == FAULT_INTERNAL && link->count > 1;
+}
+
 /*
  * The call failed and nothing of it was done. One of the batch may be to blame, so each is tried
- * by itself; a job by itself is tried again only where the database asks for that.
+ * by itself; a job by itself is tried again where the database asks for that, or where it had not
+ * all its time yet.
  */
 static void settle_refused(struct link *link, int64_t now_ms)
 {
     enum fault fault = fault_of(link->sqlstate);
-    bool retriable = is_retriable(link->sqlstate);
-    bool shared = link->count > 1 && fault == FAULT_INTERNAL;
 
     log_event("database_error", "s:s,s:s,s:I", "sqlstate", link->sqlstate, "function",
               link->function, "requests", (json_int_t)link->count);
     for (size_t i = 0; i < link->count; i++) {
         struct job *job = link->jobs[i];
-        bool again = shared || (retriable && job->attempts < ATTEMPTS_MAX);
+        bool again = is_tried_again(link, job, fault);
 
         if (again && !is_expired(job, now_ms))
-            queue_push(&database.alone, job);
+            queue_push(job->cut_off < LAST_ATTEMPT ? &database.alone : &database.last, job);
         else
             fail_job(job, again ? FAULT_SLOW : fault);
     }
@@ -176,6 +214,16 @@ static void drop_link(struct link *link, int64_t now_ms)
     link_retry_later(link, now_ms, &database.random);
 }
 
+/* The schema has been found not to suit: no link is to carry anything before it has asked too. */
+static void distrust_links(int64_t now_ms)
+{
+    for (size_t i = 0; i < database.link_count; i++)
+        if (database.links[i].state == LINK_IDLE)
+            drop_link(&database.links[i], now_ms);
+        else
+            link_distrust(&database.links[i]);
+}
+
 static void handle_event(struct link *link, enum link_event event, int64_t now_ms)
 {
     switch (event) {
@@ -188,7 +236,9 @@ static void handle_event(struct link *link, enum link_event event, int64_t now_m
         break;
     case LINK_UNSUITABLE:
         link->unsuitable = true;
+        fail_batch(link, FAULT_UNSUITABLE);
         drop_link(link, now_ms);
+        distrust_links(now_ms);
         break;
     case LINK_ANSWERED:
         for (size_t i = 0; i < link->count; i++) {
@@ -226,16 +276,50 @@ static void connect_links(int64_t now_ms)
     }
 }
 
-/* Moves the next batch into an idle link; false where no job waits. */
-static bool fill_link(struct link *link)
+/* Whether one link more may carry a last attempt: they leave one to all others. A single link
+ * carries them when nothing else waits. */
+static bool may_hang(void)
+{
+    size_t hanging = 0;
+
+    for (size_t i = 0; i < database.link_count; i++)
+        hanging +=
+            database.links[i].count > 0 && database.links[i].jobs[0]->cut_off >= LAST_ATTEMPT;
+    return database.link_count > 1 ? hanging + 1 < database.link_count : backlog_count() == 0;
+}
+
+/* The queue whose first job is to be tried by itself now; NULL where the backlog has its turn. */
+static struct queue *queue_of_retries(void)
 {
     if (database.alone.head != NULL)
-        link->jobs[link->count++] = queue_pop(&database.alone);
+        return &database.alone;
+    return database.last.head != NULL && may_hang() ? &database.last : NULL;
+}
+
+/* The statement_timeout for an attempt of a job. */
+static long timeout_of(const struct job *job, int64_t now_ms)
+{
+    int64_t left = job->queued_ms + patience() - now_ms;
+
+    if (job->cut_off < LAST_ATTEMPT)
+        return (long)(patience() / (job->cut_off == 0 ? FIRST_PART : SECOND_PART));
+    return left > 0 ? (long)left : 1;
+}
+
+/* Moves the next batch into an idle link; false where no job waits. */
+static bool fill_link(struct link *link, int64_t now_ms)
+{
+    struct queue *retries = queue_of_retries();
+
+    if (retries != NULL)
+        link->jobs[link->count++] = queue_pop(retries);
     else
         link->count = backlog_take(link->jobs, (size_t)database.config->batch_limit,
                                    (size_t)database.config->batch_bytes);
     for (size_t i = 0; i < link->count; i++)
         link->jobs[i]->attempts++;
+    if (link->count > 0)
+        link->timeout_ms = timeout_of(link->jobs[0], now_ms);
     return link->count > 0;
 }
 
@@ -254,7 +338,7 @@ static bool is_any_calling(void)
  */
 static bool is_worth_a_call(int64_t now_ms)
 {
-    return database.alone.head != NULL || !is_any_calling() ||
+    return queue_of_retries() != NULL || !is_any_calling() ||
            backlog_count() >= (size_t)(database.config->batch_limit + 3) / 4 ||
            (backlog_oldest() != NULL && now_ms - backlog_oldest()->queued_ms >= GATHER_MS);
 }
@@ -266,7 +350,7 @@ static void dispatch(int64_t now_ms)
 
         if (link->state != LINK_IDLE)
             continue;
-        if (!is_worth_a_call(now_ms) || !fill_link(link))
+        if (!is_worth_a_call(now_ms) || !fill_link(link, now_ms))
             return;
         if (!link_send(link, database.config, now_ms))
             handle_event(link, LINK_LOST, now_ms);
@@ -317,7 +401,6 @@ static bool has_idle_link(void)
 static int next_timeout(int64_t now_ms)
 {
     int64_t earliest = now_ms + 3600 * 1000;
-    int64_t patience = database.config->request_timeout * 1000;
 
     for (size_t i = 0; i < database.link_count; i++) {
         const struct link *link = &database.links[i];
@@ -328,9 +411,11 @@ static int next_timeout(int64_t now_ms)
             sooner(&earliest, link->deadline_ms);
     }
     if (database.alone.head != NULL)
-        sooner(&earliest, database.alone.head->queued_ms + patience);
+        sooner(&earliest, database.alone.head->queued_ms + patience());
+    if (database.last.head != NULL)
+        sooner(&earliest, database.last.head->queued_ms + patience());
     if (backlog_oldest() != NULL)
-        sooner(&earliest, backlog_oldest()->queued_ms + (has_idle_link() ? GATHER_MS : patience));
+        sooner(&earliest, backlog_oldest()->queued_ms + (has_idle_link() ? GATHER_MS : patience()));
     return earliest > now_ms ? (int)(earliest - now_ms) : 0;
 }
 
@@ -353,7 +438,7 @@ static void wait_and_step(int64_t now_ms)
         struct link *link = &database.links[i];
 
         if (link->state != LINK_DOWN)
-            handle_event(link, link_step(link, database.config, polled[i].revents, now_ms), now_ms);
+            handle_event(link, link_step(link, polled[i].revents, now_ms), now_ms);
     }
 }
 
@@ -396,6 +481,9 @@ bool database_start(const struct config *config)
     }
     queue_clear(&database.incoming);
     queue_clear(&database.alone);
+    queue_clear(&database.last);
+    for (size_t i = 0; i < database.link_count; i++)
+        database.links[i].timeout_ms = config->request_timeout * 1000 / FIRST_PART;
     int failure = pthread_create(&database.thread, NULL, run, NULL);
     if (failure != 0)
         fprintf(stderr, "rxtrack-gateway: database thread: %s\n", strerror(failure));
@@ -437,7 +525,7 @@ static void wake(void)
 bool database_submit(struct job *job)
 {
     job->queued_ms = clock_ms();
-    job->attempts = 0;
+    job->attempts = job->cut_off = 0;
     pthread_mutex_lock(&database.lock);
     bool stopping = database.stopping;
     bool first = database.incoming.head == NULL;

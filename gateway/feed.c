@@ -234,7 +234,7 @@ static void wait_and_step(int64_t now_ms)
         log_event("wakeup_failed", NULL);
     now_ms = clock_ms();
     if (link->state != LINK_DOWN)
-        handle_event(link_step(link, feed.config, polled[1].revents, now_ms), now_ms);
+        handle_event(link_step(link, polled[1].revents, now_ms), now_ms);
 }
 
 static void *run(void *unused)
@@ -257,6 +257,7 @@ bool feed_start(const struct config *config)
 {
     feed.config = config;
     feed.link.listens = true;
+    feed.link.timeout_ms = config->request_timeout * 1000;
     feed.random = (unsigned)clock_us() ^ (unsigned)getpid();
     feed.wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     int failure = feed.wakeup >= 0 ? pthread_create(&feed.thread, NULL, run, NULL) : errno;

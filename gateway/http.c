@@ -257,7 +257,7 @@ static void finish(struct client *client)
                               : status_of_library(request->resumption.connection);
     log_request(&(struct log_request){
         .method = request->method,
-        .path = request->route != NULL ? request->route->path : NULL,
+        .path = request->path,
         .status = request->status,
         .duration_us = clock_us() - request->began_us,
         .request_id = request->mirror.request_id,

@@ -33,6 +33,7 @@ struct job {
 
     int64_t queued_ms; /* monotonic time of database_submit() */
     unsigned attempts; /* calls that this job has been in */
+    unsigned cut_off;  /* of them, those that took longer than they might */
 
     struct answer answer;          /* set before done() */
     void (*done)(struct job *job); /* called once, on the database thread; gives the job back */

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define INTERFACE 1        /* what rxtrack.gateway_interface() must say */
+#define UNDEFINED_FUNCTION "42883"
+#define READ_ONLY "25006"  /* read_only_sql_transaction */
 #define CONNECT_SECONDS 10 /* for connecting and checking together */
 #define GRACE_MS 1000      /* statement_timeout gets so much time to act before we do */
 #define BACKOFF_FIRST_MS 100
@@ -102,22 +103,27 @@ static bool flush(struct link *link)
     return left >= 0;
 }
 
-/* Asks for the interface's number, and sets what every session of ours needs, in one round trip:
- * what is told 201 must be durable, even on a server whose other sessions need not care. */
-static bool send_check(struct link *link, const struct config *config)
+/* Asks whether server and schema suit, and sets what every session of ours needs, in one round
+ * trip: what is told 201 must be durable, even on a server whose other sessions need not care. Set
+ * here, it stays so for the session, even where the server's default changes later. */
+static bool send_check(struct link *link)
 {
-    char timeout[32];
-    const char *const values[] = {timeout};
+    char timeout[32], functions[CALL_SIGNATURES_TEXT];
+    const char *const values[] = {timeout, functions};
 
-    snprintf(timeout, sizeof timeout, "%ld", config->request_timeout * 1000);
-    begin_query(link, LINK_CHECKING);
-    return PQsetnonblocking(link->connection, 1) == 0 &&
-           PQsendQueryParams(link->connection,
+    snprintf(timeout, sizeof timeout, "%ld", link->timeout_ms);
+    call_signatures(functions, sizeof functions);
+    link->session_timeout_ms = link->timeout_ms;
+    begin_query(link, link->count > 0 ? LINK_RECHECKING : LINK_CHECKING);
+    return PQsendQueryParams(link->connection,
                              "SELECT rxtrack.gateway_interface(),"
+                             " (SELECT bool_and(coalesce(has_function_privilege("
+                             "to_regprocedure(f), 'EXECUTE'), false)) FROM unnest($2::text[]) f),"
+                             " current_setting('transaction_read_only'),"
                              " set_config('statement_timeout', $1, false),"
-                             " CASE current_setting('synchronous_commit') WHEN 'off'"
-                             " THEN set_config('synchronous_commit', 'on', false) END",
-                             1, NULL, values, NULL, NULL, 0) == 1 &&
+                             " set_config('synchronous_commit', replace("
+                             "current_setting('synchronous_commit'), 'off', 'on'), false)",
+                             2, NULL, values, NULL, NULL, 0) == 1 &&
            flush(link);
 }
 
@@ -151,14 +157,27 @@ static bool send_call(struct link *link, const struct route *route)
     return sent;
 }
 
-bool link_send(struct link *link, const struct config *config, int64_t now_ms)
+static bool send_batch(struct link *link)
 {
     const struct route *route = link->jobs[0]->route;
 
-    link->deadline_ms = now_ms + config->request_timeout * 1000 + GRACE_MS;
     if (link->prepared & (UINT64_C(1) << route_number(route)))
         return send_call(link, route);
     return send_prepare(link, route);
+}
+
+bool link_send(struct link *link, const struct config *config, int64_t now_ms)
+{
+    link->deadline_ms = now_ms + config->request_timeout * 1000 + GRACE_MS;
+    if (link->timeout_ms != link->session_timeout_ms ||
+        (link->jobs[0]->route->flags & ROUTE_HEALTH))
+        return send_check(link);
+    return send_batch(link);
+}
+
+void link_distrust(struct link *link)
+{
+    link->session_timeout_ms = 0;
 }
 
 bool link_read(struct link *link, const struct config *config, int64_t after, int most,
@@ -178,7 +197,7 @@ bool link_read(struct link *link, const struct config *config, int64_t after, in
            flush(link);
 }
 
-static enum link_event step_connecting(struct link *link, const struct config *config)
+static enum link_event step_connecting(struct link *link)
 {
     switch (PQconnectPoll(link->connection)) {
     case PGRES_POLLING_READING:
@@ -188,7 +207,8 @@ static enum link_event step_connecting(struct link *link, const struct config *c
         link->events = POLLOUT;
         return LINK_NOTHING;
     case PGRES_POLLING_OK:
-        return send_check(link, config) ? LINK_NOTHING : LINK_LOST;
+        return PQsetnonblocking(link->connection, 1) == 0 && send_check(link) ? LINK_NOTHING
+                                                                              : LINK_LOST;
     default:
         take_reason(link);
         return LINK_LOST;
@@ -207,12 +227,22 @@ static void take_error(struct link *link, const PGresult *result)
     snprintf(link->function, sizeof link->function, "%s", function != NULL ? function : "");
 }
 
-static bool is_interface(const PGresult *result)
+/* What a check has said: the interface's number, whether all functions are there for us, whether
+ * the server takes no writes. */
+static bool is_suitable(struct link *link, const PGresult *result)
 {
     char expected[16];
 
-    snprintf(expected, sizeof expected, "%d", INTERFACE);
-    return PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), expected) == 0;
+    snprintf(expected, sizeof expected, "%d", CALL_INTERFACE);
+    if (PQntuples(result) != 1 || strcmp(PQgetvalue(result, 0, 0), expected) != 0 ||
+        strcmp(PQgetvalue(result, 0, 1), "t") != 0)
+        return false;
+    if (strcmp(PQgetvalue(result, 0, 2), "off") == 0)
+        return true;
+    snprintf(link->sqlstate, sizeof link->sqlstate, "%s", READ_ONLY);
+    snprintf(link->reason, sizeof link->reason,
+             "the server takes no writes: it is a standby, or read-only");
+    return false;
 }
 
 /* The call was carried out and committed, so an answer that cannot be read is a fault of ours for
@@ -226,11 +256,27 @@ static void decode_answers(struct link *link, const PGresult *result)
         answer_fault(&link->jobs[i]->answer, link->jobs[i]->route, FAULT_INTERNAL);
 }
 
+static bool is_checking(const struct link *link)
+{
+    return link->state == LINK_CHECKING || link->state == LINK_RECHECKING;
+}
+
+/* No row at all: the schema has become one of another interface, and the call was not carried out,
+ * see call_text(). */
+static void take_answers(struct link *link, const PGresult *result)
+{
+    link->succeeded = PQntuples(result) > 0;
+    if (link->succeeded)
+        decode_answers(link, result);
+    else
+        snprintf(link->sqlstate, sizeof link->sqlstate, "%s", UNDEFINED_FUNCTION);
+}
+
 static void take_rows(struct link *link, PGresult *result)
 {
-    link->succeeded = link->state != LINK_CHECKING || is_interface(result);
+    link->succeeded = !is_checking(link) || is_suitable(link, result);
     if (link->state == LINK_CALLING)
-        decode_answers(link, result);
+        take_answers(link, result);
     else if (link->state == LINK_READING)
         link->rows = result;
 }
@@ -253,10 +299,11 @@ static void take_result(struct link *link, PGresult *result)
 bool link_is_stale(const struct link *link)
 {
     static const char *const stale[] = {
-        "57P0",  /* the server is shutting down, or was told to end this session */
-        "42883", /* undefined_function */
+        "57P0", /* the server is shutting down, or was told to end this session */
+        UNDEFINED_FUNCTION,
         "0A000", /* a prepared statement's result type has changed */
         "26000", /* a prepared statement is gone */
+        READ_ONLY,
     };
 
     if (PQstatus(link->connection) != CONNECTION_OK)
@@ -267,12 +314,24 @@ bool link_is_stale(const struct link *link)
     return false;
 }
 
-/* A check that was answered by another number, or refused because the schema or a right to it is
- * missing. Other errors are the server's troubles, which pass. */
+/* A check that was answered by no, or refused because the schema or a right to it is missing.
+ * Other errors are the server's troubles, which pass, as does that it takes no writes. */
 static bool is_unsuitable(const struct link *link)
 {
     return link->sqlstate[0] == '\0' || strncmp(link->sqlstate, "42", 2) == 0 ||
            strncmp(link->sqlstate, "3F", 2) == 0;
+}
+
+/* A check has ended. */
+static enum link_event finish_check(struct link *link)
+{
+    if (!link->succeeded)
+        return is_unsuitable(link) ? LINK_UNSUITABLE : LINK_LOST;
+    if (link->state == LINK_RECHECKING)
+        return send_batch(link) ? LINK_NOTHING : LINK_LOST;
+    if (link->listens)
+        return send_listen(link) ? LINK_NOTHING : LINK_LOST;
+    return LINK_READY;
 }
 
 /* The query under way has ended. */
@@ -286,10 +345,11 @@ static enum link_event finish_query(struct link *link)
         link->prepared |= UINT64_C(1) << route_number(link->jobs[0]->route);
         return send_call(link, link->jobs[0]->route) ? LINK_NOTHING : LINK_LOST;
     }
-    if (state == LINK_CHECKING && !link->succeeded)
-        return is_unsuitable(link) ? LINK_UNSUITABLE : LINK_LOST;
-    if (state == LINK_CHECKING && link->listens)
-        return send_listen(link) ? LINK_NOTHING : LINK_LOST;
+    if (is_checking(link)) {
+        enum link_event event = finish_check(link);
+        if (event != LINK_READY)
+            return event;
+    }
     link->state = LINK_IDLE;
     link->deadline_ms = 0;
     if (!link->succeeded)
@@ -334,15 +394,14 @@ static enum link_event step_idle(const struct link *link)
     return PQstatus(link->connection) == CONNECTION_OK ? LINK_NOTHING : LINK_LOST;
 }
 
-enum link_event link_step(struct link *link, const struct config *config, short revents,
-                          int64_t now_ms)
+enum link_event link_step(struct link *link, short revents, int64_t now_ms)
 {
     if (link->deadline_ms != 0 && now_ms >= link->deadline_ms)
         return LINK_LOST;
     if (revents == 0)
         return LINK_NOTHING;
     if (link->state == LINK_CONNECTING)
-        return step_connecting(link, config);
+        return step_connecting(link);
 
     bool alive = !(revents & ~POLLOUT) || PQconsumeInput(link->connection) == 1;
     alive = flush(link) && alive;

@@ -20,6 +20,7 @@ enum link_state {
     LINK_CHECKING,   /* asking rxtrack.gateway_interface() */
     LINK_LISTENING,  /* asking for notifications, where it is to */
     LINK_IDLE,       /* usable and free */
+    LINK_RECHECKING, /* as LINK_CHECKING, with the batch waiting behind it */
     LINK_PREPARING,  /* the route's statement, with the batch waiting behind it */
     LINK_CALLING,    /* carrying the batch */
     LINK_READING,    /* events, by rxtrack.gateway_feed() */
@@ -29,7 +30,7 @@ enum link_state {
 enum link_event {
     LINK_NOTHING,    /* more is to come */
     LINK_READY,      /* checked: usable from now on */
-    LINK_UNSUITABLE, /* checked: the schema does not suit this gateway */
+    LINK_UNSUITABLE, /* checked: the schema does not suit this gateway; the batch was not sent */
     LINK_ANSWERED,   /* every job of the batch has its answer, committed */
     LINK_READ,       /* link->rows holds the events */
     LINK_REFUSED,    /* the call failed with link->sqlstate, and nothing of it was done */
@@ -57,14 +58,18 @@ struct link {
 
     struct job *jobs[CONFIG_BATCH_MAX]; /* the batch, of one route */
     size_t count;
+
+    long timeout_ms;         /* set by the owner: the statement_timeout for the next query */
+    long session_timeout_ms; /* the one that the session has; 0: it is to be checked first */
 };
 
 /* Starts to connect. False where that fails at once (then the link is LINK_DOWN still). */
 bool link_connect(struct link *link, const struct config *config, int64_t now_ms);
 
 /*
- * Sends the link's jobs, which the caller has put there; the link is LINK_IDLE. False where that
- * fails at once: the connection is lost, and nothing was sent.
+ * Sends the link's jobs, which the caller has put there; the link is LINK_IDLE. Before jobs that
+ * ask for the database's health, or that need another statement_timeout, the session is checked
+ * again. False where that fails at once: the connection is lost, and nothing was sent.
  */
 bool link_send(struct link *link, const struct config *config, int64_t now_ms);
 
@@ -79,15 +84,17 @@ bool link_read(struct link *link, const struct config *config, int64_t after, in
 void link_drop_rows(struct link *link);
 
 /* Goes on after poll() has said that the socket is ready; revents as from poll(). */
-enum link_event link_step(struct link *link, const struct config *config, short revents,
-                          int64_t now_ms);
+enum link_event link_step(struct link *link, short revents, int64_t now_ms);
 
 /*
  * Whether a link that has just ended a call had better be closed and made anew: the server is
- * going away, or the schema has moved under the prepared statements (the new check then finds out
- * whether the new schema suits).
+ * going away or takes no writes, or the schema has moved under the prepared statements (the new
+ * check then finds out whether the new schema suits).
  */
 bool link_is_stale(const struct link *link);
+
+/* Has the link checked again before it carries the next batch. */
+void link_distrust(struct link *link);
 
 /* Closes the connection; the link is LINK_DOWN. The jobs stay the caller's to settle. */
 void link_close(struct link *link);

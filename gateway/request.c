@@ -176,13 +176,13 @@ static bool is_unframed(const struct headers *headers)
 }
 
 static enum fault find_refusal(struct request *request, const struct headers *headers,
-                               const struct config *config, const char *path, bool path_known)
+                               const struct config *config)
 {
     const struct route *route = request->route;
     bool has_credential = read_credential(request, headers->authorization);
 
-    if (route == NULL && path_known) {
-        route_allow(path, request->allow, sizeof request->allow);
+    if (route == NULL && request->path != NULL) {
+        route_allow(request->path, request->allow, sizeof request->allow);
         return FAULT_METHOD;
     }
     if (route == NULL)
@@ -284,11 +284,26 @@ static const char *id_for_database(const struct request *request, const char *se
     return request->mirror.request_id[0] != '\0' ? request->mirror.request_id : REPLACEMENT;
 }
 
+/* The path of a target in absolute form (http://host/path), which proxies get; others are paths. */
+static const char *path_of_target(const char *target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t length = strlen(schemes[i]);
+
+        if (strncasecmp(target, schemes[i], length) != 0)
+            continue;
+        const char *path = strchr(target + length, '/');
+        return path != NULL ? path : "/";
+    }
+    return target;
+}
+
 void request_read_headers(struct request *request, const struct config *config, const char *method,
                           const char *path, const char *version)
 {
     struct headers headers = {.malformed = false};
-    bool path_known = false;
 
     MHD_get_connection_values(request->resumption.connection, MHD_HEADER_KIND, note_header,
                               &headers);
@@ -312,8 +327,8 @@ void request_read_headers(struct request *request, const struct config *config, 
         return;
     }
     if (!request->path_has_nul)
-        request->route = route_find(method, path, &path_known);
-    request->refusal = find_refusal(request, &headers, config, path, path_known);
+        request->route = route_find(method, path_of_target(path), &request->path);
+    request->refusal = find_refusal(request, &headers, config);
     if (request->refusal == FAULT_NONE)
         request->parameters = read_parameters(request->resumption.connection, request->route);
 }

@@ -34,6 +34,7 @@ struct request {
 
     const char *method;        /* a known one, or NULL */
     const struct route *route; /* NULL: none matched */
+    const char *path;          /* of the route table, NULL: none matched */
     enum fault refusal;        /* what the gateway found wrong with it */
     bool unframed;             /* where its body ends is not certain: nothing of it is read */
     bool expects_continue;     /* it has sent Expect: 100-continue and waits */

@@ -38,13 +38,13 @@ size_t route_number(const struct route *route)
     return (size_t)(route - routes);
 }
 
-const struct route *route_find(const char *method, const char *path, bool *path_known)
+const struct route *route_find(const char *method, const char *path, const char **known)
 {
-    *path_known = false;
+    *known = NULL;
     for (size_t i = 0; i < route_count; i++) {
         if (strcmp(routes[i].path, path) != 0)
             continue;
-        *path_known = true;
+        *known = routes[i].path;
         if (strcmp(routes[i].method, method) == 0)
             return &routes[i];
     }

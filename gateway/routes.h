@@ -37,10 +37,11 @@ const struct route *route_at(size_t number);
 size_t route_number(const struct route *route);
 
 /*
- * Finds the route of a path (without its query) and a method; NULL where there is none. Then
- * *path_known says whether the path exists with other methods.
+ * Finds the route of a path (without its query) and a method; NULL where there is none. *known is
+ * the path as the table has it, also where it exists with other methods only; NULL where it is in
+ * no route.
  */
-const struct route *route_find(const char *method, const char *path, bool *path_known);
+const struct route *route_find(const char *method, const char *path, const char **known);
 
 /* The value of an Allow header for a path: "GET, POST". Cut off where it does not fit. */
 void route_allow(const char *path, char *out, size_t size);

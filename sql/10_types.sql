@@ -698,3 +698,9 @@ CREATE FUNCTION rxtrack.short_name(rxtrack.business_status) RETURNS text
   LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION rxtrack.short_name(rxtrack.business_status) IS
   'The short name of a status, RC for Ready to Collect: WP, WPR, RC, RCP, RD, RDP, C, D or ND';
+
+CREATE FUNCTION rxtrack.business_status_names() RETURNS text[]
+  AS 'MODULE_PATHNAME', 'business_status_names'
+  LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION rxtrack.business_status_names() IS
+  'The business statuses that there are, in their order';

@@ -18,7 +18,7 @@ LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.gateway_submit(text, bytea[], text[], text[], bytea[]) IS
-	'POST /: rxtrack.submit for a batch of requests, each with its own caller, its own request id and its own answer. parameters: not used; credential: SHA-256 of the API key, and behind it that of the client certificate (DER) where the connection has shown one';
+	'POST /: takes a FHIR transaction Bundle of Tasks: status updates, of which all are stored or none. For the gateway: rxtrack.submit for a batch of requests, each with its own caller, its own request id and its own answer. parameters: not used; credential: SHA-256 of the API key, and behind it that of the client certificate (DER) where the connection has shown one';
 
 CREATE FUNCTION rxtrack.gateway_format_1(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
 RETURNS SETOF rxtrack.gateway_answer
@@ -26,7 +26,7 @@ LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.gateway_format_1(text, bytea[], text[], text[], bytea[]) IS
-	'POST /format-1: the same for messages of Format 1, each read as the Bundle that it stands for. parameters: not used';
+	'POST /format-1: takes a message of Format 1, and answers it as the Bundle that it stands for. For the gateway: a batch of such requests. parameters: not used';
 
 -- The searches are to walk an index in order and stop after a page.
 CREATE FUNCTION rxtrack.gateway_check(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
@@ -40,7 +40,7 @@ SET enable_hashagg = off
 SET enable_sort = off
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.gateway_check(text, bytea[], text[], text[], bytea[]) IS
-	'GET /checkprescriptionstatusupdates: the calling application''s own updates, 15 a page. parameters: prescriptionid, nhsnumber, odscode (at least one), and exclusivestartkey-prescriptionid with exclusivestartkey-taskid to go on after a page';
+	'GET /checkprescriptionstatusupdates: the calling application''s own updates, by prescriptionid, nhsnumber and odscode, 15 a page. For the gateway: parameters are these (at least one), and exclusivestartkey-prescriptionid with exclusivestartkey-taskid to go on after a page';
 
 CREATE FUNCTION rxtrack.gateway_events(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
 RETURNS SETOF rxtrack.gateway_answer
@@ -48,7 +48,7 @@ LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.gateway_events(text, bytea[], text[], text[], bytea[]) IS
-	'GET /events: opens a stream of readiness events (Server-Sent Events). parameters: ods (codes, with commas between them) and last-event-id (a release number to go on after); the body of a 200 is the release number after which the stream begins';
+	'GET /events: readiness events as they are released, as a stream (Server-Sent Events). For the gateway: opens the stream. parameters: ods (codes, with commas between them) and last-event-id (a release number to go on after); the body of a 200 is the release number after which the stream begins';
 
 CREATE FUNCTION rxtrack.gateway_metadata(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
 RETURNS SETOF rxtrack.gateway_answer
@@ -70,20 +70,19 @@ AS $$
 			'documentation', routes.documentation,
 			'interaction', jsonb_build_array(jsonb_build_object(
 				'code', 'transaction',
-				'documentation', format('A Bundle of Tasks, each one status change of one prescription item. Business statuses: %s', statuses.names))))))::text, 'UTF8')
+				'documentation', format('A Bundle of Tasks, each one status change of one prescription item. Business statuses: %s', array_to_string(rxtrack.business_status_names(), ', ')))))))::text, 'UTF8')
 	FROM unnest(gateway_metadata.request_id) AS request,
 		 pg_extension e,
-		 -- what is there: the functions that the gateway calls, each with what it says of itself
-		 (SELECT string_agg(format('- %s', split_part(obj_description(p.oid, 'pg_proc'), '. parameters:', 1)), E'\n'
+		 -- what is there: the functions that the gateway calls, each with what it says of itself to suppliers
+		 (SELECT string_agg(format('- %s', split_part(obj_description(p.oid, 'pg_proc'), '. For the gateway:', 1)), E'\n'
 							ORDER BY p.proname) AS documentation
 		  FROM pg_proc p
 		  WHERE p.pronamespace = 'rxtrack'::regnamespace
-			AND p.prorettype = 'rxtrack.gateway_answer'::regtype) AS routes,
-		 (SELECT string_agg(r.status::text, ', ' ORDER BY r.status) AS names FROM rxtrack.ready_status r) AS statuses
+			AND p.prorettype = 'rxtrack.gateway_answer'::regtype) AS routes
 	WHERE e.extname = 'rxtrack'
 $$;
 COMMENT ON FUNCTION rxtrack.gateway_metadata(text, bytea[], text[], text[], bytea[]) IS
-	'GET /metadata: a FHIR R4 CapabilityStatement, made from the functions that are there and their comments';
+	'GET /metadata: this statement. For the gateway: a FHIR R4 CapabilityStatement, made from the functions that are there, and of their comments what stands before "For the gateway", which suppliers read';
 
 CREATE FUNCTION rxtrack.gateway_status(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
 RETURNS SETOF rxtrack.gateway_answer

@@ -261,63 +261,82 @@ static void set_url(struct options *options, struct argp_state *state, const cha
     options->url = text;
 }
 
+/* An option whose presence says it, or whose text is kept as it is; false where it is another. */
+static bool take_plain(struct options *options, int key, char *text)
+{
+    switch (key) {
+    case KEY_ALERTS_ONLY:
+        options->alerts_only = true;
+        return true;
+    case KEY_CREATE:
+        options->create = true;
+        return true;
+    case KEY_ONCE:
+        options->once = true;
+        return true;
+    case KEY_EXEC:
+        options->exec = text;
+        return true;
+    case KEY_STATE:
+        options->state = text;
+        return true;
+    case KEY_SUBSCRIPTION:
+        options->subscription = text;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* An option that is a number; false where it is another. */
+static bool take_number(struct options *options, struct argp_state *state, int key, char *text)
+{
+    switch (key) {
+    case KEY_BATCH:
+        options->batch = read_number(state, "batch", text, 1, 100000);
+        return true;
+    case KEY_MAX:
+        options->max = read_number(state, "max", text, 1, INT64_MAX);
+        return true;
+    case KEY_POLL:
+        options->poll = read_number(state, "poll", text, 1, 86400);
+        return true;
+    case KEY_SINCE:
+        options->since = read_number(state, "since", text, 0, INT64_MAX);
+        return true;
+    default:
+        return false;
+    }
+}
+
 static error_t read_option(int key, char *text, struct argp_state *state)
 {
     struct options *options = state->input;
 
+    if (take_plain(options, key, text) || take_number(options, state, key, text))
+        return 0;
     switch (key) {
-    case KEY_ALERTS_ONLY:
-        options->alerts_only = true;
-        break;
-    case KEY_CREATE:
-        options->create = true;
-        break;
-    case KEY_ONCE:
-        options->once = true;
-        break;
-    case KEY_EXEC:
-        options->exec = text;
-        break;
-    case KEY_STATE:
-        options->state = text;
-        break;
-    case KEY_SUBSCRIPTION:
-        options->subscription = text;
-        break;
     case KEY_DATABASE:
         set_database(options, state, text);
-        break;
+        return 0;
     case KEY_URL:
         set_url(options, state, text);
-        break;
+        return 0;
     case KEY_ODS:
         read_codes(options, state, text);
-        break;
+        return 0;
     case KEY_KEY_FILE:
         read_key_file(options, state, text);
-        break;
-    case KEY_BATCH:
-        options->batch = read_number(state, "batch", text, 1, 100000);
-        break;
-    case KEY_MAX:
-        options->max = read_number(state, "max", text, 1, INT64_MAX);
-        break;
-    case KEY_POLL:
-        options->poll = read_number(state, "poll", text, 1, 86400);
-        break;
-    case KEY_SINCE:
-        options->since = read_number(state, "since", text, 0, INT64_MAX);
-        break;
+        return 0;
     case ARGP_KEY_ARG:
         argp_error(state, "there is no argument '%s'", text);
-        break;
+        return 0;
     case ARGP_KEY_END:
         check(options, state);
-        break;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
-    return 0;
 }
 
 bool options_read(struct options *options, int argc, char **argv)

@@ -58,6 +58,11 @@ my $prescription = random_prescription_id();
 my $task = task(prescription_id => lc $prescription, nhs_number => random_nhs_number(), ods_code => 'c9z1o', business_status => 'ready to collect',
 	task_status => 'completed', repeat_number => 3, last_modified => '2026-03-01T10:00:00+01:00', set_at => '2026-02-28T23:59:59.5Z');
 my $request_id = post($key, $task);
+for my $id (undef, 'no UUID', uuid())
+{
+	my $answer = $gateway->request('GET', "$path?prescriptionid=$prescription", { Authorization => "Bearer $key", defined $id ? ('X-Request-ID' => $id) : () });
+	is(join(' ', $answer->{status}, $answer->{headers}{'x-request-id'} // ()), join(' ', 200, $id // ()), 'a search needs no request id: ' . ($id // 'none'));
+}
 my $answer = page({ prescriptionid => lc $prescription });
 is($answer->{status}, 200, 'an update is found');
 is("$answer->{headers}{'content-type'} $answer->{headers}{'cache-control'}", 'application/json no-store', 'as JSON that no cache keeps');

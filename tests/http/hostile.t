@@ -4,6 +4,7 @@ use warnings;
 use RxTrack;
 use RxTrack::Answers;
 use RxTrack::Connection;
+use RxTrack::Description;
 use RxTrack::Process;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -38,7 +39,9 @@ my @cases = (
 	[ 'a query of 1,000,000 bytes', 'GET /_ping?' . 'q' x 1_000_000 . " HTTP/1.1\r\nHost: x\r\n\r\n", qr/^4(?:14|31)$/ ],
 	[ '5,000 arguments', 'GET /_ping?' . 'a&' x 5_000 . " HTTP/1.1\r\nHost: x\r\n\r\n", qr/^(?:200|4\d\d)$/ ],
 	[ 'a path upwards', "GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n", qr/^404$/ ],
-	[ 'an absolute URI', "GET http://elsewhere/_ping HTTP/1.1\r\nHost: x\r\n\r\n", qr/^(?:200|404)$/ ],
+	(map { [ "an absolute URI: $_", "GET $_ HTTP/1.1\r\nHost: x\r\n\r\n", qr/^200$/ ] } 'http://elsewhere/_ping', 'HTTPS://x:8480/_ping?x=y'),
+	[ 'an absolute URI without a path', "GET http://elsewhere HTTP/1.1\r\nHost: x\r\n\r\n", qr/^405$/ ],
+	[ 'an absolute URI of another kind', "GET ftp://elsewhere/_ping HTTP/1.1\r\nHost: x\r\n\r\n", qr/^404$/ ],
 	[ 'a URI of invalid UTF-8', "GET /\xff\xfe%ff%c0%80 HTTP/1.1\r\nHost: x\r\n\r\n", qr/^4\d\d$/ ],
 	# headers
 	[ '10,000 headers', "GET /_ping HTTP/1.1\r\nHost: x\r\n" . join('', map { "X-$_: y\r\n" } 1 .. 10_000) . "\r\n", qr/^4(?:13|31)$/ ],
@@ -88,6 +91,25 @@ my @answers = exchange(map { $_->[1] } @cases);
 like($answers[$_], $cases[$_][2], $cases[$_][0]) for 0 .. $#cases;
 is_healthy($gateway, 'all is well after all that');
 is($node->safe_psql('rxtrack', 'SELECT count(*) FROM rxtrack.status_update'), 0, 'and nothing of it was stored');
+
+# ---------- What the HTTP library answers by itself ----------
+
+my %unreadable = map { $_ => 1 } @{ description()->{'x-unreadable-request'}{statuses} };
+my ($told) = PostgreSQL::Test::Utils::slurp_file("$ENV{RXTRACK_EXAMPLES}/../supplier.md") =~ /^(- [^\n]*\n(?:  [^\n]*\n)*  [^\n]*HTTP library.*?)^(?=\S|$)/ms;
+for my $case ([ 505, 'another HTTP', "GET / HTTP/3.0\r\nHost: x\r\n\r\n" ], [ 400, 'a header without a colon', "GET /_ping HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n" ],
+	[ 400, 'a chunk that is none', "POST / HTTP/1.1\r\n${head}Transfer-Encoding: chunked\r\n\r\nzz\r\n{" ],
+	[ 400, 'a length that is none', "POST / HTTP/1.1\r\n${head}Content-Length: x\r\n\r\n" ],
+	[ 413, 'a length beyond all', "POST / HTTP/1.1\r\n${head}Content-Length: " . '9' x 30 . "\r\n\r\n" ],
+	[ 414, 'a long address', 'GET /' . 'u' x 40_000 . " HTTP/1.1\r\nHost: x\r\n\r\n" ],
+	[ 431, 'a long header', "GET /_ping HTTP/1.1\r\nHost: x\r\nX: " . 'x' x 40_000 . "\r\n\r\n" ])
+{
+	my ($status, $what, $bytes) = @$case;
+	my ($first) = $gateway->raw($bytes) =~ /^(.*?\r\n)\r\n/s;
+	like($first, qr{^HTTP/1\.1 $status }, "$what: $status");
+	is(join(' ', sort map { lc } $first =~ /^([\w-]+):/mg), 'connection content-length date', 'with no other headers than HTTP\'s own');
+	ok($unreadable{$status}, 'the description says so');
+	like($told // '', qr/\b$status\b/, 'and the word to suppliers');
+}
 
 # ---------- Many requests in one go ----------
 

@@ -59,14 +59,14 @@ is(line_of($upper)->{application}, undef, 'no application where none is known, a
 
 my $reader = add_application($node, "Ünïcode \"quoted\" \\ 'name'", 'updates:read');
 for my $case ([ 400, 'A supplier', key => $key ], [ 403, "\x{dc}n\x{ef}code \"quoted\" \\ 'name'", key => $reader ], [ 401, undef ],
-	[ 404, undef, path => '/nowhere' ], [ 415, undef, key => $key, headers => { 'Content-Type' => 'text/plain' } ])
+	[ 404, undef, path => '/nowhere' ], [ 405, undef, path => '/metadata' ], [ 415, undef, key => $key, headers => { 'Content-Type' => 'text/plain' } ])
 {
 	my ($status, $application, %option) = @$case;
 	my $fault = uuid();
 	is($gateway->post('{"nhs":"' . secret(random_nhs_number()) . '"}', %option, request_id => $fault)->{status}, $status, "a $status");
 	my $said = line_of($fault);
 	is_deeply([ sort keys %$said ], \@fields, 'the same fields');
-	is_deeply([ @$said{qw(status application path)} ], [ $status, $application, $status == 404 ? undef : '/' ], 'with what is known');
+	is_deeply([ @$said{qw(status application path)} ], [ $status, $application, $status == 404 ? undef : $option{path} // '/' ], 'with what is known');
 }
 
 # ---------- Nothing of a patient, nor a key ----------

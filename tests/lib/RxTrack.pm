@@ -47,8 +47,9 @@ my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
 A started L<PostgreSQL::Test::Cluster> with a database C<rxtrack>, in it the extension, and a role
 C<rxtrack_test_gateway> that a gateway logs in as. Options: C<name> (main), C<conf> (lines for
-postgresql.conf), C<init> (a list of more options for initdb), C<database> (0: without database), C<worker> (1: with
-the dispatcher preloaded, serving that database; otherwise transactions release their events themselves).
+postgresql.conf), C<init> (a list of more options for initdb), C<streaming> (1: a standby may be made of it), C<database>
+(0: without database), C<worker> (1: with the dispatcher preloaded, serving that database; otherwise transactions release
+their events themselves).
 
 C<< $node->safe_psql('rxtrack', $sql) >> and all the rest of the class are there.
 
@@ -58,7 +59,7 @@ sub node
 {
 	my (%option) = @_;
 	my $node = PostgreSQL::Test::Cluster->new($option{name} // 'main');
-	$node->init(extra => [ '-E', 'UTF8', '--locale=C.UTF-8', @{ $option{init} // [] } ]);
+	$node->init(allows_streaming => $option{streaming}, extra => [ '-E', 'UTF8', '--locale=C.UTF-8', @{ $option{init} // [] } ]);
 	$node->append_conf('postgresql.conf', "extension_destdir = '$ENV{RXTRACK_STAGE}'\n" . ($option{conf} // ''));
 	$node->start;
 	return $node unless $option{database} // 1;

@@ -1,7 +1,7 @@
 -- The types nhs_number, prescription_id, ods_code and business_status: what they accept, how they show it, how they
 -- sort, hash and travel. The check digits are worked out here a second time, in SQL, from the words of their rules.
 BEGIN;
-SELECT plan(145);
+SELECT plan(146);
 
 SET LOCAL search_path = rxtrack, public;
 SELECT setseed(0.1948);
@@ -186,6 +186,7 @@ SELECT results_eq(
   'SELECT short_name(name::business_status) FROM status ORDER BY rank',
   'SELECT short FROM status ORDER BY rank',
   'short_name() of all nine business statuses');
+SELECT is(business_status_names(), (SELECT array_agg(name ORDER BY rank) FROM status), 'business_status_names() has them in their order');
 
 -- ---------- Bad values ----------
 

@@ -69,8 +69,8 @@ END $$;
 
 CREATE TEMP TABLE walk (policy text, offset_ integer, if_unexpected text, if_unexpected_in_one text);
 INSERT INTO walk VALUES
-  ('enforce', 1000, '422 Unprocessable Entity: business-rule; first',
-    '200 OK: informational, 422 Unprocessable Entity: business-rule'),
+  ('enforce', 1000, '422 Unprocessable Content: business-rule; first',
+    '200 OK: informational, 422 Unprocessable Content: business-rule'),
   ('warn', 2000, '201 Created: success business-rule; first unexpected',
    '201 Created: success, 201 Created: success business-rule; first unexpected'),
   ('off', 3000, '201 Created: success; first unexpected',
@@ -124,10 +124,10 @@ SELECT is(body #> '{entry,2,response,outcome,issue}', jsonb_build_array(jsonb_bu
             'severity', 'error', 'code', 'business-rule', 'expression', '["Bundle.entry[2].resource.businessStatus"]'::jsonb,
             'diagnostics', 'Task.businessStatus: the transition rules do not allow '
                            'Collected to be followed by Ready to Dispatch - Partial')), 'it names both statuses') FROM refusal;
-SELECT is(body #>> '{entry,2,response,status}', '422 Unprocessable Entity', 'its entry has the status 422')
+SELECT is(body #>> '{entry,2,response,status}', '422 Unprocessable Content', 'its entry has the status 422')
   FROM refusal;
 SELECT is(pg_temp.fates((status, body)::rxtrack.answer),
-          ARRAY['200 OK: informational', '200 OK: informational', '422 Unprocessable Entity: business-rule'],
+          ARRAY['200 OK: informational', '200 OK: informational', '422 Unprocessable Content: business-rule'],
           'the others come back as not stored') FROM refusal;
 SELECT is_empty($$ SELECT FROM rxtrack.item
   WHERE line_item_id IN (pg_temp.uuid(5001)::uuid, pg_temp.uuid(5002)::uuid) $$,
@@ -138,8 +138,8 @@ SELECT is(pg_temp.fates(pg_temp.submit(pg_temp.bundle(
               pg_temp.task(2, 'RD', '2026-01-05 09:00Z', item => 5002),
             pg_temp.task(3, 'ND', '2026-01-05 10:00Z', item => 5002),
               pg_temp.task(4, 'WP', '2026-01-05 11:00Z', item => 5002)))),
-          ARRAY['200 OK: informational', '422 Unprocessable Entity: business-rule',
-                '422 Unprocessable Entity: business-rule', '200 OK: informational'],
+          ARRAY['200 OK: informational', '422 Unprocessable Content: business-rule',
+                '422 Unprocessable Content: business-rule', '200 OK: informational'],
           'every refusal is told, each against what precedes it without those refused');
 
 SET LOCAL rxtrack.transition_policy = 'warn';

@@ -1,6 +1,6 @@
 -- Validation of date-times, of their limits, and of Task.status against the business status.
 BEGIN;
-SELECT plan(108);
+SELECT plan(112);
 \ir include/bundles.sql
 
 -- Submits a bundle, forgets what it stored, and returns its status and faulty fields; and what was stored.
@@ -37,6 +37,8 @@ INSERT INTO date_time (text, meaning) VALUES
   ('2026-01-05T23:59:59.999999999Z', '2026-01-05 23:59:59.999999 UTC'),
   ('2016-12-31T23:59:60Z', '2017-01-01 00:00 UTC'),
   ('2016-12-31T18:59:60.5-05:00', '2017-01-01 00:00:00.5 UTC'),
+  ('2017-01-01T00:59:60.999999+01:00', '2017-01-01 00:00:00.999999 UTC'),
+  ('1998-12-31T23:59:60Z', '1999-01-01 00:00 UTC'),
   ('2024-02-29T12:00:00Z', '2024-02-29 12:00 UTC'),
   ('2000-02-29T12:00:00Z', '2000-02-29 12:00 UTC'),
   ('1999-12-31T23:59:59.5Z', '1999-12-31 23:59:59.5 UTC'),
@@ -55,6 +57,8 @@ INSERT INTO date_time (text, meaning) VALUES
   ('2025-01-05T24:00:00Z', NULL),
   ('2025-01-05T09:60:00Z', NULL),
   ('2025-01-05T09:30:61Z', NULL),
+  ('2016-12-31T12:00:60Z', NULL),
+  ('2016-12-31T23:59:60-05:00', NULL),
   ('2025-01-05T09:30:00', NULL),
   ('2025-01-05T09:30:00.5', NULL),
   ('2025-01-05T09:30:00.Z', NULL),

@@ -93,7 +93,7 @@ SELECT results_eq($$ SELECT status, pg_temp.faults((status, body)::rxtrack.answe
 SELECT results_eq($$ SELECT status, pg_temp.fates((status, body)::rxtrack.answer)
                      FROM pg_temp.submit(jsonb_set(pg_temp.bundle(pg_temp.task(1)), '{entry}',
                                                    (SELECT jsonb_agg(n) FROM generate_series(1, 5001) AS n))) $$,
-                  $$ VALUES (413, ARRAY['413 Payload Too Large: too-long']) $$, 'more than 5,000 entries are too many');
+                  $$ VALUES (413, ARRAY['413 Content Too Large: too-long']) $$, 'more than 5,000 entries are too many');
 SELECT results_eq($$ SELECT status, jsonb_array_length(body -> 'entry'),
   array_length(pg_temp.faults((status, body)::rxtrack.answer), 1)
                      FROM pg_temp.submit(jsonb_set(pg_temp.bundle(pg_temp.task(1)), '{entry}',

@@ -219,7 +219,7 @@ SELECT is(pg_temp.fates(pg_temp.submit(pg_temp.bundle(pg_temp.task(32, item => 3
           ARRAY['409 Conflict: duplicate', '200 OK: informational'], 'and a conflict before a rule');
 SELECT is(pg_temp.fates(pg_temp.submit(pg_temp.bundle(pg_temp.task(44, 'WPR', '2026-01-05 12:00Z', 31,
   prescription => 30)),
-                                       pg_temp.uuid(903)::uuid)), ARRAY['422 Unprocessable Entity: business-rule'],
+                                       pg_temp.uuid(903)::uuid)), ARRAY['422 Unprocessable Content: business-rule'],
                                          'refused by a rule');
 SET LOCAL rxtrack.transition_policy = 'off';
 SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(44, 'WPR', '2026-01-05 12:00Z', 31,

@@ -77,6 +77,7 @@ INSERT INTO function_grant VALUES
   ('rxtrack.keep_rule_change()', '{}'),
   ('rxtrack.remove_shipped_rule()', '{}'),
   ('rxtrack.keep_ready_status()', '{}'),
+  ('rxtrack.business_status_names()', '{}'),
   ('rxtrack.note_removed_releases()', '{}'),
   ('rxtrack.alert_barrier(rxtrack.ods_code,integer)', '{}'),
   ('rxtrack.raise_readiness()', '{}');

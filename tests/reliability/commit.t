@@ -6,8 +6,9 @@ use POSIX ();
 use RxTrack;
 use RxTrack::Answers;
 use RxTrack::Audit;
+use RxTrack::Session;
 use Test::More;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 my $node = node();
 my $key = add_application($node, 'A supplier');
@@ -68,6 +69,51 @@ is(post_while(sub { $node->stop('immediate') }), 503, 'one whose server stops at
 $node->start;
 is(stored('SLOW1'), 0, 'and is not there');
 is(audit($node), '', 'the books balance');
+
+# ---------- On disk ----------
+
+# What the gateway's sessions wait for at their commits, whatever the server's default is meanwhile.
+$node->safe_psql('rxtrack', <<'SQL');
+CREATE TABLE public.waited_for (setting text);
+CREATE FUNCTION public.note_setting() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+	INSERT INTO public.waited_for VALUES (current_setting('synchronous_commit'));
+	RETURN NULL;
+END $$;
+CREATE TRIGGER note_setting AFTER INSERT ON rxtrack.status_update FOR EACH ROW EXECUTE FUNCTION public.note_setting();
+SQL
+
+sub is_waited_for
+{
+	my ($setting, $when) = @_;
+	$node->safe_psql('rxtrack', 'TRUNCATE public.waited_for');
+	is($gateway->post(bundle(task()), key => $key)->{status}, 201, "$when: stored");
+	is($node->safe_psql('rxtrack', 'SELECT DISTINCT setting FROM public.waited_for'), $setting, "and the commit has waited: $setting");
+	return;
+}
+
+# Changes the server's default, and waits until a session that was there before has heard of it.
+sub set_default
+{
+	my ($session, $setting) = @_;
+	$node->safe_psql('rxtrack', "ALTER SYSTEM SET synchronous_commit = $setting");
+	$node->reload;
+	my $until = time + $PostgreSQL::Test::Utils::timeout_default;
+	sleep 0.02 while $session->sql('SHOW synchronous_commit') ne $setting && time < $until;
+	return;
+}
+
+my $session = RxTrack::Session->new($node);
+$gateway->wait_until_ready;
+is_waited_for('on', 'by default');
+set_default($session, 'off');
+is_waited_for('on', 'where others no longer wait');
+set_default($session, 'remote_apply');
+is($gateway->stop, 0, 'the gateway ends well');
+$gateway = gateway($node);
+is_waited_for('remote_apply', 'where others wait for more');
+set_default($session, 'off');
+is_waited_for('remote_apply', 'and no longer do');
 is($gateway->stop, 0, 'the gateway ends well');
 
 done_testing();

@@ -41,7 +41,7 @@ use Test::More;
 our @EXPORT = qw(is_outcome is_response is_one_fault fields issues is_healthy);
 
 my %phrase = (200 => 'OK', 201 => 'Created', 202 => 'Accepted', 400 => 'Bad Request', 403 => 'Forbidden', 409 => 'Conflict',
-	413 => 'Payload Too Large', 422 => 'Unprocessable Entity', 429 => 'Too Many Requests', 500 => 'Internal Server Error',
+	413 => 'Content Too Large', 422 => 'Unprocessable Content', 429 => 'Too Many Requests', 500 => 'Internal Server Error',
 	503 => 'Service Unavailable', 504 => 'Gateway Timeout');
 my %issue_code = (200 => 'informational', 201 => 'success', 202 => 'informational', 400 => 'value', 403 => 'forbidden',
 	409 => 'duplicate', 413 => 'too-long', 422 => 'business-rule', 429 => 'throttled', 500 => 'exception', 503 => 'transient',

@@ -36,10 +36,9 @@ the connection, or C<timeout> (5) seconds are over. C<close>: closes at once, re
 
 An L<IO::Socket::INET> to it, or where it speaks TLS an L<IO::Socket::SSL>.
 
-=head2 stop, kill9, wait_for_exit($seconds), is_running
+=head2 stop, kill9, wait_for_exit($seconds), is_running, signal($name)
 
-C<stop> tells it to end with SIGTERM; both it and C<wait_for_exit> return the exit code, 128 and the signal's number
-where one killed it, or C<undef> where it does not end in time (60 seconds). C<kill9> kills it.
+As in L<RxTrack::Child>.
 
 =cut
 
@@ -55,10 +54,10 @@ use POSIX ();
 use PostgreSQL::Test::Utils;
 use RxTrack::Seen;
 use Time::HiRes qw(sleep time);
+use parent 'RxTrack::Child';
 
 my $json = JSON::PP->new->utf8->allow_nonref;
 my $started = 0;
-my %running;
 
 sub start
 {
@@ -73,9 +72,7 @@ sub start
 		RXTRACK_DATABASE => $option{database} // '',
 		RXTRACK_PORT => $self->{wanted_port},
 		%{ $option{env} // {} });
-	$self->{pid} = fork // die "fork: $!";
-	$self->become_gateway(\%environment, @{ $option{arguments} // [] }) unless $self->{pid};
-	$running{ $self->{pid} } = 1;
+	$self->spawn(sub { $self->become_gateway(\%environment, @{ $option{arguments} // [] }) });
 
 	my $wait = $option{wait} // 'ready';
 	$self->wait_until_listening unless $wait eq 'nothing';
@@ -83,7 +80,7 @@ sub start
 	return $self;
 }
 
-# In the child. The death signal ends the gateway with the test, however that ends.
+# In the child.
 sub become_gateway
 {
 	my ($self, $environment, @arguments) = @_;
@@ -92,7 +89,7 @@ sub become_gateway
 	open STDIN, '<', '/dev/null';
 	open STDOUT, '>>', $self->{log} or POSIX::_exit(127);
 	open STDERR, '>&', \*STDOUT or POSIX::_exit(127);
-	exec('setpriv', '--pdeathsig', 'KILL', $ENV{RXTRACK_GATEWAY}, @arguments) or POSIX::_exit(127);
+	$self->run($ENV{RXTRACK_GATEWAY}, @arguments);
 }
 
 sub wait_until_listening
@@ -125,7 +122,6 @@ sub wait_for
 
 sub url { return ($_[0]{tls} ? 'https' : 'http') . "://127.0.0.1:$_[0]{port}" }
 sub port { return $_[0]{port} }
-sub pid { return $_[0]{pid} }
 
 sub log
 {
@@ -198,55 +194,6 @@ sub send_all
 		$sent += syswrite($socket, $bytes, length($bytes) - $sent, $sent) // return;
 	}
 	return;
-}
-
-sub stop
-{
-	my ($self) = @_;
-	kill 'TERM', $self->{pid} if $self->is_running;
-	return $self->wait_for_exit;
-}
-
-sub kill9
-{
-	my ($self) = @_;
-	kill 'KILL', $self->{pid} if $self->is_running;
-	return $self->wait_for_exit;
-}
-
-sub is_running
-{
-	my ($self) = @_;
-	return 0 if defined $self->{exit};
-	if (waitpid($self->{pid}, POSIX::WNOHANG()) == $self->{pid})
-	{
-		$self->{exit} = $? & 127 ? 128 + ($? & 127) : $? >> 8;
-		delete $running{ $self->{pid} };
-	}
-	return !defined $self->{exit};
-}
-
-sub wait_for_exit
-{
-	my ($self, $seconds) = @_;
-	my $until = time + ($seconds // 60);
-	local $?;
-	while ($self->is_running)
-	{
-		return undef if time > $until;
-		sleep 0.01;
-	}
-	return $self->{exit};
-}
-
-END
-{
-	local $?;
-	for my $pid (keys %running)
-	{
-		kill 'KILL', $pid;
-		waitpid $pid, 0;
-	}
 }
 
 1;

@@ -21,8 +21,7 @@ What it has said on standard error so far; the same once that matches.
 
 =head2 stop, signal($name), kill9, wait_for_exit($seconds), is_running, pid
 
-C<stop> tells it to end with SIGTERM; C<stop>, C<kill9> and C<wait_for_exit> return the exit code, 128 and the signal's number
-where one killed it, or C<undef> where it does not end in time (60 seconds).
+As in L<RxTrack::Child>.
 
 =head1 FUNCTIONS
 
@@ -50,12 +49,12 @@ use POSIX ();
 use PostgreSQL::Test::Utils;
 use RxTrack;
 use Time::HiRes qw(sleep time);
+use parent 'RxTrack::Child';
 
 our @EXPORT = qw(listening_node make_ready acknowledged wait_for_ack wait_until);
 
 my $json = JSON::PP->new->utf8;
 my $started = 0;
-my %running;
 
 sub listening_node
 {
@@ -109,13 +108,11 @@ sub start
 	my $base = sprintf '%s/listen_%s_%d', $PostgreSQL::Test::Utils::log_path, $$, ++$started;
 	my $self = bless { out => "$base.out", err => "$base.err" }, $class;
 
-	$self->{pid} = fork // die "fork: $!";
-	$self->become($arguments, %option) unless $self->{pid};
-	$running{ $self->{pid} } = 1;
+	$self->spawn(sub { $self->become($arguments, %option) });
 	return $self;
 }
 
-# In the child. The death signal ends it with the test, however that ends.
+# In the child.
 sub become
 {
 	my ($self, $arguments, %option) = @_;
@@ -133,7 +130,7 @@ sub become
 	{
 		open STDOUT, ref $stdout ? '>&' : '>>', $stdout or POSIX::_exit(127);
 	}
-	exec('setpriv', '--pdeathsig', 'KILL', "$ENV{RXTRACK_STAGE}/rxtrack-listen", @$arguments) or POSIX::_exit(127);
+	$self->run("$ENV{RXTRACK_STAGE}/rxtrack-listen", @$arguments);
 }
 
 sub slurp
@@ -169,64 +166,6 @@ sub wait_for_message
 	my ($self, $regex) = @_;
 	wait_until(sub { $self->messages =~ $regex || !$self->is_running });
 	return $self->messages;
-}
-
-sub pid { return $_[0]{pid} }
-
-sub signal
-{
-	my ($self, $name) = @_;
-	kill $name, $self->{pid} if $self->is_running;
-	return;
-}
-
-sub stop
-{
-	my ($self) = @_;
-	$self->signal('TERM');
-	return $self->wait_for_exit;
-}
-
-sub kill9
-{
-	my ($self) = @_;
-	$self->signal('KILL');
-	return $self->wait_for_exit;
-}
-
-sub is_running
-{
-	my ($self) = @_;
-	return 0 if defined $self->{exit};
-	if (waitpid($self->{pid}, POSIX::WNOHANG()) == $self->{pid})
-	{
-		$self->{exit} = $? & 127 ? 128 + ($? & 127) : $? >> 8;
-		delete $running{ $self->{pid} };
-	}
-	return !defined $self->{exit};
-}
-
-sub wait_for_exit
-{
-	my ($self, $seconds) = @_;
-	my $until = time + ($seconds // 60);
-	local $?;
-	while ($self->is_running)
-	{
-		return undef if time > $until;
-		sleep 0.01;
-	}
-	return $self->{exit};
-}
-
-END
-{
-	local $?;
-	for my $pid (keys %running)
-	{
-		kill 'KILL', $pid;
-		waitpid $pid, 0;
-	}
 }
 
 1;

@@ -37,6 +37,7 @@ sub faults
 {
 	my ($seen) = @_;
 	my $path = $seen->{target} =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ger;
+	$path =~ s{^https?://[^/]*}{}i and $path ||= '/';
 	return if $seen->{type} eq '' && $unreadable{ $seen->{status} };
 	my $response = resolved($document, responses($seen->{method}, $path)->{ $seen->{status} }) or return ('is not described');
 	return ("is not described with the content type '$seen->{type}'") unless $response->{content}{ $seen->{type} };

@@ -12,7 +12,7 @@ use RxTrack::Fuzz::Values qw(uuid @statuses);
 
 my %status_line = (
 	200 => '200 OK', 201 => '201 Created', 400 => '400 Bad Request', 403 => '403 Forbidden', 409 => '409 Conflict',
-	413 => '413 Payload Too Large', 422 => '422 Unprocessable Entity');
+	413 => '413 Content Too Large', 422 => '422 Unprocessable Content');
 
 my %short = (
 	WP => 'With Pharmacy', WPR => 'With Pharmacy - Preparing Remainder',

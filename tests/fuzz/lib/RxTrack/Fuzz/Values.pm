@@ -131,6 +131,7 @@ sub date_time
 		$offset = ($sign eq '-' ? -1 : 1) * ($zone_hour * 3600 + $zone_minute * 60);
 	}
 	my $seconds = days_since_1970($year, $month, $day) * 86400 + $hour * 3600 + $minute * 60 + $second - $offset;
+	return undef if $second == 60 && $seconds % 86400 != 0;	# a leap second ends a day of UTC
 	return undef if $seconds < -719528 * 86400 || $seconds >= 2932897 * 86400;
 	return $seconds * 1_000_000 + substr(($fraction // '') . '000000', 0, 6);
 }
