@@ -291,7 +291,7 @@ SKIP:
 }
 ok(comes_true(sub { descriptors() <= $before - 20 }, 15), 'they are dropped');
 like($gateway->log, qr/"stream_dropped"/, 'which is logged');
-my @got = split / /, $slow->wait_for_events(1e9, 5);
+my @got = split / /, $slow->wait_for_events(1e9, 20);
 ok($slow->{eof} && !$slow->{ended}, 'and see that the stream is cut off');
 cmp_ok(scalar @got, '<', 2000, 'after a part of it');
 my $again = resume($slow->last_id);

@@ -36,7 +36,7 @@ use PostgreSQL::Test::Utils;
 use RxTrack::Gateway;
 use RxTrack::Patients;
 
-our @EXPORT = qw(node preloaded gateway add_application bundle task uuid random_prescription_id
+our @EXPORT = qw(node create_gateway_role preloaded gateway add_application bundle task uuid random_prescription_id
   prescription_id_check random_nhs_number nhs_number_check to_json from_json example nhs_example);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
@@ -64,15 +64,29 @@ sub node
 	$node->start;
 	return $node unless $option{database} // 1;
 	$node->safe_psql('postgres', 'CREATE DATABASE rxtrack');
-	# its role is set up as docs/security.md says: these servers log all statements
-	$node->safe_psql('rxtrack', 'CREATE EXTENSION rxtrack; CREATE ROLE rxtrack_test_gateway LOGIN IN ROLE rxtrack_gateway;
-		ALTER ROLE rxtrack_test_gateway SET log_parameter_max_length = 0; ALTER ROLE rxtrack_test_gateway SET log_parameter_max_length_on_error = 0');
+	$node->safe_psql('rxtrack', 'CREATE EXTENSION rxtrack');
+	create_gateway_role($node);
 	if ($option{worker})
 	{
 		$node->append_conf('postgresql.conf', preloaded());
 		$node->restart;
 	}
 	return $node;
+}
+
+=head2 create_gateway_role($node)
+
+Creates that role, where a server has not got it by C<node>.
+
+=cut
+
+# It is set up as docs/security.md says: these servers log all statements.
+sub create_gateway_role
+{
+	my ($node) = @_;
+	$node->safe_psql('rxtrack', 'CREATE ROLE rxtrack_test_gateway LOGIN IN ROLE rxtrack_gateway;
+		ALTER ROLE rxtrack_test_gateway SET log_parameter_max_length = 0; ALTER ROLE rxtrack_test_gateway SET log_parameter_max_length_on_error = 0');
+	return;
 }
 
 =head2 preloaded

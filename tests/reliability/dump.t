@@ -159,7 +159,7 @@ is(sql($target, 'rxtrack', "SELECT rxtrack.check_transition('Collected', 'Collec
 	"repeat\nwarn\non", 'settings of the database are in force there');
 
 # The key and the data serve through a gateway.
-sql($target, 'rxtrack', 'CREATE ROLE rxtrack_test_gateway LOGIN IN ROLE rxtrack_gateway');
+create_gateway_role($target);
 my $gateway = gateway($target);
 is($gateway->post($old->[1], key => $key, request_id => $old->[0])->{status}, 201, 'the retry through a gateway');
 is($gateway->post(bundle(task()), key => $key)->{status}, 201, 'and a new update');
