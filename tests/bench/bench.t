@@ -1,5 +1,5 @@
 # More updates a second through HTTP than by a client that talks to the database itself? `make bench` runs it in
-# earnest and prints the table; in `make test` it runs for a moment, to see that it works and that counts agree.
+# earnest and prints the table; without BENCH=1 it runs for a moment, to see that it works and that counts agree.
 use strict;
 use warnings;
 use lib 'tests/bench/lib';

@@ -1,5 +1,5 @@
-# Updates a second with many updates stored, and with few. `make bench-scale` takes ten million and ten thousand; in
-# `make test` a few show that it works.
+# Updates a second with many updates stored, and with few. `make bench-scale` takes ten million and ten thousand;
+# without BENCH=1 a few show that it works.
 use strict;
 use warnings;
 use lib 'tests/bench/lib';

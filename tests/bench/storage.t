@@ -1,5 +1,5 @@
 # How many bytes an update takes on disk, indexes included, beside the same data as text and jsonb. `make bench-storage`
-# does it with a million; in `make test` a few thousand show that it works.
+# does it with a million; without BENCH=1 a few thousand show that it works.
 use strict;
 use warnings;
 use lib 'tests/bench/lib';
