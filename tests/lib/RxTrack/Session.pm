@@ -20,7 +20,8 @@ Connects to a database of the node, C<rxtrack> unless named. The session ends wi
 
 =head2 sql($statement), send($statement), answer
 
-C<sql> is both of the others: it returns the rows, unaligned, or the SQLSTATE where the statement failed.
+C<sql> is both of the others: it returns the rows, unaligned, or the SQLSTATE where the statement failed. Both die where the
+connection is lost or no answer comes in time.
 
 =head2 notifications
 
@@ -56,10 +57,12 @@ sub send
 sub answer
 {
 	my ($self) = @_;
-	$self->{timer}->reset;
-	pump_until($self->{psql}, $self->{timer}, \$self->{out}, qr/^done \w{5}\n/m)
+	$self->{timer}->start;
+	pump_until($self->{psql}, $self->{timer}, \$self->{out}, qr/^done \w*\n/m)
 	  or die "a session does not answer: $self->{errors}";
-	my ($rows, $state) = $self->{out} =~ /^(.*?)\n?^?done (\w{5})\n/ms;
+	my ($rows, $state) = $self->{out} =~ /^(.*?)\n?^?done (\w*)\n/ms;
+	# what psql finds out by itself has no SQLSTATE, and it may go on without a connection
+	die "a session has lost its connection: $self->{errors}" if $state eq '';
 	$self->{notifications} += $rows =~ s/(?:^|\n)Asynchronous notification [^\n]*//g;
 	return $state eq '00000' ? $rows : $state;
 }
