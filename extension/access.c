@@ -53,13 +53,22 @@ relation_oid(const char *name)
 }
 
 static Access *
-open_table(Oid oid, Oid index, LOCKMODE lock, Access *root)
+begin_access(Oid oid, LOCKMODE lock)
 {
 	Access	   *access = palloc0(sizeof(Access));
 
 	access->lock = lock;
-	access->root = root == NULL ? access : root;
+	access->root = access->at_work = access;
 	access->relation = table_open(oid, lock);
+	return access;
+}
+
+static Access *
+open_table(Oid oid, Oid index, LOCKMODE lock, Access *root)
+{
+	Access	   *access = begin_access(oid, lock);
+
+	access->root = root == NULL ? access : root;
 	if (access->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && !OidIsValid(index))
 	{
 		partition_check_key(access->relation);
@@ -76,7 +85,6 @@ open_table(Oid oid, Oid index, LOCKMODE lock, Access *root)
 		partition_refuse(access->relation, "it has no primary key");
 	access->key_index = index_open(index, lock);
 	access->found = table_slot_create(access->relation, NULL);
-	access->at_work = access;
 	prepare_keys(access);
 	return access;
 }
@@ -91,6 +99,17 @@ Access *
 access_open(const char *name)
 {
 	return open_with(name, NULL, RowExclusiveLock);
+}
+
+Access *
+access_open_unkeyed(const char *name)
+{
+	Access	   *access = begin_access(relation_oid(name), RowExclusiveLock);
+
+	if (access->relation->rd_rel->relkind != RELKIND_RELATION)
+		partition_refuse(access->relation, "it is no plain table");
+	access->found = table_slot_create(access->relation, NULL);
+	return access;
 }
 
 Access *
@@ -125,7 +144,7 @@ choose(Access *access, Datum first_column)
 {
 	Access	   *chosen = access;
 
-	while (chosen->key_index == NULL)
+	while (chosen->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 		chosen = find_partition(chosen, first_column);
 	access->at_work = chosen;
 	return chosen;

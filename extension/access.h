@@ -32,7 +32,7 @@ typedef struct Access
 	struct Access *root;		/* the table that was opened */
 	struct Access *at_work;		/* where its rows are found: itself, or a partition */
 	List	   *partitions;		/* those that are open, of a partitioned table */
-	Relation	key_index;		/* by which rows are searched; NULL: it is partitioned */
+	Relation	key_index;		/* by which rows are searched; NULL: it is partitioned, or has none */
 	LOCKMODE	lock;
 	ScanKeyData keys[ACCESS_MAX_KEYS];
 	IndexScanDesc scan;			/* the search under way, or NULL */
@@ -49,6 +49,9 @@ typedef struct Access
 
 /* Opens a table of the schema rxtrack, by name, for writing; rows are searched by the primary key. */
 extern Access *access_open(const char *name);
+
+/* Opens one that has no primary key, and is not partitioned, for writing only. */
+extern Access *access_open_unkeyed(const char *name);
 
 /* Opens one for reading only; rows are searched by an index of that name, or the primary key (NULL). */
 extern Access *access_open_to_read(const char *name, const char *index);

@@ -172,7 +172,7 @@ change_plainly(Appender *appender, Relation table, ItemPointer place,
 static void
 append_by_executor(const Appender *appender, Datum *values, bool *nulls)
 {
-	Access	   *access = access_open(appender->table);
+	Access	   *access = access_open_unkeyed(appender->table);
 
 	access_insert(access, values, nulls, appender->columns);
 	access_close(access);
@@ -182,16 +182,11 @@ static void
 change_by_executor(const Appender *appender, ItemPointer place,
 				   const bool *changes, const Datum *values, const bool *nulls)
 {
-	Access	   *access = access_open(appender->table);
+	Access	   *access = access_open_unkeyed(appender->table);
 	int			count = appender->columns;
 	Datum	   *all = palloc(count * sizeof(Datum));
 	bool	   *all_nulls = palloc(count * sizeof(bool));
 
-	/* a place means nothing without its partition */
-	if (access->relation->rd_rel->relkind != RELKIND_RELATION)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("relation \"%s\" must not be partitioned", RelationGetRelationName(access->relation))));
 	if (!table_tuple_fetch_row_version(access->relation, place, SnapshotAny, access->found))
 		elog(ERROR, "a row that was to be changed is gone");
 	for (int i = 0; i < count; i++)

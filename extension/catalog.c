@@ -93,7 +93,6 @@ look_up(Catalog *found)
 	for (int kind = 0; kind < TRANSITION_KIND_COUNT; kind++)
 		found->transition_kinds[kind] = enum_label(found->transition_kind, transition_kind_name(kind));
 	found->event_pending = enum_label(type_oid(schema, "event_state"), "pending");
-	found->event_sequence = get_relname_relid("readiness_event_event_id_seq", schema);
 }
 
 const Catalog *

@@ -21,7 +21,6 @@ typedef struct Catalog
 	Oid			transition_kind;
 	Oid			transition_kinds[TRANSITION_KIND_COUNT];	/* its labels */
 	Oid			event_pending;	/* a label of event_state */
-	Oid			event_sequence; /* of readiness_event.event_id */
 	uint64		generation;		/* counts how often these were others */
 } Catalog;
 

@@ -71,7 +71,7 @@ static TimestampTz last_full_look = 0;
  */
 static Statement select_due = {
 	.sql =
-	"SELECT e.ctid, e.event_id, e.nhs_number, e.ods_code,"
+	"SELECT e.ctid, e.nhs_number, e.ods_code,"
 	"   CASE WHEN e.post_dated AND EXISTS ("
 	"     SELECT FROM rxtrack.status_update u JOIN rxtrack.status_update n USING (prescription_id, line_item_id)"
 	"     WHERE u.prescription_id = e.prescription_id AND u.task_id = e.task_id"
@@ -96,7 +96,7 @@ static Statement select_due = {
 	" WHERE e.state = 'pending' AND e.due_at > ($1)[1] AND e.due_at <= ($3)[1]"
 	"   AND (NOT e.post_dated OR EXISTS (SELECT FROM rxtrack.status_update u"
 	"        WHERE u.prescription_id = e.prescription_id AND u.task_id = e.task_id OFFSET 0))"
-	" ORDER BY e.due_at, e.event_id LIMIT ($2)[1]",
+	" ORDER BY e.due_at LIMIT ($2)[1]",
 	.argument_count = 4,
 	.arguments = {&element_timestamptz, &element_integer, &element_timestamptz, &element_timestamptz}
 };
@@ -105,7 +105,6 @@ static Statement select_due = {
 enum
 {
 	DUE_PLACE = 1,
-	DUE_EVENT_ID,
 	DUE_NHS_NUMBER,
 	DUE_ODS_CODE,
 	DUE_STATE,
@@ -118,7 +117,7 @@ enum
 static Statement next_due = {
 	.sql = "SELECT e.due_at FROM rxtrack.readiness_event e"
 	" WHERE e.state = 'pending' AND e.due_at > ($1)[1]"
-	" ORDER BY e.due_at, e.event_id LIMIT 1",
+	" ORDER BY e.due_at LIMIT 1",
 	.argument_count = 1,
 	.arguments = {&element_timestamptz}
 };
@@ -181,13 +180,13 @@ take_off(const Guise *guise)
  * nothing else.
  */
 static void
-notify_listeners(int64 event_id, OdsCode ods_code)
+notify_listeners(int64 release_number, OdsCode ods_code)
 {
 	char		payload[32];
 	char		code[ODS_CODE_TEXT];
 	char		channel[sizeof(CHANNEL_ALL) + 1 + ODS_CODE_TEXT];
 
-	snprintf(payload, sizeof(payload), INT64_FORMAT, event_id);
+	snprintf(payload, sizeof(payload), INT64_FORMAT, release_number);
 	ods_code_format(ods_code, code);
 	for (char *c = code; *c != '\0'; c++)
 		*c = pg_ascii_tolower((unsigned char) *c);
@@ -304,8 +303,7 @@ settle(Batch *batch, int row)
 	append_change(&readiness_events, (ItemPointer) DatumGetPointer(due_column(batch, row, DUE_PLACE, &isnull)),
 				  changes, values, nulls);
 	if (!cancelled)
-		notify_listeners(DatumGetInt64(due_column(batch, row, DUE_EVENT_ID, &isnull)),
-						 DatumGetOdsCode(due_column(batch, row, DUE_ODS_CODE, &isnull)));
+		notify_listeners(batch->last_number, DatumGetOdsCode(due_column(batch, row, DUE_ODS_CODE, &isnull)));
 }
 
 static void

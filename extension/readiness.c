@@ -6,7 +6,6 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "utils/inval.h"
@@ -17,9 +16,6 @@
 #include "readiness.h"
 #include "remembered.h"
 #include "types.h"
-
-/* By how much the sequence of event ids goes up. */
-#define EVENT_ID_BLOCK 64
 
 /* Which business statuses are ready ones: rxtrack.ready_status. */
 static struct
@@ -71,27 +67,6 @@ is_ready(BusinessStatus status)
 	return statuses.ready[status];
 }
 
-/*
- * Each value of the sequence stands for a block of ids, which this session gives
- * out: to ask the sequence for each would lock it for each.
- */
-static int64
-next_event_id(void)
-{
-	static int64 next = 0;
-	static int64 end = 0;
-	static uint64 generation = 0;
-	const Catalog *catalog = catalog_get();
-
-	if (next == end || generation != catalog->generation)
-	{
-		next = nextval_internal(catalog->event_sequence, false);
-		end = next + EVENT_ID_BLOCK;
-		generation = catalog->generation;
-	}
-	return next++;
-}
-
 /* A column of the row that fired the trigger. */
 static Datum
 column(const TriggerData *trigger, const char *name, bool *isnull)
@@ -126,7 +101,6 @@ record_event(const TriggerData *trigger)
 	bool		isnull;
 
 	column(trigger, "post_dated_set_at", &is_punctual);
-	values[EVENT_ID - 1] = Int64GetDatum(next_event_id());
 	values[EVENT_PRESCRIPTION_ID - 1] = column(trigger, "prescription_id", &isnull);
 	values[EVENT_STATUS - 1] = column(trigger, "status", &isnull);
 	values[EVENT_POST_DATED - 1] = BoolGetDatum(!is_punctual);

@@ -13,8 +13,7 @@
 /* The columns of rxtrack.readiness_event, as sql/40_readiness.sql has them. */
 enum
 {
-	EVENT_ID = 1,
-	EVENT_PRESCRIPTION_ID,
+	EVENT_PRESCRIPTION_ID = 1,
 	EVENT_STATUS,
 	EVENT_POST_DATED,
 	EVENT_NHS_NUMBER,

@@ -40,13 +40,11 @@
 /*
  * After a release it waits, however often it is woken: with many suppliers at work,
  * a release for each of their updates would cost as much as the updates.  It waits
- * so many times as long as the release took, which is short while there is little
- * to do.  On a busy machine, or with many events, a release takes longer, and what
+ * as long as the release took, which is short while there is little to do.  On a busy machine, or with many events, a release takes longer, and what
  * a larger batch then saves, in plans begun, commits and cold caches, is the
  * suppliers'.  In ms, at least and at most.
  */
-#define PAUSE_FACTOR 3
-#define LEAST_PAUSE 2
+#define LEAST_PAUSE 1
 #define MOST_PAUSE 20
 
 /*
@@ -187,7 +185,7 @@ release(bool thoroughly, long *pause)
 	begin_work("releasing readiness events");
 	settled = dispatch_due(BATCH, thoroughly);
 	end_work();
-	*pause = PAUSE_FACTOR * (GetCurrentTimestamp() - begun) / 1000;
+	*pause = (GetCurrentTimestamp() - begun) / 1000;
 	*pause = Max(LEAST_PAUSE, Min(MOST_PAUSE, *pause));
 	return settled;
 }

@@ -59,7 +59,6 @@ COMMENT ON FUNCTION rxtrack.unsubscribe(text) IS 'Ends a subscription; returns w
 
 CREATE TYPE rxtrack.released_event AS (
 	release_number bigint,
-	event_id bigint,
 	prescription_id rxtrack.prescription_id,
 	line_item_id uuid,
 	nhs_number rxtrack.nhs_number,
@@ -117,7 +116,7 @@ BEGIN
 	-- by a look before that for events, which then sees all up to it
 	last_number := rxtrack.last_release();
 	RETURN QUERY
-	SELECT e.release_number, e.event_id, e.prescription_id, e.line_item_id, e.nhs_number, e.ods_code, e.status,
+	SELECT e.release_number, e.prescription_id, e.line_item_id, e.nhs_number, e.ods_code, e.status,
 		   e.occurred_at, e.released_at, e.alert, e.alert_reason
 	FROM rxtrack.readiness_event e
 	WHERE e.release_number > subscription.acknowledged
@@ -185,19 +184,19 @@ DECLARE
 	cancelled integer;
 BEGIN
 	DELETE FROM rxtrack.readiness_event e USING (
-		SELECT o.event_id, o.released_at, o.release_number FROM rxtrack.readiness_event o
+		SELECT o.released_at, o.release_number FROM rxtrack.readiness_event o
 		WHERE o.release_number IS NOT NULL
 		ORDER BY o.release_number LIMIT most
 	) AS oldest
-	WHERE e.event_id = oldest.event_id AND oldest.released_at < too_old
+	WHERE e.release_number = oldest.release_number AND oldest.released_at < too_old
 	  AND (acknowledged IS NULL OR oldest.release_number <= acknowledged);
 	GET DIAGNOSTICS removed = ROW_COUNT;
 	DELETE FROM rxtrack.readiness_event e USING (
-		SELECT o.event_id FROM rxtrack.readiness_event o
+		SELECT o.ctid FROM rxtrack.readiness_event o
 		WHERE o.state = 'cancelled' AND o.released_at < too_old
 		ORDER BY o.released_at LIMIT most
 	) AS oldest
-	WHERE e.event_id = oldest.event_id;
+	WHERE e.ctid = oldest.ctid;
 	GET DIAGNOSTICS cancelled = ROW_COUNT;
 	RETURN removed + cancelled;
 END
@@ -246,7 +245,7 @@ SET enable_bitmapscan = off
 AS $$
 	SELECT e.release_number, e.ods_code::text,
 		   jsonb_build_object(
-			   'id', e.event_id, 'prescription', e.prescription_id::text, 'item', upper(e.line_item_id::text),
+			   'id', e.release_number, 'prescription', e.prescription_id::text, 'item', upper(e.line_item_id::text),
 			   'patient', e.nhs_number::text, 'pharmacy', e.ods_code::text, 'status', e.status::text,
 			   'occurred', to_char(e.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
 			   'released', to_char(e.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),

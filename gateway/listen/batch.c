@@ -44,7 +44,7 @@ enum batch_added batch_add(struct batch *batch, int64_t number, const char *text
         json_decref(event);
         return BATCH_PASSED_OVER;
     }
-    json_t *line = checked(json_pack("{s:I}", "release", (json_int_t)number));
+    json_t *line = checked(json_pack("{s:I}", "id", (json_int_t)number));
     json_object_update_missing(line, event);
     char *dumped = checked(json_dumps(line, JSON_COMPACT));
     append_line(batch, dumped, strlen(dumped));

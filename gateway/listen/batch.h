@@ -20,7 +20,7 @@ enum batch_added { BATCH_ADDED, BATCH_PASSED_OVER, BATCH_NO_EVENT };
 
 /*
  * Adds the event of that release number, a JSON object, as a line that begins with the number:
- * {"release":7,...}. With alerts_only one whose "alert" is not true is passed over, but counts as
+ * {"id":7,...}. With alerts_only one whose "alert" is not true is passed over, but counts as
  * seen: last is its number then too. BATCH_NO_EVENT: the text is no JSON object.
  */
 enum batch_added batch_add(struct batch *batch, int64_t number, const char *text, size_t length,

@@ -53,7 +53,7 @@ static const char create[] = "SELECT rxtrack.subscribe($1,"
 /* An event looks as it does in the gateway's stream. */
 static const char fetch[] =
     "SELECT e.release_number, pg_catalog.jsonb_build_object("
-    "'id', e.event_id, 'prescription', e.prescription_id::text,"
+    "'id', e.release_number, 'prescription', e.prescription_id::text,"
     " 'item', pg_catalog.upper(e.line_item_id::text), 'patient', e.nhs_number::text,"
     " 'pharmacy', e.ods_code::text, 'status', e.status::text,"
     " 'occurred', pg_catalog.to_char(e.occurred_at AT TIME ZONE 'UTC',"

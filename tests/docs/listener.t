@@ -71,15 +71,15 @@ is(post(), 201, 'an item becomes ready');
 
 ok(wait_until(sub { output('psql') =~ /^Asynchronous notification "rxtrack_ready_y12345" with payload "\d+" received/m }), 'psql hears of it');
 my ($id) = output('psql') =~ /payload "(\d+)"/;
-my ($select) = block(qr/WHERE event_id = 1"/) =~ /-c "(.*)"/;
+my ($select) = block(qr/WHERE release_number = 1"/) =~ /-c "(.*)"/;
 is($node->safe_psql('rxtrack', $select =~ s/= 1$/= $id/r, extra_params => [ '-U', 'ear' ]),
 	'C61ACB-Y12345-9423FT|25d05d37-5514-4d2c-9357-2a051cb000fc|Y12345|Ready to Collect|t', 'and reads what it is about');
 ok(wait_until(sub { output('follow') =~ /^push a message for event $id: Ready to Collect at Y12345$/m }), 'the program in C gets it');
 ok(wait_for_ack($node, 'push', 1), 'and acknowledges it');
 ok(wait_until(sub { output('curl') =~ /^id: 1\nevent: ready\ndata: \{.*"prescription": "C61ACB-Y12345-9423FT"/m }), 'curl gets it');
-ok(wait_until(sub { output('listen') =~ /^\{"release":1,.*"prescription":"C61ACB-Y12345-9423FT"\}$/m }), 'rxtrack-listen prints it');
+ok(wait_until(sub { output('listen') =~ /^\{"id":1,.*"prescription":"C61ACB-Y12345-9423FT"\}$/m }), 'rxtrack-listen prints it');
 my @rows = split /\n/, $node->safe_psql('rxtrack', join(' ', @statements) =~ s/, 2\)/, 1)/r, extra_params => [ '-U', 'ear' ]);
-is_deeply([ @rows[ 0, 1 ], grep { /^by hand/ } @rows ], [ "1|$id|Y12345|Ready to Collect|t", 1, 'by hand|1|0|t|' ], 'fetched by hand, and acknowledged');
+is_deeply([ @rows[ 0, 1 ], grep { /^by hand/ } @rows ], [ "$id|Y12345|Ready to Collect|t", 1, 'by hand|1|0|t|' ], 'fetched by hand, and acknowledged');
 $_->() for @ends;
 diag(map { "$_: " . output($_) } qw(psql follow curl listen)) unless Test::More->builder->is_passing;
 

@@ -140,7 +140,7 @@ $listener->query_safe('LISTEN rxtrack_ready; LISTEN rxtrack_ready_c9z1o; LISTEN 
 my $ready = bundle(task(business_status => 'Ready to Collect', ods_code => ' c9z1o '));
 my %same = (key => $key, request_id => uuid());
 is_response($gateway->post($ready, %same), 201, [201], 'an item becomes ready');
-my $event = $node->safe_psql($database, "SELECT max(event_id) FROM rxtrack.readiness_event WHERE ods_code = 'C9Z1O'");
+my $event = $node->safe_psql($database, "SELECT max(release_number) FROM rxtrack.readiness_event WHERE ods_code = 'C9Z1O'");
 my $heard = $listener->query_safe('SELECT 1');
 is_deeply({ $heard =~ /notification "(\w+)" with payload "([^"]*)"/g }, { rxtrack_ready => $event, rxtrack_ready_c9z1o => $event },
 	'both channels get the event\'s id and nothing else');

@@ -23,7 +23,7 @@ sub numbers_in
 {
 	my ($name) = @_;
 	return '' unless -e "$directory/$name";
-	return join ' ', slurp_file("$directory/$name") =~ /"release":(\d+)/g;
+	return join ' ', slurp_file("$directory/$name") =~ /"id":(\d+)/g;
 }
 
 sub wait_for_file

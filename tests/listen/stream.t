@@ -34,9 +34,9 @@ my $listener = follow('--state', $state);
 ok(wait_for_state(0), 'a stream begins with what comes from now on, and keeps where that is');
 my ($task) = make_ready($node, 1, ods_code => 'A1B2');
 my ($line) = $listener->wait_for_lines(1);
-is(join(' ', sort keys %$line), 'alert id item occurred patient pharmacy prescription reason release released status',
+is(join(' ', sort keys %$line), 'alert id item occurred patient pharmacy prescription reason released status',
 	'a line has what a subscription\'s has');
-is("$line->{release} $line->{pharmacy} $line->{patient}", "1 A1B2 $task->{for}{identifier}{value}", 'it is the event');
+is("$line->{id} $line->{pharmacy} $line->{patient}", "1 A1B2 $task->{for}{identifier}{value}", 'it is the event');
 make_ready($node, 150);
 make_ready($node, 1) for 1 .. 5;
 $listener->wait_for_lines(156);
@@ -92,7 +92,7 @@ ok(wait_for_state(163), 'and the position passes over the rest');
 $listener = follow('--since', 160, '--max', 3, '--batch', 2, '--exec',
 	'cat >>$OUT/tries; echo >>$OUT/count; [ $(wc -l <$OUT/count) -ge 2 ]', '--state', "$directory/tries.state");
 is($listener->wait_for_exit, 0, 'a command that fails is run again');
-is(join(' ', slurp_file("$directory/tries") =~ /"release":(\d+)/g), '161 162 161 162 163', 'with the same events, and then with the next');
+is(join(' ', slurp_file("$directory/tries") =~ /"id":(\d+)/g), '161 162 161 162 163', 'with the same events, and then with the next');
 like($listener->messages, qr/the command exited with 1/, 'which is said');
 
 $listener = follow('--since', 160, '--exec', 'cat >>$OUT/killed; exec sleep 3', '--state', "$directory/killed.state");
@@ -142,7 +142,7 @@ pipe my $reader, my $writer or die "pipe: $!";
 $listener = RxTrack::Listener->start([ '--url', $gateway->url, '--since', 170, '--state', "$directory/pipe.state" ],
 	env => { RXTRACK_API_KEY => $key }, stdout => $writer);
 close $writer;
-like(scalar <$reader>, qr/^\{"release":171,/, 'a line comes through a pipe at once');
+like(scalar <$reader>, qr/^\{"id":171,/, 'a line comes through a pipe at once');
 close $reader;
 is($listener->wait_for_exit, 3, 'when its reader goes, it ends with status 3');
 is(slurp_file("$directory/pipe.state"), "171\n", 'with the position of what was read');
@@ -251,7 +251,7 @@ my $spellings = "\xEF\xBB\xBFid: 1\nevent: ready\ndata: {\"a\":1}\n\n"
 for my $slowly (0, 1)
 {
 	($client, $status) = against($ok . $spellings, ['--once'], slowly => $slowly);
-	is_deeply([ map { "$_->{release} $_->{a}" } $client->lines ], [ '1 1', "2 \x{e9}", '3 3', '5 5' ],
+	is_deeply([ map { "$_->{id} $_->{a}" } $client->lines ], [ '1 1', "2 \x{e9}", '3 3', '5 5' ],
 		'all spellings of the standard' . ($slowly ? ', byte by byte' : ''));
 	is($status, 4, 'and the end is noticed, though it comes with the last bytes');
 }

@@ -54,9 +54,9 @@ my ($line) = $listener->wait_for_lines(1);
 ok(time - $begun < 10, 'an event is printed when it is released, not at the next poll');
 my $patient = $task->{for}{identifier}{value};
 is_deeply(
-	{ map { $_ => $line->{$_} } qw(release prescription item patient pharmacy status reason) },
+	{ map { $_ => $line->{$_} } qw(id prescription item patient pharmacy status reason) },
 	{
-		release => 1,
+		id => 1,
 		prescription => $task->{basedOn}[0]{identifier}{value},
 		item => uc $task->{focus}{identifier}{value},
 		patient => $patient,
@@ -65,9 +65,9 @@ is_deeply(
 		reason => 'pharmacy not enabled',
 	},
 	'the line says what the event says');
-ok(!$line->{alert} && $line->{id} > 0, 'its id, and whether to alert');
+ok(!$line->{alert}, 'whether to alert');
 like($line->{$_}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/, "when it $_") for qw(occurred released);
-is(join(' ', sort keys %$line), 'alert id item occurred patient pharmacy prescription reason release released status', 'and nothing else');
+is(join(' ', sort keys %$line), 'alert id item occurred patient pharmacy prescription reason released status', 'and nothing else');
 ok(wait_for_ack($node, 'app', 1), 'it is acknowledged');
 
 make_ready($node, 250);
@@ -96,7 +96,7 @@ $listener = follow('app', '--max', 3);
 is($listener->wait_for_exit, 0, '--max ends after so many');
 is($listener->numbers . '|' . acknowledged($node, 'app'), '260 261 262|262', 'which alone are acknowledged');
 $listener = follow('app', '--max', 5, '--batch', 2);
-is_deeply([ map { $_->{release} } $listener->wait_for_lines(4) ], [ 263 .. 266 ], '--max over several batches goes on where it was');
+is_deeply([ map { $_->{id} } $listener->wait_for_lines(4) ], [ 263 .. 266 ], '--max over several batches goes on where it was');
 make_ready($node, 3);
 is($listener->wait_for_exit, 0, 'waits for the rest');
 is($listener->numbers, '263 264 265 266 267', 'and ends after the last');
@@ -166,7 +166,7 @@ pipe my $reader, my $writer or die "pipe: $!";
 $listener = RxTrack::Listener->start([ '--subscription', 'all' ], database => $login, stdout => $writer);
 close $writer;
 make_ready($node, 1);
-like(scalar <$reader>, qr/^\{"release":/, 'a line comes through a pipe at once');
+like(scalar <$reader>, qr/^\{"id":/, 'a line comes through a pipe at once');
 ok(wait_for_ack($node, 'all', ++$position), 'and is acknowledged');
 close $reader;
 is($listener->wait_for_exit, 3, 'when its reader goes, it ends with status 3, also with nothing to print');
@@ -220,15 +220,15 @@ is(acknowledged($node, 'all'), $position, 'it had not acknowledged');
 
 # A file that ends within a line: an earlier one was killed, or the disk was full.
 my $file = PostgreSQL::Test::Utils::tempdir() . '/lines';
-append_to_file($file, '{"release":1,"id":');
+append_to_file($file, '{"id":1,"item":');
 for my $round (1, 2)
 {
 	open my $out, '>>', $file or die "$file: $!";
 	RxTrack::Listener->start([ '--subscription', 'all', '--max', 300 ], database => $login, stdout => $out)->wait_for_exit;
 }
 my ($part, @lines) = split /\n/, slurp_file($file), -1;
-is($part, '{"release":1,"id":', 'what is cut is left to itself');
-is(join(' ', map { /^\{"release":(\d+),.*\}$/ ? $1 : "($_)" } @lines), join(' ', $position + 1 .. $position + 600) . ' ()',
+is($part, '{"id":1,"item":', 'what is cut is left to itself');
+is(join(' ', map { /^\{"id":(\d+),.*\}$/ ? $1 : "($_)" } @lines), join(' ', $position + 1 .. $position + 600) . ' ()',
 	'and all lines come whole after it, with none between them');
 
 # ---------- What does not get better ----------

@@ -35,8 +35,8 @@ BEGIN
       RETURN 'refused';
     END IF;
     result := result ||
-      coalesce((SELECT string_agg(CASE WHEN due_at > now() THEN '2' ELSE '1' END, '' ORDER BY event_id)
-                                  FROM (SELECT * FROM rxtrack.readiness_event ORDER BY event_id OFFSET seen) AS e),
+      coalesce((SELECT string_agg(CASE WHEN due_at > now() THEN '2' ELSE '1' END, '' ORDER BY place)
+                                  FROM (SELECT due_at, ctid AS place FROM rxtrack.readiness_event ORDER BY ctid OFFSET seen) AS e),
                                     '0');
   END LOOP;
   RETURN result;
@@ -187,7 +187,7 @@ SELECT is((SELECT status
 -- what was notified before comes with the answer, if not sooner
 SELECT * FROM dblink('listener', 'SELECT 1') AS r (one integer) \g /dev/null
 SELECT set_eq($$ SELECT notify_name, extra FROM dblink_get_notify('listener') $$,
-              $$ SELECT channel, event_id::text FROM unnest('{rxtrack_ready,rxtrack_ready_ab1c}'::text[]) AS channel,
+              $$ SELECT channel, release_number::text FROM unnest('{rxtrack_ready,rxtrack_ready_ab1c}'::text[]) AS channel,
                 rxtrack.readiness_event
                  WHERE line_item_id = pg_temp.uuid(520)::uuid $$,
               'the one that is ready now is notified to both channels, by the event''s id and no more');

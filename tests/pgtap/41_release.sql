@@ -25,9 +25,9 @@ $$;
 
 -- What has become of an item's events, in the order in which they were recorded.
 CREATE FUNCTION pg_temp.fate(item integer) RETURNS text LANGUAGE sql AS $$
-  SELECT string_agg(state || CASE WHEN state = 'released' THEN CASE WHEN alert THEN ': alert' ELSE ': ' || alert_reason END
-                             ELSE '' END, ', ' ORDER BY event_id)
-  FROM rxtrack.readiness_event WHERE line_item_id = pg_temp.uuid(item)::uuid
+  SELECT string_agg(e.state || CASE WHEN state = 'released' THEN CASE WHEN alert THEN ': alert' ELSE ': ' || alert_reason END
+                             ELSE '' END, ', ' ORDER BY u.receipt)
+  FROM rxtrack.readiness_event e LEFT JOIN rxtrack.status_update u USING (prescription_id, task_id) WHERE e.line_item_id = pg_temp.uuid(item)::uuid
 $$;
 
 -- Nothing about a row is left half said.

@@ -16,7 +16,7 @@ BEGIN
 END $$;
 CREATE FUNCTION pg_temp.fetched(name text, max integer DEFAULT 100) RETURNS bigint[] LANGUAGE sql AS $$
   SELECT coalesce(array_agg(release_number ORDER BY n), '{}') FROM rxtrack.fetch_events(name, max) WITH ORDINALITY AS e
-    (release_number, event_id, prescription_id, line_item_id, nhs_number, ods_code, status, occurred_at, released_at, alert, alert_reason, n)
+    (release_number, prescription_id, line_item_id, nhs_number, ods_code, status, occurred_at, released_at, alert, alert_reason, n)
 $$;
 CREATE FUNCTION pg_temp.position_of(name text) RETURNS bigint LANGUAGE sql AS
 $$ SELECT acknowledged FROM rxtrack.subscription s WHERE s.name = position_of.name $$;
@@ -43,9 +43,9 @@ SELECT throws_ok($$ SELECT rxtrack.subscribe('x', '{no code}') $$, '22P02', NULL
 SELECT lives_ok($$ SELECT rxtrack.subscribe(repeat('n', 128)) $$, 'a long name');
 SELECT is(rxtrack.unsubscribe(repeat('n', 128)), true, 'unsubscribing');
 SELECT is(rxtrack.unsubscribe(repeat('n', 128)), false, 'twice');
-SELECT results_eq($$ SELECT event_id, prescription_id::text, line_item_id, nhs_number::text, ods_code::text, status::text, occurred_at,
+SELECT results_eq($$ SELECT prescription_id::text, line_item_id, nhs_number::text, ods_code::text, status::text, occurred_at,
     released_at, alert, alert_reason::text FROM rxtrack.fetch_events('early', 2) $$,
-  $$ SELECT event_id, pg_temp.prescription(n), pg_temp.uuid(n)::uuid, pg_temp.nhs_number(n), ods, 'Ready to Collect', now() - interval '1 h',
+  $$ SELECT pg_temp.prescription(n), pg_temp.uuid(n)::uuid, pg_temp.nhs_number(n), ods, 'Ready to Collect', now() - interval '1 h',
     e.released_at, reason IS NULL, reason FROM rxtrack.readiness_event e
     JOIN (VALUES (1, 'AL001', NULL), (2, 'NO001', 'pharmacy not enabled')) AS x (n, ods, reason) ON e.release_number = x.n ORDER BY n $$,
   'what an event says to a listener');

@@ -63,7 +63,7 @@ END $$;
 SET LOCAL enable_seqscan = off;
 SELECT ok(EXISTS (SELECT FROM pg_temp.plan_of('app_one', $$ SELECT task_id FROM rxtrack.status_update WHERE prescription_id = '07A66F-A83008-1EEEA0' $$) AS l
                   WHERE l LIKE '%Index Cond: (prescription_id =%'), 'one prescription is found by the index');
-SELECT ok(EXISTS (SELECT FROM pg_temp.plan_of('rxtrack_listener', $$ SELECT event_id FROM rxtrack.readiness_event WHERE release_number > 5 $$) AS l
+SELECT ok(EXISTS (SELECT FROM pg_temp.plan_of('rxtrack_listener', $$ SELECT ods_code FROM rxtrack.readiness_event WHERE release_number > 5 $$) AS l
                   WHERE l LIKE '%Index Cond: (release_number >%'), 'so are the latest events');
 RESET enable_seqscan;
 
@@ -99,7 +99,7 @@ SELECT is(pg_temp.as_role(role, :'events'), answer, 'the events that there are f
   ('app_one', '42501'), ('rxtrack_listener', 'none')) AS v (role, answer);
 -- position 0, so that what is released at this transaction's end would be seen: the events are released by hand here
 UPDATE rxtrack.readiness_event e SET state = 'released', release_number = n, released_at = now(), alert = true
-FROM (SELECT event_id, row_number() OVER (ORDER BY event_id) AS n FROM rxtrack.readiness_event) AS o WHERE o.event_id = e.event_id;
+FROM (SELECT ctid, row_number() OVER (ORDER BY ctid) AS n FROM rxtrack.readiness_event) AS o WHERE o.ctid = e.ctid;
 SELECT is(pg_temp.as_role('ear_none', $$ SELECT rxtrack.subscribe('none') $$), '42501', 'who is entitled to none cannot subscribe');
 SELECT is(pg_temp.as_role(role, format('SELECT rxtrack.subscribe(%L)', role)), '(8)', role || ' subscribes') FROM unnest('{ear_a,ear_all,ear_team}'::text[]) AS role;
 UPDATE rxtrack.subscription SET acknowledged = 0;

@@ -139,10 +139,10 @@ sub consume
 {
 	my ($name, $session, $shared) = @_;
 	$session->sql('BEGIN') eq '' || die 'no transaction' if $shared;
-	my $rows = $session->sql("SELECT release_number || ' ' || event_id FROM rxtrack.fetch_events('$name', 20) ORDER BY release_number");
+	my $rows = $session->sql("SELECT 'n ' || release_number FROM rxtrack.fetch_events('$name', 20) ORDER BY release_number");
 	die $rows if $rows =~ /^[0-9A-Z]{5}$/ && $rows !~ / /;
-	note_down($name, "$rows\n") if $rows ne '';
-	my ($last) = $rows =~ /(\d+) \d+$/;
+	note_down($name, $rows =~ s/^n //gmr . "\n") if $rows ne '';
+	my ($last) = $rows =~ /(\d+)$/;
 	$session->sql("SELECT rxtrack.ack_events('$name', $last)") eq $last || die 'not acknowledged' if $last;
 	$session->sql('COMMIT') eq '' || die 'not committed' if $shared;
 	sleep 0.05 if !$last;
@@ -211,7 +211,7 @@ sub read_client
 		my ($block) = ($1 =~ s/\r\n[0-9a-f]+\r\n|^[0-9a-f]+\r\n//gr);
 		my ($id) = $block =~ /^id: (\d+)$/m or next;
 		$client->{last} = $id;
-		$heard .= "$client->{number} $id $1\n" if $block =~ /^data: \{"id": (\d+),/m;
+		$heard .= "$client->{number} $id\n" if $block =~ /^data: \{"id": $id,/m;
 	}
 	note_down('clients', $heard) if $heard ne '';
 	return;
@@ -314,7 +314,7 @@ is(join(' ', noted('refused')), '', 'none was refused when it was sent again');
 sub released
 {
 	my ($where) = @_;
-	return [ split /\n/, sql("SELECT release_number || ' ' || event_id FROM rxtrack.readiness_event WHERE state = 'released' AND $where ORDER BY release_number") ];
+	return [ split /\n/, sql("SELECT release_number FROM rxtrack.readiness_event WHERE state = 'released' AND $where ORDER BY release_number") ];
 }
 
 # Whoever waits for its end does so by looking at what it has last.
@@ -345,7 +345,7 @@ my $json = JSON::PP->new->utf8;
 sub lines
 {
 	my ($name) = @_;
-	return map { my $event = eval { $json->decode($_) }; $event ? "$event->{release} $event->{id}" : () } noted("$name.out");
+	return map { my $event = eval { $json->decode($_) }; $event ? $event->{id} : () } noted("$name.out");
 }
 
 my $codes = sub { return 'ods_code IN (' . join(',', map { "'$_'" } @_) . ')' };

@@ -74,25 +74,26 @@ is(sql(submission($kept)), 201, 'another promise');
 is(sql(submission(task(%item, business_status => 'With Pharmacy'))), 201, 'is withdrawn');
 ok(wait_until(sub { numbers_of($kept) eq 'cancelled' }), 'and cancelled when it would have been due');
 
-# ---------- A lower id that commits later ----------
+# ---------- An older event that commits later ----------
 
 my $consumer = 'push';
 sql("SELECT rxtrack.subscribe('$consumer')");
-sub fetch { return sql("SELECT string_agg(event_id || ':' || release_number, ' ' ORDER BY release_number) FROM rxtrack.fetch_events('$consumer')") }
+sub fetch { return sql("SELECT string_agg(release_number || ':' || line_item_id, ' ' ORDER BY release_number) FROM rxtrack.fetch_events('$consumer')") }
 my ($slow, $quick) = map { $node->background_psql('rxtrack') } 1 .. 2;
 my ($first, $second) = (ready(), ready());
 $slow->query_safe('BEGIN');
 $slow->query_safe(submission($first));
-my $low = $slow->query_safe("SELECT event_id FROM rxtrack.readiness_event WHERE task_id = '$first->{id}'");
 is($quick->query_safe(submission($second)), 201, 'a later update commits first');
 ok(wait_until(sub { numbers_of($second) =~ /^\d+$/ }), 'and is released');
-my ($high, $number) = split /:/, fetch();
-cmp_ok($low, '<', $high, 'its id is the higher one');
+my ($number, $item) = split /:/, fetch();
+is($item, lc $second->{focus}{identifier}{value}, 'before the one that was recorded first');
+is($slow->query_safe("SELECT e.due_at < o.due_at FROM rxtrack.readiness_event e, rxtrack.readiness_event o"
+	. " WHERE e.task_id = '$first->{id}' AND o.task_id = '$second->{id}'"), 't', 'and was due first');
 is(sql("SELECT rxtrack.ack_events('$consumer', $number)"), $number, 'it is fetched and acknowledged');
 is(fetch(), '', 'and there is nothing more');
 $slow->query_safe('COMMIT');
 ok(wait_until(sub { numbers_of($first) =~ /^\d+$/ }), 'then the other one commits');
-is(fetch(), $low . ':' . ($number + 1), 'and is delivered: nothing is skipped');
+is(fetch(), $number + 1 . ':' . lc $first->{focus}{identifier}{value}, 'and is delivered: nothing is skipped');
 is(sql("SELECT rxtrack.ack_events('$consumer', $number + 1)"), $number + 1, 'acknowledged too');
 
 # ---------- Transactions of all kinds ----------

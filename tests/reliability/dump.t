@@ -110,7 +110,7 @@ sub check_restored
 	is(request($node, $database, uuid(), $old->[1]), 409, "$what: the task is a duplicate for any other");
 	is(request($node, $database, uuid(), bundle(task(business_status => 'Ready to Collect'))), 201, "$what: a new update is stored");
 	ok($listener->sql('SELECT 1') eq '1' && $listener->notifications > 0, "$what: and notified") if $listener;
-	cmp_ok(sql($node, $database, 'SELECT max(event_id) FROM rxtrack.readiness_event'), '>', $events, "$what: events are numbered on");
+	cmp_ok(sql($node, $database, 'SELECT max(release_number) FROM rxtrack.readiness_event'), '>', $events, "$what: events are numbered on");
 	like(sql($node, $database, "SELECT rxtrack.add_application('A third', '{}')"), qr/^rxtrack_/, "$what: so are applications");
 	return;
 }

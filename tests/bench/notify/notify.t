@@ -1,7 +1,7 @@
 # What readiness events cost those who submit, and how soon listeners hear of them. `make bench-notify` runs it.
 #
 #   BENCH_CLIENTS (32)     pgbench's clients
-#   BENCH_UPDATES (500)    updates of each client in a repetition
+#   BENCH_UPDATES (1000)   updates of each client in a repetition
 #   BENCH_ROUNDS (5)       repetitions of each kind, by turns
 #   BENCH_SECONDS (20)     of the run at half the peak, at most
 #   BENCH_STREAMS (2000)   clients of GET /events
@@ -21,12 +21,13 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $clients = $ENV{BENCH_CLIENTS} || 32;
-my $each = $ENV{BENCH_UPDATES} || 500;
+my $each = $ENV{BENCH_UPDATES} || 1000;
 my $rounds = $ENV{BENCH_ROUNDS} || 5;
 my $seconds = $ENV{BENCH_SECONDS} || 20;
 my $streams = $ENV{BENCH_STREAMS} || 2000;
 my $directory = PostgreSQL::Test::Utils::tempdir();
 
+# Few WAL buffers: a session that lives for seconds would else be mapping them for the first time for most of its life.
 my $conf = <<'CONF';
 fsync = on
 synchronous_commit = on
@@ -34,6 +35,7 @@ log_statement = none
 log_min_messages = warning
 max_connections = 200
 shared_buffers = 512MB
+wal_buffers = 1MB
 max_wal_size = 4GB
 checkpoint_timeout = 1h
 autovacuum = off
@@ -135,14 +137,18 @@ sub compare
 
 # ---------- From commit to receipt ----------
 
-# The time of a commit is that in its record, before the flush.
+# The time of a commit is that in its record, before the flush. The first second is left out: 32 sessions begin in it, and
+# do for their first update what they then need not do again.
 my $distribution = <<'SQL';
-CREATE TEMP TABLE heard (event_id bigint, at bigint);
+CREATE TEMP TABLE heard (release_number bigint, at bigint);
 \copy heard FROM 'HEARD'
-SELECT count(*), round(100.0 * count(*) / (SELECT count(*) FROM rxtrack.readiness_event), 1),
-	percentile_cont('{0.01,0.1,0.25,0.5,0.75,0.9,0.95,0.99,0.999,1}'::float[]) WITHIN GROUP (ORDER BY
-		h.at / 1000.0 - 1000 * extract(epoch FROM pg_xact_commit_timestamp(u.xmin)))
-FROM heard h JOIN rxtrack.readiness_event e USING (event_id) JOIN rxtrack.status_update u USING (prescription_id, task_id)
+CREATE TEMP TABLE delay AS
+SELECT c.at AS committed, h.at / 1000.0 - c.at AS ms
+FROM heard h JOIN rxtrack.readiness_event e USING (release_number) JOIN rxtrack.status_update u USING (prescription_id, task_id),
+	LATERAL (SELECT 1000 * extract(epoch FROM pg_xact_commit_timestamp(u.xmin)) AS at) c;
+SELECT (SELECT count(*) FROM delay), round(100.0 * (SELECT count(*) FROM delay) / (SELECT count(*) FROM rxtrack.readiness_event), 1),
+	percentile_cont('{0.01,0.1,0.25,0.5,0.75,0.9,0.95,0.99,0.999,1}'::float[]) WITHIN GROUP (ORDER BY ms)
+FROM delay WHERE committed > (SELECT min(committed) + 1000 FROM delay)
 SQL
 
 sub latency
@@ -163,7 +169,7 @@ sub latency
 	system_or_bail('sed', '-i', '/^listening$/d', $heard);
 	my ($count, $percent, $list) = split /\|/, $node->safe_psql('rxtrack', $sql);
 	my @percentile = $list =~ /([-0-9.]+)/g;
-	note(sprintf '%d updates at %.0f/s: %s%% of their events heard; from commit to receipt, in ms:', $done, $done / $run, $percent);
+	note(sprintf '%d updates at %.0f/s: %s%% of their events heard; from commit to receipt, after the first second, in ms:', $done, $done / $run, $percent);
 	note(percentiles(@percentile));
 	is($count, $done, 'each event was heard once');
 	return @percentile;

@@ -149,7 +149,7 @@ sub lines
 sub numbers
 {
 	my ($self) = @_;
-	return join ' ', map { $_->{release} } $self->lines;
+	return join ' ', map { $_->{id} } $self->lines;
 }
 
 sub wait_for_lines
