@@ -15,6 +15,7 @@
 #include "catalog.h"
 #include "readiness.h"
 #include "remembered.h"
+#include "store.h"
 #include "types.h"
 
 /* Which business statuses are ready ones: rxtrack.ready_status. */
@@ -67,16 +68,27 @@ is_ready(BusinessStatus status)
 	return statuses.ready[status];
 }
 
-/* A column of the row that fired the trigger. */
-static Datum
-column(const TriggerData *trigger, const char *name, bool *isnull)
+/* The row that fired the trigger. */
+typedef struct Row
 {
-	TupleDesc	columns = trigger->tg_relation->rd_att;
-	int			number = SPI_fnumber(columns, name);
+	Datum		values[MaxHeapAttributeNumber];
+	bool		nulls[MaxHeapAttributeNumber];
+} Row;
 
-	if (number <= 0)
-		elog(ERROR, "table \"%s\" has no column \"%s\"", RelationGetRelationName(trigger->tg_relation), name);
-	return heap_getattr(trigger->tg_trigtuple, number, columns, isnull);
+static Datum
+column(const Row *row, int number)
+{
+	return row->values[number - 1];
+}
+
+static void
+read_row(const TriggerData *trigger, Row *row)
+{
+	Relation	table = trigger->tg_relation;
+
+	if (table->rd_att->natts < UPDATE_COLUMNS)
+		elog(ERROR, "table \"%s\" has not the columns of rxtrack.status_update", RelationGetRelationName(table));
+	heap_deform_tuple(trigger->tg_trigtuple, table->rd_att, row->values, row->nulls);
 }
 
 /*
@@ -84,33 +96,30 @@ column(const TriggerData *trigger, const char *name, bool *isnull)
  * any other is due at once.
  */
 static TimestampTz
-due_at(const TriggerData *trigger, bool is_punctual)
+due_at(const Row *update, bool post_dated)
 {
-	bool		isnull;
-	TimestampTz received = DatumGetTimestampTz(column(trigger, "received_at", &isnull));
+	TimestampTz received = DatumGetTimestampTz(column(update, UPDATE_RECEIVED_AT));
 
-	return is_punctual ? received : Max(received, DatumGetTimestampTz(column(trigger, "last_modified", &isnull)));
+	return post_dated ? Max(received, DatumGetTimestampTz(column(update, UPDATE_LAST_MODIFIED))) : received;
 }
 
 static void
-record_event(const TriggerData *trigger)
+record_event(const Row *update)
 {
 	Datum		values[EVENT_COLUMNS] = {0};
 	bool		nulls[EVENT_COLUMNS] = {false};
-	bool		is_punctual;
-	bool		isnull;
+	bool		post_dated = !update->nulls[UPDATE_POST_DATED_SET_AT - 1];
 
-	column(trigger, "post_dated_set_at", &is_punctual);
-	values[EVENT_PRESCRIPTION_ID - 1] = column(trigger, "prescription_id", &isnull);
-	values[EVENT_STATUS - 1] = column(trigger, "status", &isnull);
-	values[EVENT_POST_DATED - 1] = BoolGetDatum(!is_punctual);
-	values[EVENT_NHS_NUMBER - 1] = column(trigger, "nhs_number", &isnull);
-	values[EVENT_TASK_ID - 1] = column(trigger, "task_id", &isnull);
-	values[EVENT_LINE_ITEM_ID - 1] = column(trigger, "line_item_id", &isnull);
-	values[EVENT_ODS_CODE - 1] = column(trigger, "ods_code", &isnull);
-	values[EVENT_OCCURRED_AT - 1] = column(trigger, "last_modified", &isnull);
-	values[EVENT_DUE_AT - 1] = TimestampTzGetDatum(due_at(trigger, is_punctual));
-	values[EVENT_APPLICATION_ID - 1] = column(trigger, "application_id", &isnull);
+	values[EVENT_PRESCRIPTION_ID - 1] = column(update, UPDATE_PRESCRIPTION_ID);
+	values[EVENT_STATUS - 1] = column(update, UPDATE_STATUS);
+	values[EVENT_POST_DATED - 1] = BoolGetDatum(post_dated);
+	values[EVENT_NHS_NUMBER - 1] = column(update, UPDATE_NHS_NUMBER);
+	values[EVENT_TASK_ID - 1] = column(update, UPDATE_TASK_ID);
+	values[EVENT_LINE_ITEM_ID - 1] = column(update, UPDATE_LINE_ITEM_ID);
+	values[EVENT_ODS_CODE - 1] = column(update, UPDATE_ODS_CODE);
+	values[EVENT_OCCURRED_AT - 1] = column(update, UPDATE_LAST_MODIFIED);
+	values[EVENT_DUE_AT - 1] = TimestampTzGetDatum(due_at(update, post_dated));
+	values[EVENT_APPLICATION_ID - 1] = column(update, UPDATE_APPLICATION_ID);
 	values[EVENT_STATE - 1] = ObjectIdGetDatum(catalog_get()->event_pending);
 	nulls[EVENT_RELEASE_NUMBER - 1] = true;
 	nulls[EVENT_RELEASED_AT - 1] = true;
@@ -124,16 +133,16 @@ PG_FUNCTION_INFO_V1(raise_readiness);
 Datum
 raise_readiness(PG_FUNCTION_ARGS)
 {
-	TriggerData *trigger = (TriggerData *) fcinfo->context;
-	bool		isnull;
+	Row			update;
 
 	if (!CALLED_AS_TRIGGER(fcinfo))
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("raise_readiness is a trigger function")));
-	if (is_ready(DatumGetBusinessStatus(column(trigger, "status", &isnull))))
+	read_row((TriggerData *) fcinfo->context, &update);
+	if (is_ready(DatumGetBusinessStatus(column(&update, UPDATE_STATUS))))
 	{
-		record_event(trigger);
+		record_event(&update);
 		dispatch_at_commit();
 	}
 	return PointerGetDatum(NULL);

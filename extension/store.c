@@ -29,30 +29,6 @@ enum
 	ITEM_COLUMNS = ITEM_POST_DATED
 };
 
-/* The columns of rxtrack.status_update. */
-enum
-{
-	UPDATE_PRESCRIPTION_ID = 1,
-	UPDATE_STATUS,
-	UPDATE_COMPLETED,
-	UPDATE_NHS_NUMBER,
-	UPDATE_TASK_ID,
-	UPDATE_LINE_ITEM_ID,
-	UPDATE_REQUEST_ID,
-	UPDATE_ODS_CODE,
-	UPDATE_LAST_MODIFIED,
-	UPDATE_RECEIVED_AT,
-	UPDATE_APPLICATION_ID,
-	UPDATE_RECEIPT,
-	UPDATE_KIND,
-	UPDATE_CHANGES_STATUS,
-	UPDATE_INTRODUCES,
-	UPDATE_REQUEST_ENTRIES,
-	UPDATE_REPEAT_NUMBER,
-	UPDATE_POST_DATED_SET_AT,
-	UPDATE_COLUMNS = UPDATE_POST_DATED_SET_AT
-};
-
 static Statement select_statuses_before = {
 	.sql = "SELECT k.place, u.before FROM (SELECT s.prescription_id, s.task_id, lag(s.status)"
 	"  OVER (PARTITION BY s.prescription_id, s.line_item_id ORDER BY s.receipt) AS before"

@@ -78,6 +78,30 @@ typedef struct Acceptance
 	bool		introduces;		/* the item's first of these parties */
 } Acceptance;
 
+/* The columns of rxtrack.status_update, as sql/30_updates.sql has them. */
+enum
+{
+	UPDATE_PRESCRIPTION_ID = 1,
+	UPDATE_STATUS,
+	UPDATE_COMPLETED,
+	UPDATE_NHS_NUMBER,
+	UPDATE_TASK_ID,
+	UPDATE_LINE_ITEM_ID,
+	UPDATE_REQUEST_ID,
+	UPDATE_ODS_CODE,
+	UPDATE_LAST_MODIFIED,
+	UPDATE_RECEIVED_AT,
+	UPDATE_APPLICATION_ID,
+	UPDATE_RECEIPT,
+	UPDATE_KIND,
+	UPDATE_CHANGES_STATUS,
+	UPDATE_INTRODUCES,
+	UPDATE_REQUEST_ENTRIES,
+	UPDATE_REPEAT_NUMBER,
+	UPDATE_POST_DATED_SET_AT,
+	UPDATE_COLUMNS = UPDATE_POST_DATED_SET_AT
+};
+
 #pragma GCC visibility push(hidden)
 
 /* Locks the rows of items (sorted, distinct) and reads where they stand. */

@@ -40,7 +40,7 @@
 /*
  * After a release it waits, however often it is woken: with many suppliers at work,
  * a release for each of their updates would cost as much as the updates.  It waits
- * as long as the release took, which is short while there is little to do.  On a busy machine, or with many events, a release takes longer, and what
+ * half as long as the release took, which is short while there is little to do.  On a busy machine, or with many events, a release takes longer, and what
  * a larger batch then saves, in plans begun, commits and cold caches, is the
  * suppliers'.  In ms, at least and at most.
  */
@@ -126,6 +126,18 @@ leave(int code, Datum arg)
 	set_state(InvalidOid, NULL);
 }
 
+/* The worker's, where it is connected to this database. */
+static Latch *
+latch_here(void)
+{
+	Latch	   *latch;
+
+	SpinLockAcquire(&state->mutex);
+	latch = state->database == MyDatabaseId ? state->latch : NULL;
+	SpinLockRelease(&state->mutex);
+	return latch;
+}
+
 bool
 worker_serves_this_database(void)
 {
@@ -133,6 +145,8 @@ worker_serves_this_database(void)
 
 	if (state == NULL || worker_database[0] == '\0')
 		return false;
+	if (latch_here() != NULL)
+		return true;
 	/* it may be starting or restarting: it will see to the event all the same */
 	name = get_database_name(MyDatabaseId);
 	return name != NULL && strcmp(name, worker_database) == 0;
@@ -141,13 +155,8 @@ worker_serves_this_database(void)
 void
 worker_wake(void)
 {
-	Latch	   *latch;
+	Latch	   *latch = state == NULL ? NULL : latch_here();
 
-	if (state == NULL)
-		return;
-	SpinLockAcquire(&state->mutex);
-	latch = state->database == MyDatabaseId ? state->latch : NULL;
-	SpinLockRelease(&state->mutex);
 	/* a latch stays where it is when its process ends: at worst another one wakes up for nothing */
 	if (latch != NULL)
 		SetLatch(latch);
@@ -185,7 +194,7 @@ release(bool thoroughly, long *pause)
 	begin_work("releasing readiness events");
 	settled = dispatch_due(BATCH, thoroughly);
 	end_work();
-	*pause = (GetCurrentTimestamp() - begun) / 1000;
+	*pause = (GetCurrentTimestamp() - begun) / 2 / 1000;
 	*pause = Max(LEAST_PAUSE, Min(MOST_PAUSE, *pause));
 	return settled;
 }

@@ -17,6 +17,7 @@ use RxTrack;
 use RxTrack::Listener;
 use RxTrack::Load;
 use RxTrack::Process;
+use RxTrack::Session;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
@@ -90,7 +91,7 @@ sub submit_all
 	my $begin = time;
 	my $done = $load->run($kind);
 	my $submitted = time;
-	wait_for_release($node);
+	wait_for_release($node, $node->{bench_session} //= RxTrack::Session->new($node));
 	my $released = time;
 	my $stored = $node->safe_psql('rxtrack', 'SELECT count(*) FROM rxtrack.status_update');
 	BAIL_OUT("$stored updates of $done are stored") if $stored != $done;

@@ -28,9 +28,9 @@ Removes all updates and events, so that the same bundles can be submitted again.
 
 =head1 FUNCTIONS
 
-=head2 wait_for_release($node)
+=head2 wait_for_release($node, $session)
 
-Waits until no event that is due is pending; false where that does not happen.
+Waits until no event that is due is pending; false where that does not happen. By a L<RxTrack::Session> that is there already it is known sooner.
 
 =head2 faults($node)
 
@@ -144,13 +144,13 @@ sub forget
 
 sub wait_for_release
 {
-	my ($node) = @_;
+	my ($node, $session) = @_;
 	my $until = time + $PostgreSQL::Test::Utils::timeout_default;
 	my $due = q{SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending' AND due_at <= clock_timestamp()};
-	while ($node->safe_psql('rxtrack', $due) > 0)
+	while (($session ? $session->sql($due) : $node->safe_psql('rxtrack', $due)) > 0)
 	{
 		return 0 if time > $until;
-		sleep 0.02;
+		sleep($session ? 0.005 : 0.02);
 	}
 	return 1;
 }
