@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use lib 'tests/bench/lib';
 use Bench;
+use PostgreSQL::Test::Utils;
 use RxTrack;
 use Test::More;
 
@@ -66,7 +67,8 @@ for my $round (0 .. $repeat)
 }
 if ($earnest)
 {
-	report "%sbut shared_buffers=4GB\n", conditions($server{$many}{node});
+	my ($total, $free) = slurp_file('/proc/meminfo') =~ /^HugePages_(?:Total|Free):\s+(\d+)/mg;
+	report "%sbut shared_buffers=4GB; huge pages in use: %d\n", conditions($server{$many}{node}), $total - $free;
 	report "%-44s %10s %8s\n", "32 clients, $repeat times $seconds s", 'requests/s', 'spread';
 	report "%-44s %10.0f %7.0f%%\n", "with $_ updates stored", median(@{ $rates{$_} }), spread(@{ $rates{$_} }) for $few, $many;
 	my $ratio = median(@{ $rates{$many} }) / median(@{ $rates{$few} });
