@@ -40,8 +40,9 @@
 /*
  * After a release it waits, however often it is woken: with many suppliers at work,
  * a release for each of their updates would cost as much as the updates.  It waits
- * half as long as the release took, which is short while there is little to do.  On a busy machine, or with many events, a release takes longer, and what
- * a larger batch then saves, in plans begun, commits and cold caches, is the
+ * half as long as the release took, which is short while there is little to do.
+ * On a busy machine, or with many events, a release takes longer, and what a
+ * larger batch then saves, in plans begun, commits and cold caches, is the
  * suppliers'.  In ms, at least and at most.
  */
 #define LEAST_PAUSE 1

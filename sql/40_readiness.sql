@@ -55,6 +55,7 @@ ALTER TABLE rxtrack.readiness_event REPLICA IDENTITY FULL;
 CREATE TABLE rxtrack.last_removed_release (
 	release_number bigint NOT NULL
 );
+ALTER TABLE rxtrack.last_removed_release REPLICA IDENTITY FULL;
 COMMENT ON TABLE rxtrack.last_removed_release IS 'The highest release number among events that were removed; no row: none were';
 
 CREATE FUNCTION rxtrack.last_release()

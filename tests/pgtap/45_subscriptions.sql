@@ -219,5 +219,11 @@ SELECT is((SELECT array_agg(a.status) FROM rxtrack.gateway_events('events:read',
     ARRAY[sha256(:'listener_key'::bytea), NULL, sha256(:'other_key'::bytea)], ARRAY[NULL, NULL, NULL]::text[],
     ARRAY['{"ods": "?"}', NULL, NULL], ARRAY[NULL, NULL, NULL]::bytea[]) AS a), '{400,401,403}', 'a batch is answered in its order');
 
+-- ---------- Logical replication ----------
+
+SELECT is_empty($$ SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'rxtrack'::regnamespace AND c.relkind = 'r' AND c.relreplident = 'd'
+    AND c.relname <> 'audit' AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) $$,
+  'each table that the extension changes rows of may be published');
+
 SELECT * FROM finish();
 ROLLBACK;

@@ -84,7 +84,7 @@ sub contents
 }
 
 my $saved = contents($source, 'rxtrack');
-my ($events) = $saved->{sequences} =~ /readiness_event\w*\|(\d+)/;
+my $last = sql($source, 'rxtrack', 'SELECT rxtrack.last_release()');
 ok(keys %$saved == keys %question && !(grep { $_ eq '' } values %$saved), 'no table is empty') or diag(explain($saved));
 
 sub listener
@@ -110,7 +110,7 @@ sub check_restored
 	is(request($node, $database, uuid(), $old->[1]), 409, "$what: the task is a duplicate for any other");
 	is(request($node, $database, uuid(), bundle(task(business_status => 'Ready to Collect'))), 201, "$what: a new update is stored");
 	ok($listener->sql('SELECT 1') eq '1' && $listener->notifications > 0, "$what: and notified") if $listener;
-	cmp_ok(sql($node, $database, 'SELECT max(release_number) FROM rxtrack.readiness_event'), '>', $events, "$what: events are numbered on");
+	is(sql($node, $database, 'SELECT max(release_number) FROM rxtrack.readiness_event'), $last + 1, "$what: events are numbered on");
 	like(sql($node, $database, "SELECT rxtrack.add_application('A third', '{}')"), qr/^rxtrack_/, "$what: so are applications");
 	return;
 }
