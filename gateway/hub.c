@@ -339,9 +339,16 @@ static bool is_gone(int socket)
     return poll(&polled, 1, 0) > 0;
 }
 
-/* A parked stream is broken off by its content reader. */
+/*
+ * A parked stream is broken off by its content reader. Closing the socket then resets the
+ * connection: a client that does not read would never come to an orderly end behind what it has not
+ * taken, and would wait for ever where the kernel gives up sending it.
+ */
 static void cut(struct stream *stream, struct stream **woken)
 {
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+
+    setsockopt(stream->socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     stream->cut = true;
     if (stream->parked)
         unpark(stream, woken);

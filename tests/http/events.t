@@ -317,8 +317,9 @@ is($pages->ids eq range(1, 99) . ' ' . range(901, $missed), 1, 'and gets all the
 # ---------- The gateway goes and comes back ----------
 
 my $port = $gateway->port;
-my $cut = resume($missed - 10);
-$cut->wait_for_events(10);
+my $cut;
+ok(comes_true(sub { ($cut = resume($missed - 10))->{status} == 200 }), 'streams are opened again, too');
+is($cut->wait_for_events(10), range($missed - 9, $missed), 'and begin where they are asked to');
 $gateway->kill9;
 $end = release(10);
 $gateway = gateway($node, port => $port, env => { %environment, RXTRACK_STREAM_LIMIT => 20, RXTRACK_RECENT_BYTES => 100_000 });
