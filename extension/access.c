@@ -1,6 +1,6 @@
 /*
  * access.c
- *		Reading and writing rows of a table by its primary key.
+ *		Reading and writing rows of a table by its keys.
  *
  * What to do with a partitioned table is in the section on partitions; all else
  * happens in one plain table or partition.
@@ -23,21 +23,24 @@
 #include "catalog.h"
 #include "partition.h"
 
-/* The equality operators of the key's columns, as scan keys. */
+/* A column of the key and an operator, as a scan key whose argument is yet to come. */
+static void
+prepare_key(const Access *access, ScanKey key, int column, StrategyNumber strategy)
+{
+	Oid			type = access->key_index->rd_opcintype[column];
+	Oid			operator = get_opfamily_member(access->key_index->rd_opfamily[column], type, type, strategy);
+
+	ScanKeyEntryInitialize(key, 0, column + 1, strategy, InvalidOid, access->key_index->rd_indcollation[column],
+						   get_opcode(operator), (Datum) 0);
+}
+
 static void
 prepare_keys(Access *access)
 {
 	int			count = Min(ACCESS_MAX_KEYS, IndexRelationGetNumberOfKeyAttributes(access->key_index));
 
 	for (int i = 0; i < count; i++)
-	{
-		Oid			type = access->key_index->rd_opcintype[i];
-		Oid			equals = get_opfamily_member(access->key_index->rd_opfamily[i], type, type,
-												 BTEqualStrategyNumber);
-
-		ScanKeyEntryInitialize(&access->keys[i], 0, i + 1, BTEqualStrategyNumber, InvalidOid,
-							   access->key_index->rd_indcollation[i], get_opcode(equals), (Datum) 0);
-	}
+		prepare_key(access, &access->keys[i], i, BTEqualStrategyNumber);
 }
 
 static Oid
@@ -163,21 +166,39 @@ end_search(Access *access)
 }
 
 /* What others have committed by now is seen, and what this transaction has written. */
-void
-access_search(Access *access, const Datum *key, int key_count)
+static void
+begin_search(Access *access, ScanKey keys, int key_count)
 {
-	access = choose(access, key[0]);
 	end_search(access);
 	CommandCounterIncrement();
-	access->snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	access->snapshot = RegisterSnapshot(access->root->latest ? GetLatestSnapshot() : GetTransactionSnapshot());
 #if PG_VERSION_NUM >= 180000
 	access->scan = index_beginscan(access->relation, access->key_index, access->snapshot, NULL, key_count, 0);
 #else
 	access->scan = index_beginscan(access->relation, access->key_index, access->snapshot, key_count, 0);
 #endif
+	index_rescan(access->scan, keys, key_count, NULL, 0);
+}
+
+void
+access_search(Access *access, const Datum *key, int key_count)
+{
+	access = choose(access, key[0]);
 	for (int i = 0; i < key_count; i++)
 		access->keys[i].sk_argument = key[i];
-	index_rescan(access->scan, access->keys, key_count, NULL, 0);
+	begin_search(access, access->keys, key_count);
+}
+
+void
+access_search_between(Access *access, Datum above, Datum upto)
+{
+	ScanKeyData range[2];
+
+	prepare_key(access, &range[0], 0, BTGreaterStrategyNumber);
+	prepare_key(access, &range[1], 0, BTLessEqualStrategyNumber);
+	range[0].sk_argument = above;
+	range[1].sk_argument = upto;
+	begin_search(access, range, 2);
 }
 
 bool
@@ -229,6 +250,19 @@ access_find(Access *access, const Datum *key, int key_count, bool lock)
 	access_search(access, key, key_count);
 	access = access->at_work;
 	found = access_next(access) && (!lock || lock_found(access));
+	if (found)
+		ExecMaterializeSlot(access->found);
+	end_search(access);
+	return found;
+}
+
+bool
+access_find_last(Access *access)
+{
+	bool		found;
+
+	begin_search(access, NULL, 0);
+	found = index_getnext_slot(access->scan, BackwardScanDirection, access->found);
 	if (found)
 		ExecMaterializeSlot(access->found);
 	end_search(access);

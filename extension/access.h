@@ -1,6 +1,6 @@
 /*
  * access.h
- *		Rows of the extension's own tables, by their primary key, without a query.
+ *		Rows of the extension's own tables, by their keys, without a query.
  *
  * The way of an update goes through a handful of tables whose keys are known.  A
  * query would start an executor for each of them, which costs more than all the
@@ -37,6 +37,7 @@ typedef struct Access
 	ScanKeyData keys[ACCESS_MAX_KEYS];
 	IndexScanDesc scan;			/* the search under way, or NULL */
 	Snapshot	snapshot;		/* of that search */
+	bool		latest;			/* may be set: searches see what others have committed, whatever the isolation */
 	EState	   *estate;			/* for writing; of the root alone, NULL until the first write */
 	EPQState	recheck;		/* likewise */
 	ResultRelInfo *result;		/* NULL until the first write */
@@ -62,6 +63,9 @@ extern void access_close(Access *access);
 /* Begins a search for rows with the first key_count columns of the key. */
 extern void access_search(Access *access, const Datum *key, int key_count);
 
+/* Begins a search for rows whose first column of the key is greater than one value, and at most another, in its order. */
+extern void access_search_between(Access *access, Datum above, Datum upto);
+
 /* The next row of a search; false at its end. */
 extern bool access_next(Access *access);
 
@@ -69,6 +73,9 @@ extern bool access_next(Access *access);
  * Searches for the one row with that key; false where there is none.  Locked, it is the row's last version, whoever wrote it.
  */
 extern bool access_find(Access *access, const Datum *key, int key_count, bool lock);
+
+/* Finds the row that has the highest key; false where there is none. */
+extern bool access_find_last(Access *access);
 
 /* A column of the row that was found. */
 extern Datum access_column(Access *access, int column, bool *isnull);

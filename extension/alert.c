@@ -1,22 +1,27 @@
 /*
  * alert.c
- *		Whether the settings allow to alert patients: the tables of pharmacies and
- *		applications, which each process that releases events remembers.
+ *		Whether a patient is to be alerted about an event: the settings, which are the
+ *		tables of pharmacies and applications, and the cooldown.
  *
- * Ten thousand pharmacies are a small thing to remember, and a dear one to look up
- * thrice for each event.
+ * Each process that releases events remembers the settings.  Ten thousand
+ * pharmacies are a small thing to remember, and a dear one to look up thrice for
+ * each event.
  */
 #include "postgres.h"
 
-#include "catalog/pg_enum.h"
-#include "catalog/pg_type.h"
-#include "utils/memutils.h"
-#include "utils/syscache.h"
+#include <limits.h>
 
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "access.h"
 #include "catalog.h"
 #include "readiness.h"
 #include "remembered.h"
 #include "types.h"
+
+int			alert_cooldown = 2 * 60 * 60;
 
 /* A table of one column, in order. */
 typedef struct Column
@@ -48,6 +53,10 @@ alert_init(void)
 	remembered_init(&enabled_pharmacies.remembered);
 	remembered_init(&blocked_pharmacies.remembered);
 	remembered_init(&enabled_applications.remembered);
+	DefineCustomIntVariable("rxtrack.alert_cooldown",
+							"How long after an alert no other is given for the same patient at the same pharmacy.",
+							"Zero: no cooldown.",
+							&alert_cooldown, 2 * 60 * 60, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
 static void
@@ -90,28 +99,50 @@ contains(Column *table, int64 value)
 	return low < table->count && table->values[low] == value;
 }
 
-static Datum
-reason(const char *label)
+/* What the settings of now say. */
+static AlertReason
+find_barrier(OdsCode pharmacy, int32 application_id)
 {
-	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("alert_reason"),
-									   ObjectIdGetDatum(catalog_get()->namespace_oid));
-
-	return ObjectIdGetDatum(GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid, ObjectIdGetDatum(type),
-											CStringGetDatum(label)));
+	if (contains(&blocked_pharmacies, pharmacy))
+		return ALERT_PHARMACY_BLOCKED;
+	if (!contains(&enabled_pharmacies, pharmacy))
+		return ALERT_PHARMACY_NOT_ENABLED;
+	if (!contains(&enabled_applications, application_id))
+		return ALERT_APPLICATION_NOT_ENABLED;
+	return ALERT_REASON_COUNT;
 }
 
-/* rxtrack.alert_barrier(ods_code, application_id) */
-PG_FUNCTION_INFO_V1(alert_barrier);
-Datum
-alert_barrier(PG_FUNCTION_ARGS)
+/*
+ * Was the patient alerted about that pharmacy lately?  What this transaction has
+ * released counts too, and what others have, whatever the isolation.
+ */
+static bool
+is_in_cooldown(OdsCode pharmacy, NhsNumber patient, TimestampTz now)
 {
-	OdsCode		pharmacy = DatumGetOdsCode(PG_GETARG_DATUM(0));
+	Datum		key[2] = {NhsNumberGetDatum(patient), OdsCodeGetDatum(pharmacy)};
+	TimestampTz since = now - (int64) alert_cooldown * USECS_PER_SEC;
+	Access	   *alerts;
+	bool		found = false;
 
-	if (contains(&blocked_pharmacies, pharmacy))
-		PG_RETURN_DATUM(reason("pharmacy blocked"));
-	if (!contains(&enabled_pharmacies, pharmacy))
-		PG_RETURN_DATUM(reason("pharmacy not enabled"));
-	if (!contains(&enabled_applications, PG_GETARG_INT32(1)))
-		PG_RETURN_DATUM(reason("application not enabled"));
-	PG_RETURN_NULL();
+	if (alert_cooldown == 0)
+		return false;
+	alerts = access_open_to_read("readiness_event", "readiness_event_alert");
+	alerts->latest = true;
+	access_search(alerts, key, 2);
+	while (!found && access_next(alerts))
+	{
+		bool		isnull;
+
+		found = DatumGetTimestampTz(access_column(alerts, EVENT_RELEASED_AT, &isnull)) > since;
+	}
+	access_close(alerts);
+	return found;
+}
+
+AlertReason
+alert_find_reason(OdsCode pharmacy, int32 application_id, NhsNumber patient, TimestampTz now)
+{
+	AlertReason barrier = find_barrier(pharmacy, application_id);
+
+	return barrier == ALERT_REASON_COUNT && is_in_cooldown(pharmacy, patient, now) ? ALERT_COOLDOWN : barrier;
 }

@@ -141,10 +141,9 @@ append_plainly(Appender *appender, Relation table, Datum *values, bool *nulls)
 }
 
 static void
-change_plainly(Appender *appender, Relation table, ItemPointer place,
+change_plainly(Appender *appender, Relation table, TupleTableSlot *found,
 			   const bool *changes, const Datum *values, const bool *nulls)
 {
-	TupleTableSlot *before = table_slot_create(table, NULL);
 	TupleTableSlot *row = table_slot_create(table, NULL);
 #if PG_VERSION_NUM >= 160000
 	TU_UpdateIndexes reindex;
@@ -152,21 +151,18 @@ change_plainly(Appender *appender, Relation table, ItemPointer place,
 	bool		reindex;
 #endif
 
-	if (!table_tuple_fetch_row_version(table, place, SnapshotAny, before))
-		elog(ERROR, "a row that was to be changed is gone");
-	slot_getallattrs(before);
+	slot_getallattrs(found);
 	for (int i = 0; i < table->rd_att->natts; i++)
 	{
-		row->tts_values[i] = changes[i] ? values[i] : before->tts_values[i];
-		row->tts_isnull[i] = changes[i] ? nulls[i] : before->tts_isnull[i];
+		row->tts_values[i] = changes[i] ? values[i] : found->tts_values[i];
+		row->tts_isnull[i] = changes[i] ? nulls[i] : found->tts_isnull[i];
 	}
 	ExecStoreVirtualTuple(row);
-	simple_table_tuple_update(table, place, row, InvalidSnapshot, &reindex);
+	simple_table_tuple_update(table, &found->tts_tid, row, InvalidSnapshot, &reindex);
 	for (int i = 0; i < appender->index_count && reindex; i++)
 		append_to_index(appender, i, table, row);
 	ResetPerTupleExprContext(appender->estate);
 	ExecDropSingleTupleTableSlot(row);
-	ExecDropSingleTupleTableSlot(before);
 }
 
 static void
@@ -179,7 +175,7 @@ append_by_executor(const Appender *appender, Datum *values, bool *nulls)
 }
 
 static void
-change_by_executor(const Appender *appender, ItemPointer place,
+change_by_executor(const Appender *appender, TupleTableSlot *found,
 				   const bool *changes, const Datum *values, const bool *nulls)
 {
 	Access	   *access = access_open_unkeyed(appender->table);
@@ -187,16 +183,14 @@ change_by_executor(const Appender *appender, ItemPointer place,
 	Datum	   *all = palloc(count * sizeof(Datum));
 	bool	   *all_nulls = palloc(count * sizeof(bool));
 
-	if (!table_tuple_fetch_row_version(access->relation, place, SnapshotAny, access->found))
-		elog(ERROR, "a row that was to be changed is gone");
 	for (int i = 0; i < count; i++)
 	{
-		Datum		before = access_column(access, i + 1, &all_nulls[i]);
+		Datum		before = slot_getattr(found, i + 1, &all_nulls[i]);
 
 		all[i] = changes[i] ? values[i] : before;
 		all_nulls[i] = changes[i] ? nulls[i] : all_nulls[i];
 	}
-	access_update(access, place, all, all_nulls, count);
+	access_update(access, &found->tts_tid, all, all_nulls, count);
 	access_close(access);
 }
 
@@ -228,13 +222,13 @@ append_row(Appender *appender, Datum *values, bool *nulls)
 }
 
 void
-append_change(Appender *appender, ItemPointer place, const bool *changes, const Datum *values, const bool *nulls)
+append_change(Appender *appender, TupleTableSlot *found, const bool *changes, const Datum *values, const bool *nulls)
 {
 	Relation	table = open_table(appender);
 
 	if (appender->simple)
-		change_plainly(appender, table, place, changes, values, nulls);
+		change_plainly(appender, table, found, changes, values, nulls);
 	else
-		change_by_executor(appender, place, changes, values, nulls);
+		change_by_executor(appender, found, changes, values, nulls);
 	table_close(table, NoLock);
 }

@@ -36,6 +36,19 @@ const ElementType element_boolean = {BOOLOID, .length = 1, .by_value = true, .al
 const ElementType element_bytea = {BYTEAOID, .length = -1, .alignment = TYPALIGN_INT};
 const ElementType element_text = {TEXTOID, .length = -1, .alignment = TYPALIGN_INT};
 
+static const char *const event_states[EVENT_STATE_COUNT] = {
+	[EVENT_PENDING] = "pending",
+	[EVENT_RELEASED] = "released",
+	[EVENT_CANCELLED] = "cancelled"
+};
+
+static const char *const alert_reasons[ALERT_REASON_COUNT] = {
+	[ALERT_PHARMACY_BLOCKED] = "pharmacy blocked",
+	[ALERT_PHARMACY_NOT_ENABLED] = "pharmacy not enabled",
+	[ALERT_APPLICATION_NOT_ENABLED] = "application not enabled",
+	[ALERT_COOLDOWN] = "cooldown"
+};
+
 static Oid
 type_oid(Oid namespace_oid, const char *name)
 {
@@ -80,6 +93,13 @@ catalog_init(void)
 }
 
 static void
+look_up_labels(Oid *values, Oid type, const char *const *labels, int count)
+{
+	for (int i = 0; i < count; i++)
+		values[i] = enum_label(type, labels[i]);
+}
+
+static void
 look_up(Catalog *found)
 {
 	Oid			schema = get_namespace_oid("rxtrack", false);
@@ -92,7 +112,8 @@ look_up(Catalog *found)
 	found->transition_kind = type_oid(schema, "transition_kind");
 	for (int kind = 0; kind < TRANSITION_KIND_COUNT; kind++)
 		found->transition_kinds[kind] = enum_label(found->transition_kind, transition_kind_name(kind));
-	found->event_pending = enum_label(type_oid(schema, "event_state"), "pending");
+	look_up_labels(found->event_states, type_oid(schema, "event_state"), event_states, EVENT_STATE_COUNT);
+	look_up_labels(found->alert_reasons, type_oid(schema, "alert_reason"), alert_reasons, ALERT_REASON_COUNT);
 }
 
 const Catalog *

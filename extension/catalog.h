@@ -10,6 +10,25 @@
 
 #include "transition.h"
 
+/* The labels of rxtrack.event_state. */
+typedef enum EventState
+{
+	EVENT_PENDING,
+	EVENT_RELEASED,
+	EVENT_CANCELLED,
+	EVENT_STATE_COUNT
+} EventState;
+
+/* The labels of rxtrack.alert_reason; the count stands for none of them. */
+typedef enum AlertReason
+{
+	ALERT_PHARMACY_BLOCKED,
+	ALERT_PHARMACY_NOT_ENABLED,
+	ALERT_APPLICATION_NOT_ENABLED,
+	ALERT_COOLDOWN,
+	ALERT_REASON_COUNT
+} AlertReason;
+
 /* What this database's copy of the extension is made of. */
 typedef struct Catalog
 {
@@ -20,7 +39,8 @@ typedef struct Catalog
 	Oid			business_status;
 	Oid			transition_kind;
 	Oid			transition_kinds[TRANSITION_KIND_COUNT];	/* its labels */
-	Oid			event_pending;	/* a label of event_state */
+	Oid			event_states[EVENT_STATE_COUNT];
+	Oid			alert_reasons[ALERT_REASON_COUNT];
 	uint64		generation;		/* counts how often these were others */
 } Catalog;
 

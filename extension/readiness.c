@@ -120,7 +120,7 @@ record_event(const Row *update)
 	values[EVENT_OCCURRED_AT - 1] = column(update, UPDATE_LAST_MODIFIED);
 	values[EVENT_DUE_AT - 1] = TimestampTzGetDatum(due_at(update, post_dated));
 	values[EVENT_APPLICATION_ID - 1] = column(update, UPDATE_APPLICATION_ID);
-	values[EVENT_STATE - 1] = ObjectIdGetDatum(catalog_get()->event_pending);
+	values[EVENT_STATE - 1] = ObjectIdGetDatum(catalog_get()->event_states[EVENT_PENDING]);
 	nulls[EVENT_RELEASE_NUMBER - 1] = true;
 	nulls[EVENT_RELEASED_AT - 1] = true;
 	nulls[EVENT_ALERT_REASON - 1] = true;

@@ -8,7 +8,10 @@
 #include "postgres.h"
 #include "datatype/timestamp.h"
 
+#include "access.h"
 #include "append.h"
+#include "catalog.h"
+#include "types.h"
 
 /* The columns of rxtrack.readiness_event, as sql/40_readiness.sql has them. */
 enum
@@ -36,6 +39,9 @@ enum
 /* The table. */
 extern Appender readiness_events;
 
+/* rxtrack.alert_cooldown, in seconds; zero: there is none. */
+extern int	alert_cooldown;
+
 /* Settings and callbacks; when the library is loaded. */
 extern void readiness_init(void);
 extern void alert_init(void);
@@ -52,8 +58,20 @@ extern void dispatch_at_commit(void);
  */
 extern int	dispatch_due(int most, bool thoroughly);
 
-/* When the next pending event is due; DT_NOEND where there is none.  Inside SPI. */
-extern TimestampTz dispatch_next_due(bool thoroughly);
+/* Begins a search for pending events that are due by now; thoroughly, also for those that came due long ago. */
+extern Access *due_search(TimestampTz now, bool thoroughly);
+
+/*
+ * What is to become of the event that was found: released or cancelled; it stays
+ * pending where its update is not there yet.  Inside SPI.
+ */
+extern EventState due_fate(Access *events);
+
+/* When the next pending event is due; DT_NOEND where there is none. */
+extern TimestampTz due_next(bool thoroughly);
+
+/* Why a patient is not to be alerted about an event that is released now; ALERT_REASON_COUNT: is to be. */
+extern AlertReason alert_find_reason(OdsCode pharmacy, int32 application_id, NhsNumber patient, TimestampTz now);
 
 /* Whether a dispatcher of its own is to serve this database. */
 extern bool worker_serves_this_database(void);

@@ -210,7 +210,7 @@ time_to_next(bool thoroughly)
 
 	begin_work("looking for the next readiness event");
 	if (OidIsValid(get_extension_oid("rxtrack", true)))
-		next = dispatch_next_due(thoroughly);
+		next = due_next(thoroughly);
 	end_work();
 	if (next == DT_NOEND)
 		return longest;

@@ -172,13 +172,6 @@ CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON r
 CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.alert_application
 	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.announce_change();
 
-CREATE FUNCTION rxtrack.alert_barrier(ods_code rxtrack.ods_code, application_id integer)
-RETURNS rxtrack.alert_reason
-LANGUAGE C STABLE STRICT
-AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION rxtrack.alert_barrier(rxtrack.ods_code, integer) IS
-	'Why, by the settings of now, patients are not alerted about a pharmacy by an application; NULL: they are, but for the cooldown';
-
 -- ---------- Raising and releasing ----------
 
 CREATE FUNCTION rxtrack.raise_readiness()

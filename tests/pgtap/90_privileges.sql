@@ -79,7 +79,6 @@ INSERT INTO function_grant VALUES
   ('rxtrack.keep_ready_status()', '{}'),
   ('rxtrack.business_status_names()', '{}'),
   ('rxtrack.note_removed_releases()', '{}'),
-  ('rxtrack.alert_barrier(rxtrack.ods_code,integer)', '{}'),
   ('rxtrack.raise_readiness()', '{}');
 
 -- Support: what the types, their casts, operators and operator classes are made of.
