@@ -112,22 +112,25 @@ find_barrier(OdsCode pharmacy, int32 application_id)
 	return ALERT_REASON_COUNT;
 }
 
-/*
- * Was the patient alerted about that pharmacy lately?  What this transaction has
- * released counts too, and what others have, whatever the isolation.
- */
+Access *
+alert_begin(void)
+{
+	Access	   *alerts = access_open_to_read("readiness_event", "readiness_event_alert");
+
+	alerts->latest = true;
+	return alerts;
+}
+
+/* Was the patient alerted about that pharmacy lately?  What this transaction has released counts too. */
 static bool
-is_in_cooldown(OdsCode pharmacy, NhsNumber patient, TimestampTz now)
+is_in_cooldown(Access *alerts, OdsCode pharmacy, NhsNumber patient, TimestampTz now)
 {
 	Datum		key[2] = {NhsNumberGetDatum(patient), OdsCodeGetDatum(pharmacy)};
 	TimestampTz since = now - (int64) alert_cooldown * USECS_PER_SEC;
-	Access	   *alerts;
 	bool		found = false;
 
 	if (alert_cooldown == 0)
 		return false;
-	alerts = access_open_to_read("readiness_event", "readiness_event_alert");
-	alerts->latest = true;
 	access_search(alerts, key, 2);
 	while (!found && access_next(alerts))
 	{
@@ -135,14 +138,15 @@ is_in_cooldown(OdsCode pharmacy, NhsNumber patient, TimestampTz now)
 
 		found = DatumGetTimestampTz(access_column(alerts, EVENT_RELEASED_AT, &isnull)) > since;
 	}
-	access_close(alerts);
 	return found;
 }
 
 AlertReason
-alert_find_reason(OdsCode pharmacy, int32 application_id, NhsNumber patient, TimestampTz now)
+alert_find_reason(Access *alerts, OdsCode pharmacy, int32 application_id, NhsNumber patient, TimestampTz now)
 {
 	AlertReason barrier = find_barrier(pharmacy, application_id);
 
-	return barrier == ALERT_REASON_COUNT && is_in_cooldown(pharmacy, patient, now) ? ALERT_COOLDOWN : barrier;
+	if (barrier != ALERT_REASON_COUNT || !is_in_cooldown(alerts, pharmacy, patient, now))
+		return barrier;
+	return ALERT_COOLDOWN;
 }

@@ -141,16 +141,20 @@ append_plainly(Appender *appender, Relation table, Datum *values, bool *nulls)
 }
 
 static void
-change_plainly(Appender *appender, Relation table, TupleTableSlot *found,
+change_plainly(Appender *appender, Relation table, Access *access,
 			   const bool *changes, const Datum *values, const bool *nulls)
 {
-	TupleTableSlot *row = table_slot_create(table, NULL);
+	TupleTableSlot *found = access->found;
+	TupleTableSlot *row;
 #if PG_VERSION_NUM >= 160000
 	TU_UpdateIndexes reindex;
 #else
 	bool		reindex;
 #endif
 
+	if (access->written == NULL)
+		access->written = table_slot_create(table, NULL);
+	row = ExecClearTuple(access->written);
 	slot_getallattrs(found);
 	for (int i = 0; i < table->rd_att->natts; i++)
 	{
@@ -162,7 +166,6 @@ change_plainly(Appender *appender, Relation table, TupleTableSlot *found,
 	for (int i = 0; i < appender->index_count && reindex; i++)
 		append_to_index(appender, i, table, row);
 	ResetPerTupleExprContext(appender->estate);
-	ExecDropSingleTupleTableSlot(row);
 }
 
 static void
@@ -222,13 +225,13 @@ append_row(Appender *appender, Datum *values, bool *nulls)
 }
 
 void
-append_change(Appender *appender, TupleTableSlot *found, const bool *changes, const Datum *values, const bool *nulls)
+append_change(Appender *appender, Access *found, const bool *changes, const Datum *values, const bool *nulls)
 {
 	Relation	table = open_table(appender);
 
 	if (appender->simple)
 		change_plainly(appender, table, found, changes, values, nulls);
 	else
-		change_by_executor(appender, found, changes, values, nulls);
+		change_by_executor(appender, found->found, changes, values, nulls);
 	table_close(table, NoLock);
 }

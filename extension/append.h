@@ -8,6 +8,8 @@
 #include "postgres.h"
 #include "nodes/execnodes.h"
 
+#include "access.h"
+
 #define APPEND_MAX_INDEXES 16
 
 /*
@@ -38,10 +40,10 @@ extern void append_init(Appender *appender);
 extern void append_row(Appender *appender, Datum *values, bool *nulls);
 
 /*
- * Changes a row that was found: those columns whose place in the array is true take
+ * Changes the row that was found: those columns whose place in the array is true take
  * the value there.  Raises 40001 where somebody else has changed it meanwhile.
  */
-extern void append_change(Appender *appender, TupleTableSlot *found, const bool *changes, const Datum *values, const bool *nulls);
+extern void append_change(Appender *appender, Access *found, const bool *changes, const Datum *values, const bool *nulls);
 
 #pragma GCC visibility pop
 

@@ -84,15 +84,14 @@ take_off(const Guise *guise)
 static void
 notify_listeners(int64 release_number, OdsCode ods_code)
 {
-	char		payload[32];
-	char		code[ODS_CODE_TEXT];
-	char		channel[sizeof(CHANNEL_ALL) + 1 + ODS_CODE_TEXT];
+	char		payload[MAXINT8LEN + 1];
+	char		channel[sizeof(CHANNEL_ALL "_") + ODS_CODE_TEXT] = CHANNEL_ALL "_";
+	char	   *code = channel + strlen(channel);
 
-	snprintf(payload, sizeof(payload), INT64_FORMAT, release_number);
+	pg_lltoa(release_number, payload);
 	ods_code_format(ods_code, code);
 	for (char *c = code; *c != '\0'; c++)
 		*c = pg_ascii_tolower((unsigned char) *c);
-	snprintf(channel, sizeof(channel), "%s_%s", CHANNEL_ALL, code);
 	Async_Notify(CHANNEL_ALL, payload);
 	Async_Notify(channel, payload);
 }
@@ -168,7 +167,8 @@ typedef struct Batch
 	TimestampTz now;
 	Access	   *events;			/* the one that was found last is the one at hand */
 	int			count;			/* that are settled */
-	int64		last_number;	/* known when the first is settled */
+	int64		last_number;
+	Access	   *alerts;			/* NULL, and no last number, before the first release */
 } Batch;
 
 static void
@@ -189,7 +189,7 @@ change_event(Batch *batch, EventState state, AlertReason reason)
 	values[EVENT_ALERT_REASON - 1] = alert ? (Datum) 0 : ObjectIdGetDatum(catalog_get()->alert_reasons[reason]);
 	nulls[EVENT_RELEASE_NUMBER - 1] = nulls[EVENT_ALERT - 1] = state == EVENT_CANCELLED;
 	nulls[EVENT_ALERT_REASON - 1] = state == EVENT_CANCELLED || alert;
-	append_change(&readiness_events, batch->events->found, changes, values, nulls);
+	append_change(&readiness_events, batch->events, changes, values, nulls);
 }
 
 static void
@@ -200,10 +200,14 @@ release_event(Batch *batch)
 	NhsNumber	patient = DatumGetNhsNumber(access_column(batch->events, EVENT_NHS_NUMBER, &isnull));
 	int32		application_id = DatumGetInt32(access_column(batch->events, EVENT_APPLICATION_ID, &isnull));
 
-	if (batch->last_number == 0)
+	if (batch->alerts == NULL)
+	{
+		batch->alerts = alert_begin();
 		batch->last_number = find_last_number();
+	}
 	batch->last_number++;
-	change_event(batch, EVENT_RELEASED, alert_find_reason(pharmacy, application_id, patient, batch->now));
+	change_event(batch, EVENT_RELEASED,
+				 alert_find_reason(batch->alerts, pharmacy, application_id, patient, batch->now));
 	notify_listeners(batch->last_number, pharmacy);
 }
 
@@ -235,7 +239,11 @@ dispatch_due(int most, bool thoroughly)
 	batch.events = due_search(batch.now, thoroughly);
 	while (batch.count < most && access_next(batch.events))
 		settle(&batch);
+	if (batch.count < most)
+		due_settled(batch.now);
 	access_close(batch.events);
+	if (batch.alerts != NULL)
+		access_close(batch.alerts);
 	CommandCounterIncrement();
 	take_off(&guise);
 	return batch.count;

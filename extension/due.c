@@ -13,14 +13,15 @@
 
 /*
  * The index of pending events keeps an entry for each event that was released
- * since the oldest snapshot of anybody's: during a long backup, millions.  So most
- * looks begin with events that came due a little while ago, and only every few
- * seconds one begins with the first.
+ * since it was vacuumed: with much to do, a hundred thousand within half a minute.
+ * So most looks begin a little before the last one, with events whose transaction
+ * took that long to commit, and only every few seconds one begins with the first.
  */
-#define LOOK_BACK (30 * USECS_PER_SEC)
+#define LOOK_BACK (2 * USECS_PER_SEC)
 #define FULL_LOOK_INTERVAL (5 * USECS_PER_SEC)
 
 static TimestampTz last_full_look = 0;
+static TimestampTz settled_until = 0;
 
 /*
  * Whether a post-dated event was overtaken, which it is when a newer assertion
@@ -57,12 +58,18 @@ static Statement select_overtaken = {
 static TimestampTz
 look_from(TimestampTz now, bool thoroughly)
 {
-	if (thoroughly || last_full_look > now || now - last_full_look >= FULL_LOOK_INTERVAL)
+	if (thoroughly || Max(settled_until, last_full_look) > now || now - last_full_look >= FULL_LOOK_INTERVAL)
 	{
 		last_full_look = now;
 		return DT_NOBEGIN;
 	}
-	return last_full_look - LOOK_BACK;
+	return settled_until - LOOK_BACK;
+}
+
+void
+due_settled(TimestampTz now)
+{
+	settled_until = now;
 }
 
 /* What others have released before is to be seen, whatever the isolation. */
@@ -85,7 +92,7 @@ due_search(TimestampTz now, bool thoroughly)
 TimestampTz
 due_next(bool thoroughly)
 {
-	Access	   *events = search_between(thoroughly ? DT_NOBEGIN : last_full_look - LOOK_BACK, DT_NOEND);
+	Access	   *events = search_between(thoroughly ? DT_NOBEGIN : settled_until - LOOK_BACK, DT_NOEND);
 	TimestampTz due = DT_NOEND;
 	bool		isnull;
 

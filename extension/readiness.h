@@ -67,11 +67,21 @@ extern Access *due_search(TimestampTz now, bool thoroughly);
  */
 extern EventState due_fate(Access *events);
 
+/* All that it found is settled: the next search may begin there. */
+extern void due_settled(TimestampTz now);
+
 /* When the next pending event is due; DT_NOEND where there is none. */
 extern TimestampTz due_next(bool thoroughly);
 
-/* Why a patient is not to be alerted about an event that is released now; ALERT_REASON_COUNT: is to be. */
-extern AlertReason alert_find_reason(OdsCode pharmacy, int32 application_id, NhsNumber patient, TimestampTz now);
+/* Opens the alerts that were given, for the next; to be closed with access_close. */
+extern Access *alert_begin(void);
+
+/*
+ * Why a patient is not to be alerted about an event that is released now;
+ * ALERT_REASON_COUNT: is to be.
+ */
+extern AlertReason alert_find_reason(Access *alerts, OdsCode pharmacy, int32 application_id, NhsNumber patient,
+									 TimestampTz now);
 
 /* Whether a dispatcher of its own is to serve this database. */
 extern bool worker_serves_this_database(void);

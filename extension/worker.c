@@ -40,13 +40,13 @@
 /*
  * After a release it waits, however often it is woken: with many suppliers at work,
  * a release for each of their updates would cost as much as the updates.  It waits
- * half as long as the release took, which is short while there is little to do.
- * On a busy machine, or with many events, a release takes longer, and what a
- * larger batch then saves, in plans begun, commits and cold caches, is the
- * suppliers'.  In ms, at least and at most.
+ * the longer the more events there were, as what a larger batch saves (a
+ * transaction, a flush, cold caches) is then the suppliers'; with few, listeners
+ * come first.  In microseconds for each event, and in all.
  */
-#define LEAST_PAUSE 1
-#define MOST_PAUSE 20
+#define PAUSE_PER_EVENT 100
+#define LEAST_PAUSE 1000
+#define MOST_PAUSE 8000
 
 /*
  * Without being woken, it looks again after that long (ms).  Only what nobody tells
@@ -185,19 +185,22 @@ end_work(void)
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
-/* Sets pause to how long (ms) to wait before the next release. */
 static int
-release(bool thoroughly, long *pause)
+release(bool thoroughly)
 {
-	TimestampTz begun = GetCurrentTimestamp();
 	int			settled;
 
 	begin_work("releasing readiness events");
 	settled = dispatch_due(BATCH, thoroughly);
 	end_work();
-	*pause = (GetCurrentTimestamp() - begun) / 2 / 1000;
-	*pause = Max(LEAST_PAUSE, Min(MOST_PAUSE, *pause));
 	return settled;
+}
+
+/* How long (ms) to wait before the next release. */
+static long
+pause_after(int settled)
+{
+	return Max(LEAST_PAUSE, Min(MOST_PAUSE, settled * PAUSE_PER_EVENT)) / 1000;
 }
 
 /* For how long (ms) there is nothing to do, unless somebody commits an event. */
@@ -288,17 +291,16 @@ dispatcher_main(Datum arg)
 	for (;;)
 	{
 		int			settled;
-		long		pause;
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		reload_configuration();
-		settled = release(thoroughly, &pause);
+		settled = release(thoroughly);
 		if (prune(&pruned) || settled == BATCH)
 			continue;
 		if (settled > 0)
 		{
-			wait_for_work(0, pause);
+			wait_for_work(0, pause_after(settled));
 			thoroughly = false;
 		}
 		else

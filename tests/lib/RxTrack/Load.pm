@@ -22,6 +22,11 @@ is, ten thousand pharmacies. Options: C<clients> (8), C<updates> (100; of each c
 Submits all of them with that business status, each client one after the other with C<rxtrack.gateway_submit>, and returns how many it
 has submitted. More options are pgbench's. C<start> does the same and does not wait; it returns what waits, and then returns how many.
 
+=head2 run_by_turns($milliseconds)
+
+Submits all of them, for so long those that raise no event, then for as long those that raise one, and so on, by the server's clock:
+an update received in an even period is With Pharmacy, one in an odd period Ready to Collect. Returns how many.
+
 =head2 forget
 
 Removes all updates and events, so that the same bundles can be submitted again.
@@ -58,7 +63,7 @@ sub new
 	my $self = bless { node => $node, clients => 8, updates => 100, %option }, $class;
 	$self->{directory} = PostgreSQL::Test::Utils::tempdir();
 	$self->write_bundles;
-	$self->write_script;
+	$self->write_script('submit', ':kind');
 	$self->load_bundles;
 	return $self;
 }
@@ -83,13 +88,13 @@ sub write_bundles
 
 sub write_script
 {
-	my ($self) = @_;
-	append_to_file("$self->{directory}/submit.sql", <<"SQL");
+	my ($self, $name, $kind) = @_;
+	append_to_file("$self->{directory}/$name.sql", <<"SQL");
 \\set i :i + 1
 \\set n :client_id * $self->{updates} + :i
 SELECT g.status FROM bundle b,
 	LATERAL rxtrack.gateway_submit(E'updates\\x3awrite', ARRAY[b.credential], ARRAY[b.request_id], ARRAY[NULL::text], ARRAY[b.body]) g
-WHERE b.kind = :kind AND b.n = :n;
+WHERE b.kind = $kind AND b.n = :n;
 SQL
 	return;
 }
@@ -116,10 +121,15 @@ SQL
 sub start
 {
 	my ($self, $kind, @options) = @_;
+	return $self->start_script('submit', '-D', "kind=$kind", @options ? @options : ('-t', $self->{updates}));
+}
+
+sub start_script
+{
+	my ($self, $name, @options) = @_;
 	my ($out, $errors) = ('', '');
-	@options = ('-t', $self->{updates}) unless @options;
-	my $pgbench = IPC::Run::start([ 'pgbench', '-n', '-M', 'prepared', '-f', "$self->{directory}/submit.sql", '-c', $self->{clients}, '-j', 2,
-			'-D', 'i=0', '-D', "kind=$kind", @options, '-h', $self->{node}->host, '-p', $self->{node}->port, 'rxtrack' ],
+	my $pgbench = IPC::Run::start([ 'pgbench', '-n', '-M', 'prepared', '-f', "$self->{directory}/$name.sql", '-c', $self->{clients}, '-j', 2,
+			'-D', 'i=0', @options, '-h', $self->{node}->host, '-p', $self->{node}->port, 'rxtrack' ],
 		'<', \'', '>', \$out, '2>', \$errors);
 	return sub {
 		$pgbench->finish;
@@ -133,6 +143,16 @@ sub run
 {
 	my ($self, @arguments) = @_;
 	return $self->start(@arguments)->();
+}
+
+sub run_by_turns
+{
+	my ($self, $milliseconds) = @_;
+	my $name = "turns_$milliseconds";
+	# now() is what an update is said to be received at
+	$self->write_script($name, "CASE (extract(epoch FROM now()) * 1000)::bigint / $milliseconds % 2 WHEN 0 THEN 'With Pharmacy' ELSE 'Ready to Collect' END")
+	  unless -e "$self->{directory}/$name.sql";
+	return $self->start_script($name, '-t', $self->{updates})->();
 }
 
 sub forget
