@@ -49,14 +49,16 @@ for my $size ($few, $many)
 }
 
 # The first change of a page after a checkpoint puts all of the page into the log, and updates go all over the indexes; so there
-# is one checkpoint, a warm-up that is long enough to touch most pages, and none after it, as for most of half an hour.
+# is one checkpoint, a warm-up that is long enough to touch most pages, and none after it, as for most of half an hour. A session
+# maps each page of shared memory when it first touches it: with many stored that takes minutes, of days that it lives.
+my %warm_up = ($few => 20, $many => 100);    # seconds
 my %rates;
 for my $round (0 .. $repeat)
 {
 	for my $size ($few, $many)
 	{
 		my ($node, $gateway) = @{ $server{$size} }{qw(node gateway)};
-		my $seconds = $round == 0 && $earnest ? 20 : $seconds;
+		my $seconds = $round == 0 && $earnest ? $warm_up{$size} : $seconds;
 		my $requests = requests("round$round", 18_000 * $seconds, 1, $node->{bench_key});
 		my $before = rows($node, 'rxtrack.status_update');
 		my $result = wrk(url => $gateway->url, requests => $requests, seconds => $seconds);
@@ -69,6 +71,7 @@ if ($earnest)
 {
 	my ($total, $free) = slurp_file('/proc/meminfo') =~ /^HugePages_(?:Total|Free):\s+(\d+)/mg;
 	report "%sbut shared_buffers=4GB; huge pages in use: %d\n", conditions($server{$many}{node}), $total - $free;
+	report "warm-up: %d s with %d, %d s with %d\n", map { ($warm_up{$_}, $_) } $few, $many;
 	report "%-44s %10s %8s\n", "32 clients, $repeat times $seconds s", 'requests/s', 'spread';
 	report "%-44s %10.0f %7.0f%%\n", "with $_ updates stored", median(@{ $rates{$_} }), spread(@{ $rates{$_} }) for $few, $many;
 	my $ratio = median(@{ $rates{$many} }) / median(@{ $rates{$few} });
