@@ -84,7 +84,7 @@ take_off(const Guise *guise)
 static void
 notify_listeners(int64 release_number, OdsCode ods_code)
 {
-	char		payload[MAXINT8LEN + 1];
+	char		payload[32];
 	char		channel[sizeof(CHANNEL_ALL "_") + ODS_CODE_TEXT] = CHANNEL_ALL "_";
 	char	   *code = channel + strlen(channel);
 
