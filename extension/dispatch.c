@@ -46,11 +46,16 @@ static int	subscription_expiry = 7 * 24 * 60;	/* minutes */
 
 /* ---------- As whom ---------- */
 
-/* At a commit it is the supplier's session that releases, whose role may touch no table. */
+/*
+ * At a commit it is the supplier's session that releases, whose role may touch no
+ * table, and whose search_path is not to lead what a DBA has added (a trigger, an
+ * index of an expression) to the supplier's functions.
+ */
 typedef struct Guise
 {
 	Oid			user;
 	int			security;
+	int			settings;
 } Guise;
 
 static void
@@ -67,11 +72,15 @@ put_on(Guise *guise)
 	SetUserIdAndSecContext(((Form_pg_class) GETSTRUCT(tuple))->relowner,
 						   guise->security | SECURITY_LOCAL_USERID_CHANGE);
 	ReleaseSysCache(tuple);
+	guise->settings = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, rxtrack, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
 }
 
 static void
 take_off(const Guise *guise)
 {
+	AtEOXact_GUC(true, guise->settings);
 	SetUserIdAndSecContext(guise->user, guise->security);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
@@ -63,7 +64,8 @@ look_from(TimestampTz now, bool thoroughly)
 		last_full_look = now;
 		return DT_NOBEGIN;
 	}
-	return settled_until - LOOK_BACK;
+	/* what this transaction has recorded itself is due since it began */
+	return Min(settled_until, GetCurrentTransactionStartTimestamp()) - LOOK_BACK;
 }
 
 void
@@ -110,8 +112,7 @@ set_here(const char *name, const char *value)
 
 /*
  * A plan is made once, perhaps while the tables are small, and kept: it is to go by
- * the indexes, and is never worth compiling.  What the session has set is not to
- * matter.
+ * the indexes, and is never worth compiling.
  */
 static void
 execute_by_index(Statement *statement, Datum *arguments)
@@ -121,7 +122,6 @@ execute_by_index(Statement *statement, Datum *arguments)
 	};
 	int			settings = NewGUCNestLevel();
 
-	set_here("search_path", "pg_catalog, rxtrack, pg_temp");
 	for (int i = 0; i < (int) lengthof(off); i++)
 		set_here(off[i], "off");
 	statement_execute_latest(statement, arguments);
