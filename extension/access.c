@@ -66,20 +66,35 @@ begin_access(Oid oid, LOCKMODE lock)
 	return access;
 }
 
+/* One that is not valid, as CREATE INDEX CONCURRENTLY may leave it, does not have all rows. */
+static void
+check_index(Relation index)
+{
+	if (!index->rd_index->indisvalid)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("index \"%s\" is not valid", RelationGetRelationName(index)),
+				 errhint("Run REINDEX.")));
+}
+
 static Access *
-open_table(Oid oid, Oid index, LOCKMODE lock, Access *root)
+open_table(Oid oid, const char *index_name, LOCKMODE lock, Access *root)
 {
 	Access	   *access = begin_access(oid, lock);
+	Oid			index;
 
 	access->root = root == NULL ? access : root;
-	if (access->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && !OidIsValid(index))
+	if (access->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && index_name == NULL)
 	{
 		partition_check_key(access->relation);
 		return access;
 	}
 	if (access->relation->rd_rel->relkind != RELKIND_RELATION)
 		partition_refuse(access->relation, "it is no plain table");
-	if (!OidIsValid(index))
+	/* now that the table is locked, nobody puts another index in its place */
+	if (index_name != NULL)
+		index = relation_oid(index_name);
+	else
 	{
 		list_free(RelationGetIndexList(access->relation));	/* makes rd_pkindex known */
 		index = access->relation->rd_pkindex;
@@ -87,6 +102,7 @@ open_table(Oid oid, Oid index, LOCKMODE lock, Access *root)
 	if (!OidIsValid(index))
 		partition_refuse(access->relation, "it has no primary key");
 	access->key_index = index_open(index, lock);
+	check_index(access->key_index);
 	access->found = table_slot_create(access->relation, NULL);
 	prepare_keys(access);
 	return access;
@@ -95,7 +111,7 @@ open_table(Oid oid, Oid index, LOCKMODE lock, Access *root)
 static Access *
 open_with(const char *name, const char *index, LOCKMODE lock)
 {
-	return open_table(relation_oid(name), index == NULL ? InvalidOid : relation_oid(index), lock, NULL);
+	return open_table(relation_oid(name), index, lock, NULL);
 }
 
 Access *
@@ -133,7 +149,7 @@ find_partition(Access *access, Datum first_column)
 	foreach(cell, access->partitions)
 		if (RelationGetRelid(((Access *) lfirst(cell))->relation) == oid)
 			return lfirst(cell);
-	partition = open_table(oid, InvalidOid, access->lock, access->root);
+	partition = open_table(oid, NULL, access->lock, access->root);
 	partition_check_columns(access->relation, partition->relation);
 	if (partition->key_index != NULL && partition->key_index->rd_index->indkey.values[0] != 1)
 		partition_refuse(partition->relation, "its primary key does not begin with its first column");
@@ -397,6 +413,8 @@ access_update(Access *access, const ItemPointerData *place, const Datum *values,
 	/* only that is looked at; the values may well lie in the row that was found */
 	access->found->tts_tid = *place;
 	PushActiveSnapshot(GetTransactionSnapshot());
+	/* a trigger before it locks the row, which this transaction may have written itself */
+	access->root->estate->es_output_cid = GetCurrentCommandId(true);
 	ExecSimpleRelationUpdate(access->result, access->root->estate, &access->root->recheck,
 							 access->found, access->written);
 	PopActiveSnapshot();

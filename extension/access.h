@@ -42,7 +42,7 @@ typedef struct Access
 	EPQState	recheck;		/* likewise */
 	ResultRelInfo *result;		/* NULL until the first write */
 	TupleTableSlot *found;		/* the row that was found */
-	TupleTableSlot *written;	/* the row to be written */
+	TupleTableSlot *written;	/* the row to be written; also append_change()'s */
 	TupleTableSlot *before;		/* the row that it replaces, where that has to be known */
 } Access;
 
@@ -54,7 +54,7 @@ extern Access *access_open(const char *name);
 /* Opens one that has no primary key, and is not partitioned, for writing only. */
 extern Access *access_open_unkeyed(const char *name);
 
-/* Opens one for reading only; rows are searched by an index of that name, or the primary key (NULL). */
+/* Opens one for searches only; rows are searched by an index of that name, or the primary key (NULL). */
 extern Access *access_open_to_read(const char *name, const char *index);
 
 /* Ends searches and writes (and fires the triggers of these); keeps the lock. */

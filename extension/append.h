@@ -41,7 +41,7 @@ extern void append_row(Appender *appender, Datum *values, bool *nulls);
 
 /*
  * Changes the row that was found: those columns whose place in the array is true take
- * the value there.  Raises 40001 where somebody else has changed it meanwhile.
+ * the value there.  Nobody else may change it meanwhile: XX000 where somebody did.
  */
 extern void append_change(Appender *appender, Access *found, const bool *changes, const Datum *values, const bool *nulls);
 

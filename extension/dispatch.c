@@ -73,8 +73,7 @@ put_on(Guise *guise)
 						   guise->security | SECURITY_LOCAL_USERID_CHANGE);
 	ReleaseSysCache(tuple);
 	guise->settings = NewGUCNestLevel();
-	(void) set_config_option("search_path", "pg_catalog, rxtrack, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_for_now("search_path", "pg_catalog, rxtrack, pg_temp");
 }
 
 static void
@@ -248,8 +247,7 @@ dispatch_due(int most, bool thoroughly)
 	batch.events = due_search(batch.now, thoroughly);
 	while (batch.count < most && access_next(batch.events))
 		settle(&batch);
-	if (batch.count < most)
-		due_settled(batch.now);
+	due_settled(batch.events, batch.now, batch.count < most);
 	access_close(batch.events);
 	if (batch.alerts != NULL)
 		access_close(batch.alerts);
@@ -273,6 +271,8 @@ dispatch(PG_FUNCTION_ARGS)
 	SPI_connect();
 	settled = dispatch_due(most, true);
 	SPI_finish();
+	/* the caller may yet roll back to a savepoint, of which nobody would tell */
+	due_forget();
 	PG_RETURN_INT32(settled);
 }
 
@@ -338,6 +338,8 @@ at_transaction_end(XactEvent event, void *arg)
 			worker_wake();
 			break;
 		case XACT_EVENT_ABORT:
+			due_forget();
+			/* FALLTHROUGH */
 		case XACT_EVENT_PREPARE:
 			recorded_an_event = false;
 			break;

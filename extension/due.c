@@ -15,8 +15,9 @@
 /*
  * The index of pending events keeps an entry for each event that was released
  * since it was vacuumed: with much to do, a hundred thousand within half a minute.
- * So most looks begin a little before the last one, with events whose transaction
- * took that long to commit, and only every few seconds one begins with the first.
+ * So most looks begin a little before the last one that came to an end, with events
+ * whose transaction took that long to commit, and only every few seconds one begins
+ * with the first.
  */
 #define LOOK_BACK (2 * USECS_PER_SEC)
 #define FULL_LOOK_INTERVAL (5 * USECS_PER_SEC)
@@ -69,9 +70,20 @@ look_from(TimestampTz now, bool thoroughly)
 }
 
 void
-due_settled(TimestampTz now)
+due_settled(Access *events, TimestampTz now, bool all)
 {
-	settled_until = now;
+	bool		isnull;
+
+	if (all)
+		settled_until = now;
+	else
+		settled_until = Min(settled_until, DatumGetTimestampTz(access_column(events, EVENT_DUE_AT, &isnull)));
+}
+
+void
+due_forget(void)
+{
+	settled_until = last_full_look = 0;
 }
 
 /* What others have released before is to be seen, whatever the isolation. */
@@ -104,8 +116,8 @@ due_next(bool thoroughly)
 	return due;
 }
 
-static void
-set_here(const char *name, const char *value)
+void
+set_for_now(const char *name, const char *value)
 {
 	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 }
@@ -123,7 +135,7 @@ execute_by_index(Statement *statement, Datum *arguments)
 	int			settings = NewGUCNestLevel();
 
 	for (int i = 0; i < (int) lengthof(off); i++)
-		set_here(off[i], "off");
+		set_for_now(off[i], "off");
 	statement_execute_latest(statement, arguments);
 	AtEOXact_GUC(true, settings);
 }

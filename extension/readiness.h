@@ -67,10 +67,22 @@ extern Access *due_search(TimestampTz now, bool thoroughly);
  */
 extern EventState due_fate(Access *events);
 
-/* All that it found is settled: the next search may begin there. */
-extern void due_settled(TimestampTz now);
+/*
+ * What was found is settled, as far as it can be: all that was due by now, or all up
+ * to the event that was found last, where the next search then goes on.
+ */
+extern void due_settled(Access *events, TimestampTz now, bool all);
 
-/* When the next pending event is due; DT_NOEND where there is none. */
+/* What was settled may have been taken back: the next search begins with the first event. */
+extern void due_forget(void);
+
+/* Sets a setting until the level that NewGUCNestLevel() began ends. */
+extern void set_for_now(const char *name, const char *value);
+
+/*
+ * When the next pending event is due; DT_NOEND where there is none.  Unless
+ * thoroughly, those that came due long ago are not looked at.
+ */
 extern TimestampTz due_next(bool thoroughly);
 
 /* Opens the alerts that were given, for the next; to be closed with access_close. */

@@ -51,7 +51,7 @@ for my $size ($few, $many)
 # The first change of a page after a checkpoint puts all of the page into the log, and updates go all over the indexes; so there
 # is one checkpoint, a warm-up that is long enough to touch most pages, and none after it, as for most of half an hour. A session
 # maps each page of shared memory when it first touches it: with many stored that takes minutes, of days that it lives.
-my %warm_up = ($few => 20, $many => 100);    # seconds
+my %warm_up = ($few => $ENV{BENCH_WARM_UP} || 20, $many => $ENV{BENCH_WARM_UP} || 100);    # seconds
 my %rates;
 for my $round (0 .. $repeat)
 {

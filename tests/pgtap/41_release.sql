@@ -206,6 +206,17 @@ SELECT is(rxtrack.duration('rxtrack.subscription_expiry'), interval '168 h', 'an
 SELECT throws_ok($$ SELECT rxtrack.duration('rxtrack.sandbox') $$, '42704', NULL, 'no other setting is a duration');
 SELECT is_empty('SELECT pg_temp.oddities()', 'no row is half settled');
 
+-- ---------- What a DBA does to the table ----------
+
+CREATE FUNCTION pg_temp.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER keep BEFORE UPDATE ON rxtrack.readiness_event FOR EACH ROW EXECUTE FUNCTION pg_temp.keep();
+SELECT pg_temp.tell(400, 'RC') \g /dev/null
+SELECT is(rxtrack.dispatch(), 1, 'a trigger before an update, and an event of this very transaction');
+DROP TRIGGER keep ON rxtrack.readiness_event;
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'rxtrack.readiness_event_pending'::regclass;
+SELECT throws_ok('SELECT rxtrack.dispatch()', '55000', 'index "readiness_event_pending" is not valid', 'an index that may lack events is not trusted');
+UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'rxtrack.readiness_event_pending'::regclass;
+
 -- ---------- Who may ----------
 
 SELECT throws_ok('SET LOCAL ROLE rxtrack_listener; SELECT rxtrack.dispatch()', '42501', NULL, 'a listener may not release');

@@ -74,6 +74,33 @@ is(sql("SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending'"), 
 make_ready($node, 1);
 is(sql("SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending'"), 0, 'for the next one');
 
+# ---------- What a look may not pass over ----------
+
+my @late = map { ready() } 1 .. 2;
+sql(join '\;', 'BEGIN', 'SELECT pg_sleep(3)', submission($late[0]), 'COMMIT', 'BEGIN', submission($late[1]), 'COMMIT;');
+is(sql("SELECT state FROM rxtrack.readiness_event WHERE task_id = '$late[1]{id}'"), 'released',
+	'the event of a transaction that by its clock began long before the session released last');
+$session->query_safe('BEGIN');
+$session->query_safe(submission(ready()));
+$session->query_safe("PREPARE TRANSACTION 'q'");
+sql("COMMIT PREPARED 'q'");
+sleep 3;
+$session->query_safe('BEGIN');
+$session->query_safe('SAVEPOINT s; SELECT rxtrack.dispatch(); ROLLBACK TO s');
+$session->query_safe(submission(ready()));
+$session->query_safe('COMMIT');
+is(sql("SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending'"), 0, 'and one whose release was rolled back to a savepoint');
+
+# ---------- A DBA's trigger, in a supplier's session ----------
+
+sql(q{CREATE TABLE public.path_seen (path text);
+	CREATE FUNCTION public.see_path() RETURNS trigger LANGUAGE plpgsql AS
+		'BEGIN INSERT INTO public.path_seen VALUES (pg_catalog.current_setting(''search_path'')); RETURN NULL; END';
+	CREATE TRIGGER see AFTER UPDATE ON rxtrack.readiness_event FOR EACH ROW EXECUTE FUNCTION public.see_path()});
+is(sql('SET SESSION AUTHORIZATION supplier; SET search_path = pg_temp, public; ' . submission(ready())), 201, 'an update where the table of events has a trigger');
+is(sql('SELECT path FROM public.path_seen'), 'pg_catalog, rxtrack, pg_temp', 'which does not run with the supplier\'s search_path');
+sql('DROP FUNCTION public.see_path() CASCADE');
+
 # ---------- Promises ----------
 
 sub moment { return sql("SELECT to_char((now() + interval '1 s' * $_[0]) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')") }

@@ -139,6 +139,15 @@ $node->safe_psql('postgres', 'ALTER DATABASE rxtrack RESET ALL');
 kill 'TERM', dispatcher();
 ok(wait_until(sub { dispatcher() ne '' }), 'and once more');
 
+# ---------- Old ones, while there are new ones ----------
+
+my $begun = time;
+sql(q{INSERT INTO rxtrack.readiness_event (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
+	SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), 'Y12345', now(), now() - interval '1 min', 1
+	FROM generate_series(1, 5000)});
+make_ready($node, 1) while time < $begun + 30 && sql("SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending' AND due_at < now() - interval '50 s'") > 0;
+cmp_ok(time - $begun, '<', 12, 'five batches that came due long ago are released one after the other, once they are found');
+
 # ---------- Everybody at once ----------
 
 sql('TRUNCATE rxtrack.status_update, rxtrack.item, rxtrack.readiness_event');
