@@ -219,7 +219,7 @@ release_event(Batch *batch)
 	notify_listeners(batch->last_number, pharmacy);
 }
 
-/* Settles the event at hand: it is cancelled, or released and notified; or its time has not come. */
+/* Settles the event at hand: it is cancelled, or released and notified; or left, where its update is not there yet. */
 static void
 settle(Batch *batch)
 {
