@@ -168,6 +168,7 @@ static bool send_batch(struct link *link)
 
 bool link_send(struct link *link, const struct config *config, int64_t now_ms)
 {
+    link->sent_ms = now_ms;
     link->deadline_ms = now_ms + config->request_timeout * 1000 + GRACE_MS;
     if (link->timeout_ms != link->session_timeout_ms ||
         (link->jobs[0]->route->flags & ROUTE_HEALTH))

@@ -58,6 +58,7 @@ struct link {
 
     struct job *jobs[CONFIG_BATCH_MAX]; /* the batch, of one route */
     size_t count;
+    int64_t sent_ms; /* when link_send() was called last */
 
     long timeout_ms;         /* set by the owner: the statement_timeout for the next query */
     long session_timeout_ms; /* the one that the session has; 0: it is to be checked first */

@@ -58,6 +58,21 @@ for my $case ([ 1, 1, 1 ], [ 4, 2, 2 ])
 		$holder->sql('ROLLBACK');
 	}
 
+	# A call that lasts is not waited for, where there is another connection.
+	if ($connections > 1)
+	{
+		$holder->sql('BEGIN');
+		$holder->sql(sprintf q{SELECT 1 FROM rxtrack.item WHERE prescription_id = '%s' FOR UPDATE}, $locked[0]{basedOn}[0]{identifier}{value});
+		my ($hanging) = send_all($gateway, next_of($locked[0]));
+		sleep 0.1;
+		my $began = time;
+		my ($other) = send_all($gateway, task());
+		is_response($other->answer, 201, [201], 'while one request hangs, another is stored');
+		cmp_ok(time - $began, '<', $timeout / 8, 'and need not wait until the first is cut off');
+		$holder->sql('ROLLBACK');
+		is_response($hanging->answer, 201, [201], 'which is stored too');
+	}
+
 	# A lock that is held for longer than a first attempt may take, but not for all the time.
 	$holder->sql('BEGIN');
 	$holder->sql(sprintf q{SELECT 1 FROM rxtrack.item WHERE prescription_id = '%s' FOR UPDATE}, $locked[0]{basedOn}[0]{identifier}{value});
