@@ -39,14 +39,16 @@
 
 /*
  * After a release it waits, however often it is woken: with many suppliers at work,
- * a release for each of their updates would cost as much as the updates.  It waits
- * the longer the more events there were, as what a larger batch saves (a
- * transaction, a flush, cold caches) is then the suppliers'; with few, listeners
- * come first.  In microseconds for each event, and in all.
+ * a release for each of their updates would cost as much as the updates.  With few
+ * events listeners come first, and it waits as little as it can.  With many, what a
+ * larger batch saves (a transaction, a flush, cold caches) is the suppliers'.  In
+ * microseconds, for each event beyond the first few.  A pause that grew faster than
+ * the events that come meanwhile would keep itself long after a burst.
  */
-#define PAUSE_PER_EVENT 100
+#define FEW_EVENTS 10
+#define PAUSE_PER_EVENT 250
 #define LEAST_PAUSE 1000
-#define MOST_PAUSE 8000
+#define MOST_PAUSE 20000
 
 /*
  * Without being woken, it looks again after that long (ms).  Only what nobody tells
@@ -200,7 +202,7 @@ release(bool thoroughly)
 static long
 pause_after(int settled)
 {
-	return Max(LEAST_PAUSE, Min(MOST_PAUSE, settled * PAUSE_PER_EVENT)) / 1000;
+	return Max(LEAST_PAUSE, Min(MOST_PAUSE, (settled - FEW_EVENTS) * PAUSE_PER_EVENT)) / 1000;
 }
 
 /* For how long (ms) there is nothing to do, unless somebody commits an event. */
