@@ -27,7 +27,7 @@
 /*
  * A large call takes a megabyte or two.  glibc gives that back to the system at its end, and the
  * next one has it mapped anew, page by page, which cost a third of its time.  So a session that
- * serves a gateway keeps what it has, up to a limit.
+ * serves a gateway keeps what it has, unless more than that is free at the end of its heap.
  */
 static void
 keep_memory(void)

@@ -42,8 +42,8 @@
  * a release for each of their updates would cost as much as the updates.  With few
  * events listeners come first, and it waits as little as it can.  With many, what a
  * larger batch saves (a transaction, a flush, cold caches) is the suppliers'.  In
- * microseconds, for each event beyond the first few.  A pause that grew faster than
- * the events that come meanwhile would keep itself long after a burst.
+ * microseconds, for each event beyond the first few: as long as less than 4,000
+ * events a second come, the pause falls again after a burst.
  */
 #define FEW_EVENTS 10
 #define PAUSE_PER_EVENT 250

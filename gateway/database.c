@@ -236,9 +236,9 @@ static void *run(void *unused)
         int64_t now_ms = clock_ms();
 
         schedule_fail_expired(now_ms);
-        connect_links(now_ms);
         dispatch(now_ms);
         schedule_send_answers();
+        connect_links(now_ms); /* may wait for a host's name, and answers are not to */
         publish_state();
         if (atomic_load(&database.state) != DATABASE_USABLE)
             schedule_fail_waiting(atomic_load(&database.state) == DATABASE_AWAY ? FAULT_AWAY

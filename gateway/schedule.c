@@ -176,7 +176,7 @@ void schedule_add(struct job *job, int64_t now_ms)
 }
 
 /* Whether one link more may carry a last attempt: they leave one to all others. A single link
- * carries them when nothing else waits. */
+ * carries them when nothing else waits, so under a steady load never. */
 static bool may_hang(void)
 {
     size_t hanging = 0;
@@ -316,6 +316,8 @@ bool schedule_start(const struct config *config, struct link *links, size_t link
     schedule.links = links;
     schedule.link_count = link_count;
     schedule.calls_most = processors > 2 ? (size_t)processors / 2 : 1;
+    if (schedule.calls_most > link_count)
+        schedule.calls_most = link_count;
     queue_clear(&schedule.alone);
     queue_clear(&schedule.last);
     queue_clear(&schedule.answered);

@@ -5,9 +5,10 @@
  * A call costs a transaction and a flush, however many jobs it has: few large ones are cheapest.
  * But while one call carries all there are, whoever takes in requests and sends answers is idle,
  * and while all clients have their answers the database is. So there is one call under way for
- * every two processors, each with a share, and one share more is with the clients: with two
- * processors the database carries one half while the other is answered. A call that lasts is not
- * waited for, others are made beside it. Threads: the database thread only.
+ * every two processors of this machine, at least one and at most as many as connections, each with
+ * a share, and one share more is with the clients: with two processors the database carries one
+ * half while the other is answered. A call that lasts is not waited for, others are made beside it,
+ * as are those of single jobs that are tried again. Threads: the database thread only.
  */
 #ifndef RXTRACK_SCHEDULE_H
 #define RXTRACK_SCHEDULE_H
