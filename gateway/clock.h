@@ -16,6 +16,13 @@ int64_t clock_us(void);
 /* Milliseconds on the monotonic clock. */
 int64_t clock_ms(void);
 
+/* Brings a time forward to another that is earlier, of what is to be waited for. */
+static inline void clock_sooner(int64_t *earliest_ms, int64_t at_ms)
+{
+    if (at_ms < *earliest_ms)
+        *earliest_ms = at_ms;
+}
+
 /* The time now as an RFC 3339 date-time in UTC with milliseconds. */
 void clock_utc(char out[CLOCK_UTC_TEXT]);
 

@@ -183,12 +183,6 @@ static bool take_incoming(void)
     return !stopping;
 }
 
-static void sooner(int64_t *earliest, int64_t at_ms)
-{
-    if (at_ms < *earliest)
-        *earliest = at_ms;
-}
-
 /* How long poll() may wait, in milliseconds: until the next deadline or retry. */
 static int next_timeout(int64_t now_ms)
 {
@@ -198,9 +192,9 @@ static int next_timeout(int64_t now_ms)
         const struct link *link = &database.links[i];
 
         if (link->state == LINK_DOWN)
-            sooner(&earliest, link->retry_ms);
+            clock_sooner(&earliest, link->retry_ms);
         else if (link->deadline_ms != 0)
-            sooner(&earliest, link->deadline_ms);
+            clock_sooner(&earliest, link->deadline_ms);
     }
     earliest = schedule_due(now_ms, earliest);
     return earliest > now_ms ? (int)(earliest - now_ms) : 0;

@@ -6,6 +6,7 @@
 
 #include "backlog.h"
 #include "caller.h"
+#include "clock.h"
 #include "log.h"
 #include "queue.h"
 
@@ -216,11 +217,11 @@ static size_t share(void)
 {
     size_t batch_limit = (size_t)schedule.config->batch_limit;
     size_t parts = schedule.calls_most + 1;
-    size_t share = (schedule.load + parts - 1) / parts;
+    size_t jobs = (schedule.load + parts - 1) / parts;
 
-    if (share < SHARE_LEAST)
-        share = SHARE_LEAST;
-    return share < batch_limit ? share : batch_limit;
+    if (jobs < SHARE_LEAST)
+        jobs = SHARE_LEAST;
+    return jobs < batch_limit ? jobs : batch_limit;
 }
 
 /* With a call under way that will soon be back, a further one is made for a whole share alone. */
@@ -267,12 +268,6 @@ bool schedule_call(struct link *link, int64_t now_ms)
 
 /* ---- when ---- */
 
-static void sooner(int64_t *earliest_ms, int64_t at_ms)
-{
-    if (at_ms < *earliest_ms)
-        *earliest_ms = at_ms;
-}
-
 /* With a link to spare, those who wait need not wait for a call that is late. */
 static void sooner_by_late_calls(int64_t *earliest_ms, int64_t now_ms)
 {
@@ -284,10 +279,10 @@ static void sooner_by_late_calls(int64_t *earliest_ms, int64_t now_ms)
 
         idle |= link->state == LINK_IDLE;
         if (is_prompt(link, now_ms))
-            sooner(&late_ms, link->sent_ms + LATE_MS);
+            clock_sooner(&late_ms, link->sent_ms + LATE_MS);
     }
     if (idle)
-        sooner(earliest_ms, late_ms);
+        clock_sooner(earliest_ms, late_ms);
 }
 
 int64_t schedule_due(int64_t now_ms, int64_t latest_ms)
@@ -295,11 +290,11 @@ int64_t schedule_due(int64_t now_ms, int64_t latest_ms)
     int64_t earliest_ms = latest_ms;
 
     if (schedule.alone.head != NULL)
-        sooner(&earliest_ms, schedule.alone.head->queued_ms + patience());
+        clock_sooner(&earliest_ms, schedule.alone.head->queued_ms + patience());
     if (schedule.last.head != NULL)
-        sooner(&earliest_ms, schedule.last.head->queued_ms + patience());
+        clock_sooner(&earliest_ms, schedule.last.head->queued_ms + patience());
     if (backlog_oldest() != NULL) {
-        sooner(&earliest_ms, backlog_oldest()->queued_ms + patience());
+        clock_sooner(&earliest_ms, backlog_oldest()->queued_ms + patience());
         sooner_by_late_calls(&earliest_ms, now_ms);
     }
     return earliest_ms;
