@@ -2,9 +2,10 @@
  * json.c
  *		JSON text to a tree of nodes, and the ways to ask the tree.
  *
- * PostgreSQL's parser is used through its event interface because it reports an
- * error as a value; jsonb's input function would raise one, and a caller's fault
- * is data here, not an exception.
+ * PostgreSQL's lexer is used because it reports an error as a value; jsonb's input
+ * function would raise one, and a caller's fault is data here, not an exception.
+ * Its parser is not: it has a string built byte by byte, and copied, for each
+ * token, where nearly all can be taken as they stand in the text.
  */
 #ifdef FRONTEND
 #include "postgres_fe.h"
@@ -19,22 +20,30 @@
 
 #include "json.h"
 
-/* From 16 on, a parser's event handler returns whether to go on. */
-#if PG_VERSION_NUM >= 160000
-#define EVENT JsonParseErrorType
-#define EVENT_DONE return JSON_SUCCESS
-#else
-#define EVENT void
-#define EVENT_DONE return
-#endif
+#define NODES_AT_ONCE 64
+
+/* ---------- Building a tree ---------- */
+
+static JsonNode *
+make_node(JsonBuilder *builder)
+{
+	if (builder->spare_count == 0)
+	{
+		builder->spare = palloc0(NODES_AT_ONCE * sizeof(JsonNode));
+		builder->spare_count = NODES_AT_ONCE;
+	}
+	builder->spare_count--;
+	return builder->spare++;
+}
 
 JsonNode *
 json_add(JsonBuilder *builder, JsonKind kind)
 {
-	JsonNode   *node = palloc0(sizeof(JsonNode));
+	JsonNode   *node = make_node(builder);
 
 	node->kind = kind;
 	node->name = builder->name;
+	node->name_length = builder->name_length;
 	node->parent = builder->open;
 	builder->name = NULL;
 	if (builder->open == NULL)
@@ -59,162 +68,198 @@ json_close(JsonBuilder *builder)
 	builder->open = builder->open->parent;
 }
 
-static EVENT
-object_start(void *state)
+/* ---------- Reading text ---------- */
+
+typedef struct Reader
 {
-	json_add(state, JSON_NODE_OBJECT);
-	EVENT_DONE;
-}
+	JsonBuilder builder;
+	JsonLexContext *lex;		/* stands at the token to be read next */
+	char	   *copy;			/* of the text; what the tree holds of it is NUL-terminated in here */
+	int			depth;
+	const char *problem;		/* the first one */
+} Reader;
 
-static EVENT
-array_start(void *state)
-{
-	json_add(state, JSON_NODE_ARRAY);
-	EVENT_DONE;
-}
+static bool read_value(Reader *reader);
 
-static EVENT
-container_end(void *state)
-{
-	json_close(state);
-	EVENT_DONE;
-}
-
-static EVENT
-member_start(void *state, char *name, bool isnull)
-{
-	((JsonBuilder *) state)->name = name;
-	(void) isnull;
-	EVENT_DONE;
-}
-
-static EVENT
-scalar(void *state, char *token, JsonTokenType type)
-{
-	JsonNode   *node;
-
-	switch (type)
-	{
-		case JSON_TOKEN_STRING:
-			node = json_add(state, JSON_NODE_STRING);
-			break;
-		case JSON_TOKEN_NUMBER:
-			node = json_add(state, JSON_NODE_NUMBER);
-			break;
-		case JSON_TOKEN_NULL:
-			node = json_add(state, JSON_NODE_NULL);
-			break;
-		default:
-			node = json_add(state, JSON_NODE_BOOLEAN);
-			break;
-	}
-	node->text = token;
-	node->length = strlen(token);
-	EVENT_DONE;
-}
-
-/*
- * The parser recurses, and a stack that runs out raises an error; counting the
- * brackets beforehand turns a megabyte of them into an ordinary fault.
- */
+/* Says where it stands, but never what is there, which may be a patient's data. */
 static bool
-is_too_deep(const char *text, size_t length)
+fail(Reader *reader, JsonParseErrorType error)
 {
-	int			depth = 0;
-	bool		in_string = false;
-
-	for (size_t i = 0; i < length; i++)
-	{
-		char		c = text[i];
-
-		if (in_string)
-		{
-			if (c == '\\')
-				i++;
-			else if (c == '"')
-				in_string = false;
-		}
-		else if (c == '"')
-			in_string = true;
-		else if (c == '[' || c == '{')
-		{
-			if (++depth > JSON_MAX_DEPTH)
-				return true;
-		}
-		else if (c == ']' || c == '}')
-			depth--;
-	}
-	return false;
-}
-
-/* What is wrong, and where; never the text itself, which may hold a patient's data. */
-static const char *
-parse_problem(JsonParseErrorType error, const JsonLexContext *lex, size_t length)
-{
+	const JsonLexContext *lex = reader->lex;
 	const char *at = lex->token_start != NULL ? lex->token_start : lex->line_start;
 
 	if (error == JSON_UNICODE_CODE_POINT_ZERO)
-		return "it holds \\u0000, which no text may hold";
-	if (error == JSON_EXPECTED_MORE || at == NULL || (size_t) (at - lex->input) >= length)
-		return "it ends too early";
-	return psprintf("syntax error at line %d, byte %d",
-					(int) lex->line_number, (int) (at - lex->line_start) + 1);
+		reader->problem = "it holds \\u0000, which no text may hold";
+	else if (error == JSON_EXPECTED_MORE || at == NULL ||
+			 (size_t) (at - lex->input) >= (size_t) lex->input_length)
+		reader->problem = "it ends too early";
+	else
+		reader->problem = psprintf("syntax error at line %d, byte %d",
+								   (int) lex->line_number, (int) (at - lex->line_start) + 1);
+	return false;
 }
 
+/* Goes on to the next token. */
+static bool
+advance(Reader *reader)
+{
+	JsonParseErrorType error = json_lex(reader->lex);
+
+	return error == JSON_SUCCESS || fail(reader, error);
+}
+
+/* The token is not one that may stand here. */
+static bool
+fail_at_token(Reader *reader)
+{
+	return fail(reader, reader->lex->token_type == JSON_TOKEN_END ? JSON_EXPECTED_MORE : JSON_INVALID_TOKEN);
+}
+
+static bool
+is_at(const Reader *reader, JsonTokenType type)
+{
+	return reader->lex->token_type == type;
+}
+
+/* Takes a token of that type, which must be there. */
+static bool
+take(Reader *reader, JsonTokenType type)
+{
+	return is_at(reader, type) ? advance(reader) : fail_at_token(reader);
+}
+
+/* The text of a token; of a string without its quotes. */
+static const char *
+token_text(Reader *reader, size_t *length)
+{
+	const JsonLexContext *lex = reader->lex;
+	int			quote = lex->token_type == JSON_TOKEN_STRING ? 1 : 0;
+	char	   *text;
+
+	if (quote && lex->strval != NULL)
+	{
+		*length = lex->strval->len;
+		return pnstrdup(lex->strval->data, lex->strval->len);
+	}
+	text = reader->copy + (lex->token_start - lex->input) + quote;
+	*length = lex->token_terminator - lex->token_start - 2 * quote;
+	text[*length] = '\0';
+	return text;
+}
+
+static bool
+read_scalar(Reader *reader, JsonKind kind)
+{
+	JsonNode   *node = json_add(&reader->builder, kind);
+
+	node->text = token_text(reader, &node->length);
+	return advance(reader);
+}
+
+static bool
+read_member(Reader *reader)
+{
+	if (!is_at(reader, JSON_TOKEN_STRING))
+		return fail_at_token(reader);
+	reader->builder.name = token_text(reader, &reader->builder.name_length);
+	return advance(reader) && take(reader, JSON_TOKEN_COLON) && read_value(reader);
+}
+
+/* It recurses no deeper than JSON_MAX_DEPTH: a megabyte of brackets is an ordinary fault. */
+static bool
+read_container(Reader *reader, JsonKind kind, JsonTokenType end, bool (*read_part) (Reader *reader))
+{
+	if (++reader->depth > JSON_MAX_DEPTH)
+	{
+		reader->problem = psprintf("it is nested more than %d levels deep", JSON_MAX_DEPTH);
+		return false;
+	}
+	json_add(&reader->builder, kind);
+	if (!advance(reader))
+		return false;
+	if (!is_at(reader, end))
+	{
+		if (!read_part(reader))
+			return false;
+		while (is_at(reader, JSON_TOKEN_COMMA))
+			if (!advance(reader) || !read_part(reader))
+				return false;
+	}
+	json_close(&reader->builder);
+	reader->depth--;
+	return take(reader, end);
+}
+
+static bool
+read_value(Reader *reader)
+{
+	switch (reader->lex->token_type)
+	{
+		case JSON_TOKEN_OBJECT_START:
+			return read_container(reader, JSON_NODE_OBJECT, JSON_TOKEN_OBJECT_END, read_member);
+		case JSON_TOKEN_ARRAY_START:
+			return read_container(reader, JSON_NODE_ARRAY, JSON_TOKEN_ARRAY_END, read_value);
+		case JSON_TOKEN_STRING:
+			return read_scalar(reader, JSON_NODE_STRING);
+		case JSON_TOKEN_NUMBER:
+			return read_scalar(reader, JSON_NODE_NUMBER);
+		case JSON_TOKEN_TRUE:
+		case JSON_TOKEN_FALSE:
+			return read_scalar(reader, JSON_NODE_BOOLEAN);
+		case JSON_TOKEN_NULL:
+			return read_scalar(reader, JSON_NODE_NULL);
+		default:
+			return fail_at_token(reader);
+	}
+}
+
+/* Only where there is an escape does the lexer have to resolve them. */
 static JsonLexContext *
 make_lexer(const char *text, size_t length)
 {
+	bool		need_escapes = memchr(text, '\\', length) != NULL;
+
 #if PG_VERSION_NUM >= 170000
-	return makeJsonLexContextCstringLen(NULL, text, length, PG_UTF8, true);
+	return makeJsonLexContextCstringLen(NULL, text, length, PG_UTF8, need_escapes);
 #else
-	return makeJsonLexContextCstringLen((char *) text, (int) length, PG_UTF8, true);
+	return makeJsonLexContextCstringLen((char *) text, (int) length, PG_UTF8, need_escapes);
 #endif
 }
 
 JsonNode *
 json_from_text(const char *text, size_t length, const char **problem)
 {
-	JsonBuilder builder = {0};
-	JsonSemAction events = {0};
-	JsonLexContext *lex;
-	JsonParseErrorType error;
+	Reader		reader = {0};
 
 	if (length > INT_MAX || pg_encoding_verifymbstr(PG_UTF8, text, (int) length) != (int) length)
 	{
 		*problem = "it is not valid UTF-8 text";
 		return NULL;
 	}
-	if (is_too_deep(text, length))
+	reader.lex = make_lexer(text, length);
+	reader.copy = pnstrdup(text, length);
+	if (advance(&reader) && read_value(&reader) && !is_at(&reader, JSON_TOKEN_END))
+		fail_at_token(&reader);
+	if (reader.problem != NULL)
 	{
-		*problem = psprintf("it is nested more than %d levels deep", JSON_MAX_DEPTH);
+		*problem = reader.problem;
 		return NULL;
 	}
-	events.semstate = &builder;
-	events.object_start = object_start;
-	events.object_end = container_end;
-	events.array_start = array_start;
-	events.array_end = container_end;
-	events.object_field_start = member_start;
-	events.scalar = scalar;
-	lex = make_lexer(text, length);
-	error = pg_parse_json(lex, &events);
-	if (error != JSON_SUCCESS)
-	{
-		*problem = parse_problem(error, lex, length);
-		return NULL;
-	}
-	return builder.root;
+	return reader.builder.root;
 }
+
+/* ---------- Asking the tree ---------- */
 
 const JsonNode *
 json_member(const JsonNode *object, const char *name)
 {
 	const JsonNode *found = NULL;
+	size_t		length = strlen(name);
 
 	if (object == NULL || object->kind != JSON_NODE_OBJECT)
 		return NULL;
 	for (const JsonNode *node = object->first; node != NULL; node = node->next)
-		if (strcmp(node->name, name) == 0)
+		if (node->name_length == length && memcmp(node->name, name, length) == 0)
 			found = node;
 	return found;
 }

@@ -4,7 +4,7 @@
  *
  * Validation walks this tree and nothing else, so that one set of rules serves
  * both ways in.  Nothing here needs a running server: the text side is built on
- * PostgreSQL's own JSON parser, which frontend programs (a fuzzer, say) link too.
+ * PostgreSQL's own JSON lexer, which frontend programs (a fuzzer, say) link too.
  */
 #ifndef RXTRACK_JSON_H
 #define RXTRACK_JSON_H
@@ -32,6 +32,7 @@ typedef struct JsonNode
 {
 	JsonKind	kind;
 	const char *name;			/* member's name, in an object; else NULL */
+	size_t		name_length;	/* in bytes */
 	const char *text;			/* NUL-terminated; NULL for what has none */
 	size_t		length;			/* of text, in bytes */
 	int			count;			/* elements or members, where it has some */
@@ -47,6 +48,9 @@ typedef struct JsonBuilder
 	JsonNode   *root;
 	JsonNode   *open;			/* the array or object being filled */
 	const char *name;			/* of the member that comes next */
+	size_t		name_length;
+	JsonNode   *spare;			/* nodes to be used, allocated together */
+	int			spare_count;
 } JsonBuilder;
 
 extern JsonNode *json_add(JsonBuilder *builder, JsonKind kind);

@@ -65,6 +65,7 @@ json_from_jsonb(Jsonb *document)
 				break;
 			case WJB_KEY:
 				builder.name = pnstrdup(value.val.string.val, value.val.string.len);
+				builder.name_length = value.val.string.len;
 				break;
 			default:
 				add_scalar(&builder, &value);
