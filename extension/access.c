@@ -22,6 +22,7 @@
 #include "access.h"
 #include "catalog.h"
 #include "partition.h"
+#include "prepared_table.h"
 
 /* A column of the key and an operator, as a scan key whose argument is yet to come. */
 static void
@@ -325,7 +326,7 @@ begin_writing(Access *access)
 	estate = access->root->estate;
 	access->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(access->result, access->relation, 0, NULL, 0);
-	ExecOpenIndices(access->result, false);
+	prepared_open_indexes(prepared_table(access->relation), access->result);
 	/* where triggers look for it, before they would open it again */
 	estate->es_opened_result_relations = lappend(estate->es_opened_result_relations, access->result);
 	access->written = table_slot_create(access->relation, NULL);

@@ -13,44 +13,23 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
-#include "catalog/namespace.h"
-#include "catalog/pg_am.h"
 #include "executor/executor.h"
-#include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 
 #include "access.h"
 #include "append.h"
 #include "catalog.h"
-
-static void
-forget_table(Datum arg, Oid relation)
-{
-	Appender   *appender = (Appender *) DatumGetPointer(arg);
-
-	if (relation != InvalidOid && relation != appender->relation)
-		return;
-	appender->changed = true;
-	appender->known = false;
-}
-
-void
-append_init(Appender *appender)
-{
-	CacheRegisterRelcacheCallback(forget_table, PointerGetDatum(appender));
-}
+#include "prepared_table.h"
 
 /* Is there nothing about the table that only the executor knows to do? */
 static bool
-is_plain(const Appender *appender, Relation table)
+is_plain(const Appender *appender, const PreparedTable *prepared, Relation table)
 {
 	const TriggerDesc *triggers = table->trigdesc;
 	const TupleConstr *constraints = table->rd_att->constr;
 
-	if (table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relispartition ||
+	if (!prepared->simple || table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relispartition ||
 		table->rd_att->natts != appender->columns)
 		return false;
 	if (triggers != NULL &&
@@ -59,55 +38,14 @@ is_plain(const Appender *appender, Relation table)
 		 triggers->trig_update_before_row || triggers->trig_update_after_row ||
 		 triggers->trig_update_before_statement || triggers->trig_update_after_statement))
 		return false;
-	return constraints == NULL || (constraints->num_check == 0 && !constraints->has_generated_stored);
+	return constraints == NULL || constraints->num_check == 0;
 }
 
 static void
-learn_index(Appender *appender, Oid oid)
+append_to_index(const PreparedTable *prepared, int n, Relation table, TupleTableSlot *row)
 {
-	Relation	index = index_open(oid, RowExclusiveLock);
-	IndexInfo  *info = BuildIndexInfo(index);
-
-	if (index->rd_rel->relam != BTREE_AM_OID || info->ii_ExclusionOps != NULL || !info->ii_ReadyForInserts ||
-		!index->rd_index->indimmediate || appender->index_count == APPEND_MAX_INDEXES)
-		appender->simple = false;
-	else
-	{
-		info->ii_PredicateState = ExecPrepareQual(info->ii_Predicate, appender->estate);
-		appender->indexes[appender->index_count] = oid;
-		appender->infos[appender->index_count++] = info;
-	}
-	index_close(index, NoLock);
-}
-
-static void
-learn_table(Appender *appender, Relation table)
-{
-	List	   *indexes = RelationGetIndexList(table);
-	MemoryContext context;
-	ListCell   *cell;
-
-	if (appender->estate != NULL)
-		FreeExecutorState(appender->estate);
-	appender->estate = NULL;
-	context = MemoryContextSwitchTo(TopMemoryContext);
-	appender->estate = CreateExecutorState();
-	MemoryContextSwitchTo(appender->estate->es_query_cxt);
-	appender->simple = is_plain(appender, table);
-	appender->index_count = 0;
-	foreach(cell, indexes)
-		if (appender->simple)
-			learn_index(appender, lfirst_oid(cell));
-	MemoryContextSwitchTo(context);
-	list_free(indexes);
-	appender->known = !appender->changed;
-}
-
-static void
-append_to_index(Appender *appender, int n, Relation table, TupleTableSlot *row)
-{
-	IndexInfo  *info = appender->infos[n];
-	ExprContext *context = GetPerTupleExprContext(appender->estate);
+	IndexInfo  *info = prepared->infos[n];
+	ExprContext *context = GetPerTupleExprContext(prepared->estate);
 	Relation	index;
 	Datum		values[INDEX_MAX_KEYS];
 	bool		nulls[INDEX_MAX_KEYS];
@@ -115,15 +53,15 @@ append_to_index(Appender *appender, int n, Relation table, TupleTableSlot *row)
 	context->ecxt_scantuple = row;
 	if (info->ii_Predicate != NIL && !ExecQual(info->ii_PredicateState, context))
 		return;
-	index = index_open(appender->indexes[n], RowExclusiveLock);
-	FormIndexDatum(info, row, appender->estate, values, nulls);
+	index = index_open(prepared->indexes[n], RowExclusiveLock);
+	FormIndexDatum(info, row, prepared->estate, values, nulls);
 	index_insert(index, values, nulls, &row->tts_tid, table,
 				 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
 	index_close(index, NoLock);
 }
 
 static void
-append_plainly(Appender *appender, Relation table, Datum *values, bool *nulls)
+append_plainly(const PreparedTable *prepared, Relation table, Datum *values, bool *nulls)
 {
 	TupleTableSlot *row = table_slot_create(table, NULL);
 	int			count = table->rd_att->natts;
@@ -132,16 +70,16 @@ append_plainly(Appender *appender, Relation table, Datum *values, bool *nulls)
 	memcpy(row->tts_isnull, nulls, count * sizeof(bool));
 	ExecStoreVirtualTuple(row);
 	table_tuple_insert(table, row, GetCurrentCommandId(true), 0, NULL);
-	for (int i = 0; i < appender->index_count; i++)
-		append_to_index(appender, i, table, row);
-	ResetPerTupleExprContext(appender->estate);
+	for (int i = 0; i < prepared->index_count; i++)
+		append_to_index(prepared, i, table, row);
+	ResetPerTupleExprContext(prepared->estate);
 	ExecDropSingleTupleTableSlot(row);
 	/* as a statement of its own: what comes after it sees the row */
 	CommandCounterIncrement();
 }
 
 static void
-change_plainly(Appender *appender, Relation table, Access *access,
+change_plainly(const PreparedTable *prepared, Relation table, Access *access,
 			   const bool *changes, const Datum *values, const bool *nulls)
 {
 	TupleTableSlot *found = access->found;
@@ -163,9 +101,9 @@ change_plainly(Appender *appender, Relation table, Access *access,
 	}
 	ExecStoreVirtualTuple(row);
 	simple_table_tuple_update(table, &found->tts_tid, row, InvalidSnapshot, &reindex);
-	for (int i = 0; i < appender->index_count && reindex; i++)
-		append_to_index(appender, i, table, row);
-	ResetPerTupleExprContext(appender->estate);
+	for (int i = 0; i < prepared->index_count && reindex; i++)
+		append_to_index(prepared, i, table, row);
+	ResetPerTupleExprContext(prepared->estate);
 }
 
 static void
@@ -198,39 +136,32 @@ change_by_executor(const Appender *appender, TupleTableSlot *found,
 }
 
 static Relation
-open_table(Appender *appender)
+open_table(const Appender *appender)
 {
-	Oid			oid = get_relname_relid(appender->table, catalog_get()->namespace_oid);
-	Relation	table = table_open(oid, RowExclusiveLock);
-
-	if (!appender->known || appender->relation != oid)
-	{
-		appender->relation = oid;
-		appender->changed = false;
-		learn_table(appender, table);
-	}
-	return table;
+	return table_open(get_relname_relid(appender->table, catalog_get()->namespace_oid), RowExclusiveLock);
 }
 
 void
-append_row(Appender *appender, Datum *values, bool *nulls)
+append_row(const Appender *appender, Datum *values, bool *nulls)
 {
 	Relation	table = open_table(appender);
+	const PreparedTable *prepared = prepared_table(table);
 
-	if (appender->simple)
-		append_plainly(appender, table, values, nulls);
+	if (is_plain(appender, prepared, table))
+		append_plainly(prepared, table, values, nulls);
 	else
 		append_by_executor(appender, values, nulls);
 	table_close(table, NoLock);
 }
 
 void
-append_change(Appender *appender, Access *found, const bool *changes, const Datum *values, const bool *nulls)
+append_change(const Appender *appender, Access *found, const bool *changes, const Datum *values, const bool *nulls)
 {
 	Relation	table = open_table(appender);
+	const PreparedTable *prepared = prepared_table(table);
 
-	if (appender->simple)
-		change_plainly(appender, table, found, changes, values, nulls);
+	if (is_plain(appender, prepared, table))
+		change_plainly(prepared, table, found, changes, values, nulls);
 	else
 		change_by_executor(appender, found->found, changes, values, nulls);
 	table_close(table, NoLock);

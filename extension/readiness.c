@@ -25,7 +25,7 @@ static struct
 	bool		ready[BUSINESS_STATUS_COUNT + 1];
 }			statuses = {.remembered.table = "ready_status"};
 
-Appender readiness_events = {.table = "readiness_event", .columns = EVENT_COLUMNS};
+const Appender readiness_events = {.table = "readiness_event", .columns = EVENT_COLUMNS};
 
 static Statement select_ready = {
 	.sql = "SELECT status FROM rxtrack.ready_status WHERE ready ORDER BY status"
@@ -35,7 +35,6 @@ void
 readiness_init(void)
 {
 	remembered_init(&statuses.remembered);
-	append_init(&readiness_events);
 }
 
 static void

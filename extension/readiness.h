@@ -37,7 +37,7 @@ enum
 #pragma GCC visibility push(hidden)
 
 /* The table. */
-extern Appender readiness_events;
+extern const Appender readiness_events;
 
 /* rxtrack.alert_cooldown, in seconds; zero: there is none. */
 extern int	alert_cooldown;

@@ -9,6 +9,7 @@
 
 #include "application.h"
 #include "catalog.h"
+#include "prepared_table.h"
 #include "readiness.h"
 #include "rehearsal.h"
 #include "transition.h"
@@ -21,6 +22,7 @@ void
 _PG_init(void)
 {
 	catalog_init();
+	prepared_table_init();
 	application_init();
 	transition_init();
 	rehearsal_init();

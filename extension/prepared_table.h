@@ -1,0 +1,50 @@
+/*
+ * prepared_table.h
+ *		What it takes to write a table, kept from one transaction to the next: the
+ *		descriptions of its indexes, and its checks and its triggers' conditions,
+ *		compiled.
+ *
+ * The executor finds all this out anew for each statement, which costs more than to
+ * write a row.
+ */
+#ifndef RXTRACK_PREPARED_TABLE_H
+#define RXTRACK_PREPARED_TABLE_H
+
+#include "postgres.h"
+#include "nodes/execnodes.h"
+#include "utils/relcache.h"
+
+#define PREPARED_MAX_INDEXES 16
+
+typedef struct PreparedTable
+{
+	Oid			relation;
+	bool		changed;		/* by somebody, since we began to look at it */
+	bool		known;			/* does the rest hold? */
+	bool		simple;			/* or does it have what only the executor knows to prepare? */
+	EState	   *estate;			/* in which the rest lives */
+	int			index_count;
+	Oid			indexes[PREPARED_MAX_INDEXES];
+	IndexInfo  *infos[PREPARED_MAX_INDEXES];
+	ExprState **checks;			/* NULL: it has none */
+	ExprState **conditions;		/* of its triggers, NULL where one has none */
+	struct PreparedTable *next;
+} PreparedTable;
+
+#pragma GCC visibility push(hidden)
+
+/* To be called once, when the library is loaded. */
+extern void prepared_table_init(void);
+
+/*
+ * What is known of a table that is open and locked for writing.  It holds until the
+ * transaction ends, whatever becomes of the table.
+ */
+extern const PreparedTable *prepared_table(Relation table);
+
+/* Opens the table's indexes for the executor, by what is known of it; it closes them itself. */
+extern void prepared_open_indexes(const PreparedTable *prepared, ResultRelInfo *result);
+
+#pragma GCC visibility pop
+
+#endif							/* RXTRACK_PREPARED_TABLE_H */
