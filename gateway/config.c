@@ -44,7 +44,7 @@ static const struct setting settings[] = {
      is_connection_string, true},
     {NAMED(database_connections, "RXTRACK_DATABASE_CONNECTIONS"), "4", 1, CONFIG_CONNECTIONS_MAX,
      "", "connections to the database", NULL, false},
-    {NAMED(http_threads, "RXTRACK_HTTP_THREADS"), "2", 1, CONFIG_HTTP_THREADS_MAX, "",
+    {NAMED(http_threads, "RXTRACK_HTTP_THREADS"), "1", 1, CONFIG_HTTP_THREADS_MAX, "",
      "threads that serve HTTP, each an event loop", NULL, false},
     {NAMED(body_limit, "RXTRACK_BODY_LIMIT"), "1048576", 1, 256L * 1024 * 1024, "bytes",
      "largest request body", NULL, false},

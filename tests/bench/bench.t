@@ -21,7 +21,7 @@ for my $tool (qw(wrk pgbench cc))
 }
 
 my $node = bench_node();
-my $gateway = gateway($node, env => { RXTRACK_HTTP_THREADS => 2, %{ gateway_options() } });
+my $gateway = gateway($node, env => gateway_options());
 my %requests = (
 	single => requests('single', $most, 1, $node->{bench_key}),
 	five => requests('five', $most / 4, 5, $node->{bench_key}),

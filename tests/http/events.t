@@ -119,7 +119,7 @@ sub ends_well
 package main;
 
 my $node = node();
-my %environment = (RXTRACK_STREAM_HEARTBEAT => 1, RXTRACK_CLIENT_TIMEOUT => 5, RXTRACK_RECENT_EVENTS => 64);
+my %environment = (RXTRACK_HTTP_THREADS => 3, RXTRACK_STREAM_HEARTBEAT => 1, RXTRACK_CLIENT_TIMEOUT => 5, RXTRACK_RECENT_EVENTS => 64);
 my $gateway = gateway($node, env => \%environment);
 my $supplier = add_application($node, 'A supplier');
 my $key = add_application($node, 'A listener', 'events:read');

@@ -10,7 +10,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $node = node();
-my $gateway = gateway($node, env => { RXTRACK_CLIENT_TIMEOUT => 2, RXTRACK_REQUEST_TIMEOUT => 5 });
+my $gateway = gateway($node, env => { RXTRACK_HTTP_THREADS => 2, RXTRACK_CLIENT_TIMEOUT => 2, RXTRACK_REQUEST_TIMEOUT => 5 });
 my $key = add_application($node, 'A supplier');
 my $body = to_json(bundle(task()));
 my $length = length $body;

@@ -15,7 +15,7 @@ my ($files) = PostgreSQL::Test::Utils::slurp_file('/proc/self/limits') =~ /^Max 
 plan skip_all => "no more than $files files may be open, and $needed are needed" if $files ne 'unlimited' && $files < $needed;
 
 my $node = node();
-my $gateway = gateway($node);
+my $gateway = gateway($node, env => { RXTRACK_HTTP_THREADS => 2 });
 my $key = add_application($node, 'A supplier');
 my $gateway_connections = "FROM pg_stat_activity WHERE application_name LIKE 'rxtrack-gateway/%'";
 

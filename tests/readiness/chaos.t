@@ -28,7 +28,7 @@ fsync = off
 log_statement = none
 restart_after_crash = on
 CONF
-my %env = (RXTRACK_STREAM_HEARTBEAT => 1);
+my %env = (RXTRACK_HTTP_THREADS => 2, RXTRACK_STREAM_HEARTBEAT => 1);
 my $gateway = gateway($node, env => \%env);
 my $port = $gateway->port;
 my %key = (supplier => add_application($node, 'Supplier'), listener => add_application($node, 'Ear', 'events:read'));

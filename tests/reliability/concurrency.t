@@ -12,7 +12,7 @@ use Time::HiRes qw(time);
 my $node = node(conf => "max_connections = 60\ndeadlock_timeout = 100ms\n");
 my $key = add_application($node, 'A pharmacy system');
 add_application($node, 'Another');
-my $gateway = gateway($node);
+my $gateway = gateway($node, env => { RXTRACK_HTTP_THREADS => 2 });
 
 # A caller in SQL: each function is a transaction of a pgbench client, and writes down what it was told.
 $node->safe_psql('rxtrack', <<'SQL');
