@@ -21,12 +21,17 @@ int64_t clock_ms(void)
 
 void clock_utc(char out[CLOCK_UTC_TEXT])
 {
+    /* a busy thread asks many times a second */
+    static _Thread_local time_t second = -1;
+    static _Thread_local char seconds[20]; /* "2025-01-31T12:00:00" */
     struct timespec now;
     struct tm utc;
-    char seconds[20]; /* "2025-01-31T12:00:00" */
 
     clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
+    if (now.tv_sec != second) {
+        second = now.tv_sec;
+        gmtime_r(&second, &utc);
+        strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &utc);
+    }
     snprintf(out, CLOCK_UTC_TEXT, "%s.%03uZ", seconds, (unsigned)(now.tv_nsec / 1000000) % 1000);
 }
