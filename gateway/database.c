@@ -31,6 +31,8 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed; /* state, for database_wait() */
     struct queue incoming;  /* under the lock */
+    size_t incoming_count;  /* under the lock */
+    size_t heeded;          /* so many incoming ones wake the thread; under the lock */
     bool stopping;          /* under the lock */
     atomic_int state;       /* enum database_state */
 
@@ -176,6 +178,7 @@ static bool take_incoming(void)
     if (database.incoming.head != NULL) {
         taken = database.incoming;
         queue_clear(&database.incoming);
+        database.incoming_count = 0;
     }
     pthread_mutex_unlock(&database.lock);
     while (taken.head != NULL)
@@ -200,6 +203,18 @@ static int next_timeout(int64_t now_ms)
     return earliest > now_ms ? (int)(earliest - now_ms) : 0;
 }
 
+/* Settles how many jobs are to wake the thread from now on; returns whether so many are there. */
+static bool heed(int64_t now_ms)
+{
+    size_t wanted = schedule_wanted(now_ms);
+
+    pthread_mutex_lock(&database.lock);
+    database.heeded = wanted;
+    bool enough = database.incoming_count >= wanted;
+    pthread_mutex_unlock(&database.lock);
+    return enough;
+}
+
 static void wait_and_step(int64_t now_ms)
 {
     struct pollfd polled[CONFIG_CONNECTIONS_MAX + 1];
@@ -212,7 +227,7 @@ static void wait_and_step(int64_t now_ms)
         polled[i].revents = 0;
     }
     polled[database.link_count] = (struct pollfd){.fd = database.wakeup, .events = POLLIN};
-    if (poll(polled, database.link_count + 1, next_timeout(now_ms)) < 0)
+    if (poll(polled, database.link_count + 1, heed(now_ms) ? 0 : next_timeout(now_ms)) < 0)
         return; /* EINTR: nothing is ready, the loop comes round again */
     now_ms = clock_ms();
     for (size_t i = 0; i < database.link_count; i++) {
@@ -293,7 +308,6 @@ enum database_state database_state(void)
     return (enum database_state)atomic_load_explicit(&database.state, memory_order_relaxed);
 }
 
-/* The thread takes all that is there at once, so only the first of a row needs to wake it. */
 static void wake(void)
 {
     static const uint64_t one = 1;
@@ -308,11 +322,14 @@ bool database_submit(struct job *job)
     job->attempts = job->cut_off = 0;
     pthread_mutex_lock(&database.lock);
     bool stopping = database.stopping;
-    bool first = database.incoming.head == NULL;
-    if (!stopping)
+    bool enough = false;
+    if (!stopping) {
         queue_push(&database.incoming, job);
+        /* the thread takes all that is there at once: one of them wakes it */
+        enough = ++database.incoming_count == database.heeded;
+    }
     pthread_mutex_unlock(&database.lock);
-    if (!stopping && first)
+    if (enough)
         wake();
     return !stopping;
 }

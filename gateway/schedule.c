@@ -232,6 +232,16 @@ static bool is_time(int64_t now_ms)
     return prompt == 0 || (prompt < schedule.calls_most && backlog_count() >= share());
 }
 
+size_t schedule_wanted(int64_t now_ms)
+{
+    size_t prompt = count_prompt(now_ms);
+    size_t waiting = backlog_count();
+
+    if (prompt >= schedule.calls_most)
+        return SIZE_MAX;
+    return prompt > 0 && waiting + 1 < share() ? share() - waiting : 1;
+}
+
 static void measure_load(void)
 {
     schedule.load -= schedule.load / 16;
@@ -268,21 +278,12 @@ bool schedule_call(struct link *link, int64_t now_ms)
 
 /* ---- when ---- */
 
-/* With a link to spare, those who wait need not wait for a call that is late. */
+/* Whoever comes while a call is prompt may wait for it unheard, but not for one that is late. */
 static void sooner_by_late_calls(int64_t *earliest_ms, int64_t now_ms)
 {
-    bool idle = false;
-    int64_t late_ms = INT64_MAX;
-
-    for (size_t i = 0; i < schedule.link_count; i++) {
-        const struct link *link = &schedule.links[i];
-
-        idle |= link->state == LINK_IDLE;
-        if (is_prompt(link, now_ms))
-            clock_sooner(&late_ms, link->sent_ms + LATE_MS);
-    }
-    if (idle)
-        clock_sooner(earliest_ms, late_ms);
+    for (size_t i = 0; i < schedule.link_count; i++)
+        if (is_prompt(&schedule.links[i], now_ms))
+            clock_sooner(earliest_ms, schedule.links[i].sent_ms + LATE_MS);
 }
 
 int64_t schedule_due(int64_t now_ms, int64_t latest_ms)
@@ -293,10 +294,9 @@ int64_t schedule_due(int64_t now_ms, int64_t latest_ms)
         clock_sooner(&earliest_ms, schedule.alone.head->queued_ms + patience());
     if (schedule.last.head != NULL)
         clock_sooner(&earliest_ms, schedule.last.head->queued_ms + patience());
-    if (backlog_oldest() != NULL) {
+    if (backlog_oldest() != NULL)
         clock_sooner(&earliest_ms, backlog_oldest()->queued_ms + patience());
-        sooner_by_late_calls(&earliest_ms, now_ms);
-    }
+    sooner_by_late_calls(&earliest_ms, now_ms);
     return earliest_ms;
 }
 

@@ -32,8 +32,12 @@ void schedule_add(struct job *job, int64_t now_ms);
  * is not time for a call. */
 bool schedule_call(struct link *link, int64_t now_ms);
 
-/* When something is due next, by the monotonic clock in milliseconds: a job's time is up, or there
- * may be a further call; or latest_ms. */
+/* How many jobs have to come for a further call to be made, before anything else happens: at least
+ * one; SIZE_MAX where a call has to end first. */
+size_t schedule_wanted(int64_t now_ms);
+
+/* When something is due next, by the monotonic clock in milliseconds: a job's time is up, or a
+ * call is late; or latest_ms. */
 int64_t schedule_due(int64_t now_ms, int64_t latest_ms);
 
 /* ---- the end of a call: each takes the jobs out of the link ---- */
