@@ -10,6 +10,7 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -42,6 +43,34 @@ keep_memory(void)
 		done = true;
 	}
 #endif
+}
+
+/* The SQLSTATE of the message; gateway/link.c has it too. */
+#define ERRCODE_COMMIT_NEXT MAKE_SQLSTATE('R', 'X', '0', '0', '1')
+
+/* Smaller calls are not worth a message. */
+#define ANNOUNCED_REQUESTS 4
+
+static bool announces_commit = false;
+
+void
+gateway_init(void)
+{
+	DefineCustomBoolVariable("rxtrack.announce_commit",
+							 "Tells the client, before a gateway call that writes is committed, that its commit is next.",
+							 "For the gateway, which has the next call follow by then: the session need not wait for it.",
+							 &announces_commit, false, PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+/* A message goes out at once, before the rows, which wait for the commit. */
+void
+gateway_announce_commit(const GatewayCall *call)
+{
+	if (announces_commit && call->count >= ANNOUNCED_REQUESTS)
+		ereport(INFO,
+				(errcode(ERRCODE_COMMIT_NEXT),
+				 errmsg_internal("the call is carried out, and its commit is next"),
+				 errhidestmt(true), errhidecontext(true)));
 }
 
 static int

@@ -49,11 +49,17 @@ typedef void (*GatewayAnswerer) (GatewayAnswer *answer, const JsonNode *paramete
 
 #pragma GCC visibility push(hidden)
 
+/* To be called once, when the library is loaded. */
+extern void gateway_init(void);
+
 /* A whole function of the gateway, where each request is answered by itself; inside SPI. */
 extern Datum gateway_answer_each(FunctionCallInfo fcinfo, GatewayAnswerer answerer);
 
 /* To be called once, before SPI_connect. */
 extern GatewayCall *gateway_begin(FunctionCallInfo fcinfo);
+
+/* Tells a client that wants to know it: what is left of this call is its commit, with the flush. */
+extern void gateway_announce_commit(const GatewayCall *call);
 
 /* Identifies the callers; inside SPI. */
 extern Caller *gateway_callers(const GatewayCall *call);

@@ -126,6 +126,7 @@ submit_call(FunctionCallInfo fcinfo, BundleReader read)
 	for (int n = 0; n < call->count; n++)
 		put_answer(call, &submissions[n], &callers[n], now);
 	SPI_finish();
+	gateway_announce_commit(call);
 	return (Datum) 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "application.h"
 #include "catalog.h"
+#include "gateway.h"
 #include "prepared_table.h"
 #include "readiness.h"
 #include "rehearsal.h"
@@ -29,6 +30,7 @@ _PG_init(void)
 	readiness_init();
 	alert_init();
 	dispatch_init();
+	gateway_init();
 	worker_init();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("rxtrack");

@@ -101,6 +101,24 @@ static void distrust_links(int64_t now_ms)
             link_distrust(&database.links[i]);
 }
 
+static void lose_link(struct link *link, int64_t now_ms)
+{
+    /* Whether a call was carried out is not known: the client asks again with the same
+     * request id, and the database knows what it has stored. */
+    link->unsuitable = false;
+    schedule_failed(link, link->deadline_ms != 0 && now_ms >= link->deadline_ms ? FAULT_SLOW
+                                                                                : FAULT_AWAY);
+    drop_link(link, now_ms);
+}
+
+/* Its call has ended, and the next one's turn may have come. */
+static void free_link(struct link *link, int64_t now_ms)
+{
+    if (link_is_stale(link) ||
+        (link->next_count > 0 && !link_advance(link, database.config, now_ms)))
+        lose_link(link, now_ms);
+}
+
 static void handle_event(struct link *link, enum link_event event, int64_t now_ms)
 {
     switch (event) {
@@ -119,21 +137,14 @@ static void handle_event(struct link *link, enum link_event event, int64_t now_m
         break;
     case LINK_ANSWERED:
         schedule_answered(link);
-        if (link_is_stale(link))
-            drop_link(link, now_ms);
+        free_link(link, now_ms);
         break;
     case LINK_REFUSED:
         schedule_refused(link, now_ms);
-        if (link_is_stale(link))
-            drop_link(link, now_ms);
+        free_link(link, now_ms);
         break;
     case LINK_LOST:
-        /* Whether a call was carried out is not known: the client asks again with the same
-         * request id, and the database knows what it has stored. */
-        link->unsuitable = false;
-        schedule_failed(link, link->deadline_ms != 0 && now_ms >= link->deadline_ms ? FAULT_SLOW
-                                                                                    : FAULT_AWAY);
-        drop_link(link, now_ms);
+        lose_link(link, now_ms);
         break;
     }
 }
@@ -154,12 +165,14 @@ static void dispatch(int64_t now_ms)
     for (size_t i = 0; i < database.link_count; i++) {
         struct link *link = &database.links[i];
 
+        if (schedule_follow(link, now_ms) && !link_follow(link))
+            lose_link(link, now_ms);
         if (link->state != LINK_IDLE)
             continue;
         if (!schedule_call(link, now_ms))
             return;
         if (!link_send(link, database.config, now_ms))
-            handle_event(link, LINK_LOST, now_ms);
+            lose_link(link, now_ms);
     }
 }
 
@@ -215,6 +228,18 @@ static bool heed(int64_t now_ms)
     return enough;
 }
 
+/* What came may have been the end of more than one call. */
+static void step(struct link *link, short revents, int64_t now_ms)
+{
+    enum link_event event;
+
+    do {
+        event = link_step(link, revents, now_ms);
+        handle_event(link, event, now_ms);
+        revents = POLLIN;
+    } while ((event == LINK_ANSWERED || event == LINK_REFUSED) && link->count > 0);
+}
+
 static void wait_and_step(int64_t now_ms)
 {
     struct pollfd polled[CONFIG_CONNECTIONS_MAX + 1];
@@ -234,7 +259,7 @@ static void wait_and_step(int64_t now_ms)
         struct link *link = &database.links[i];
 
         if (link->state != LINK_DOWN)
-            handle_event(link, link_step(link, polled[i].revents, now_ms), now_ms);
+            step(link, polled[i].revents, now_ms);
     }
 }
 

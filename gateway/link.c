@@ -14,16 +14,20 @@
 #include <string.h>
 
 #define UNDEFINED_FUNCTION "42883"
-#define READ_ONLY "25006"  /* read_only_sql_transaction */
-#define CONNECT_SECONDS 10 /* for connecting and checking together */
-#define GRACE_MS 1000      /* statement_timeout gets so much time to act before we do */
+#define READ_ONLY "25006"   /* read_only_sql_transaction */
+#define COMMIT_NEXT "RX001" /* of the message that extension/gateway.c sends before a commit */
+#define CONNECT_SECONDS 10  /* for connecting and checking together */
+#define GRACE_MS 1000       /* statement_timeout gets so much time to act before we do */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
 
-static void ignore_notice(void *unused, const PGresult *notice)
+/* Of a notice nothing else is looked at: it may quote data, and has no one to read it here. */
+static void take_notice(void *link, const PGresult *notice)
 {
-    (void)unused;
-    (void)notice; /* a notice may quote data, and has no one to read it here */
+    const char *sqlstate = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+
+    if (sqlstate != NULL && strcmp(sqlstate, COMMIT_NEXT) == 0)
+        ((struct link *)link)->commits_announced++;
 }
 
 /* The first line of what libpq says on connecting: it names hosts and roles, never data. What it
@@ -49,7 +53,7 @@ bool link_connect(struct link *link, const struct config *config, int64_t now_ms
         link_close(link);
         return false;
     }
-    PQsetNoticeReceiver(link->connection, ignore_notice, NULL);
+    PQsetNoticeReceiver(link->connection, take_notice, link);
     link->state = LINK_CONNECTING;
     link->events = POLLOUT;
     link->deadline_ms = now_ms + CONNECT_SECONDS * 1000;
@@ -90,6 +94,7 @@ static void begin_query(struct link *link, enum link_state state)
 {
     link->state = state;
     link->succeeded = false;
+    link->commits_announced = 0;
     link->sqlstate[0] = '\0';
     link->function[0] = '\0';
 }
@@ -101,6 +106,14 @@ static bool flush(struct link *link)
 
     link->events = left > 0 ? POLLIN | POLLOUT : POLLIN;
     return left >= 0;
+}
+
+/* Ends what makes up a query, and sends it. */
+static bool end_query(struct link *link)
+{
+    return (PQpipelineStatus(link->connection) == PQ_PIPELINE_OFF ||
+            PQpipelineSync(link->connection) == 1) &&
+           flush(link);
 }
 
 /* Asks whether server and schema suit, and sets what every session of ours needs, in one round
@@ -122,9 +135,10 @@ static bool send_check(struct link *link)
                              " current_setting('transaction_read_only'),"
                              " set_config('statement_timeout', $1, false),"
                              " set_config('synchronous_commit', replace("
-                             "current_setting('synchronous_commit'), 'off', 'on'), false)",
+                             "current_setting('synchronous_commit'), 'off', 'on'), false),"
+                             " set_config('rxtrack.announce_commit', 'on', false)",
                              2, NULL, values, NULL, NULL, 0) == 1 &&
-           flush(link);
+           end_query(link);
 }
 
 static bool send_listen(struct link *link)
@@ -141,39 +155,81 @@ static bool send_prepare(struct link *link, const struct route *route)
     begin_query(link, LINK_PREPARING);
     return PQsendPrepare(link->connection, route->function, text, CALL_PARAMETERS, call_types) ==
                1 &&
-           flush(link);
+           end_query(link);
 }
 
-static bool send_call(struct link *link, const struct route *route)
+static bool send_jobs(struct link *link, struct job *const *jobs, size_t count)
 {
     struct call call;
+    bool sent = call_build(&call, jobs, count) &&
+                PQsendQueryPrepared(link->connection, jobs[0]->route->function, CALL_PARAMETERS,
+                                    call.values, call.lengths, call.formats, 1) == 1 &&
+                end_query(link);
 
-    begin_query(link, LINK_CALLING);
-    bool sent = call_build(&call, link->jobs, link->count) &&
-                PQsendQueryPrepared(link->connection, route->function, CALL_PARAMETERS, call.values,
-                                    call.lengths, call.formats, 1) == 1 &&
-                flush(link);
     call_free(&call);
     return sent;
+}
+
+static bool send_call(struct link *link)
+{
+    begin_query(link, LINK_CALLING);
+    return send_jobs(link, link->jobs, link->count);
+}
+
+static bool is_prepared(const struct link *link, const struct route *route)
+{
+    return link->prepared & (UINT64_C(1) << route_number(route));
 }
 
 static bool send_batch(struct link *link)
 {
     const struct route *route = link->jobs[0]->route;
 
-    if (link->prepared & (UINT64_C(1) << route_number(route)))
-        return send_call(link, route);
-    return send_prepare(link, route);
+    return is_prepared(link, route) ? send_call(link) : send_prepare(link, route);
+}
+
+static void start_clock(struct link *link, const struct config *config, int64_t now_ms)
+{
+    link->sent_ms = now_ms;
+    link->deadline_ms = now_ms + config->request_timeout * 1000 + GRACE_MS;
 }
 
 bool link_send(struct link *link, const struct config *config, int64_t now_ms)
 {
-    link->sent_ms = now_ms;
-    link->deadline_ms = now_ms + config->request_timeout * 1000 + GRACE_MS;
+    start_clock(link, config, now_ms);
     if (link->timeout_ms != link->session_timeout_ms ||
         (link->jobs[0]->route->flags & ROUTE_HEALTH))
         return send_check(link);
     return send_batch(link);
+}
+
+bool link_may_follow(const struct link *link)
+{
+    return link->state == LINK_CALLING && link->commits_announced > 0 && link->next_count == 0;
+}
+
+bool link_follow(struct link *link)
+{
+    const struct route *route = link->next[0]->route;
+
+    link->next_sent = link->timeout_ms == link->session_timeout_ms &&
+                      !(route->flags & ROUTE_HEALTH) && is_prepared(link, route);
+    return !link->next_sent || send_jobs(link, link->next, link->next_count);
+}
+
+bool link_advance(struct link *link, const struct config *config, int64_t now_ms)
+{
+    unsigned announced = link->commits_announced;
+
+    memcpy(link->jobs, link->next, link->next_count * sizeof link->next[0]);
+    link->count = link->next_count;
+    link->next_count = 0;
+    if (!link->next_sent)
+        return link_send(link, config, now_ms);
+    begin_query(link, LINK_CALLING);
+    link->commits_announced = announced - 1; /* its own may have come already */
+    start_clock(link, config, now_ms);
+    return true;
 }
 
 void link_distrust(struct link *link)
@@ -208,8 +264,12 @@ static enum link_event step_connecting(struct link *link)
         link->events = POLLOUT;
         return LINK_NOTHING;
     case PGRES_POLLING_OK:
-        return PQsetnonblocking(link->connection, 1) == 0 && send_check(link) ? LINK_NOTHING
-                                                                              : LINK_LOST;
+        return PQsetnonblocking(link->connection, 1) == 0 &&
+                       /* which LISTEN could not be sent in */
+                       (link->listens || PQenterPipelineMode(link->connection) == 1) &&
+                       send_check(link)
+                   ? LINK_NOTHING
+                   : LINK_LOST;
     default:
         take_reason(link);
         return LINK_LOST;
@@ -344,7 +404,7 @@ static enum link_event finish_query(struct link *link)
         return LINK_LOST;
     if (state == LINK_PREPARING && link->succeeded) {
         link->prepared |= UINT64_C(1) << route_number(link->jobs[0]->route);
-        return send_call(link, link->jobs[0]->route) ? LINK_NOTHING : LINK_LOST;
+        return send_call(link) ? LINK_NOTHING : LINK_LOST;
     }
     if (is_checking(link)) {
         enum link_event event = finish_check(link);
@@ -358,6 +418,30 @@ static enum link_event finish_query(struct link *link)
     if (state == LINK_READING)
         return LINK_READ;
     return state == LINK_CALLING ? LINK_ANSWERED : LINK_READY;
+}
+
+/* A pipeline has a NULL behind each query's results, and says itself where the query ends, which
+ * is when it is committed. A second NULL means that nothing will come any more. */
+static enum link_event step_pipeline(struct link *link)
+{
+    bool ended = false;
+
+    while (!PQisBusy(link->connection)) {
+        PGresult *result = PQgetResult(link->connection);
+        enum link_event event = LINK_NOTHING;
+
+        if (result == NULL && ended)
+            return LINK_LOST;
+        ended = result == NULL;
+        if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
+            event = finish_query(link);
+        else if (!ended)
+            take_result(link, result);
+        PQclear(result);
+        if (event != LINK_NOTHING)
+            return event;
+    }
+    return LINK_NOTHING;
 }
 
 static enum link_event step_query(struct link *link)
@@ -410,6 +494,8 @@ enum link_event link_step(struct link *link, short revents, int64_t now_ms)
     if (link->state == LINK_IDLE)
         return alive ? step_idle(link) : LINK_LOST;
     /* A lost connection may have had its last words read: an error, or even the whole answer. */
-    enum link_event event = step_query(link);
+    enum link_event event = PQpipelineStatus(link->connection) == PQ_PIPELINE_OFF
+                                ? step_query(link)
+                                : step_pipeline(link);
     return event == LINK_NOTHING && !alive ? LINK_LOST : event;
 }

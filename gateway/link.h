@@ -43,11 +43,13 @@ struct link {
     short events;        /* what to poll() the socket for */
     int64_t deadline_ms; /* a state that lasts longer is LINK_LOST; 0: none */
     int64_t retry_ms;
-    unsigned failures; /* tries in a row that came to nothing; sets the back-off */
-    bool unsuitable;   /* the last check failed */
-    uint64_t prepared; /* routes whose statement is prepared, a bit each */
-    bool succeeded;    /* the query under way has had its result */
-    char sqlstate[6];  /* of the query under way, where it failed; "" for none */
+    unsigned failures;          /* tries in a row that came to nothing; sets the back-off */
+    bool unsuitable;            /* the last check failed */
+    uint64_t prepared;          /* routes whose statement is prepared, a bit each */
+    bool succeeded;             /* the query under way has had its result */
+    unsigned commits_announced; /* calls that are carried out but for their commit: of those sent,
+                                 * the first */
+    char sqlstate[6];           /* of the query under way, where it failed; "" for none */
     char function[64]; /* the server's C function that raised it, for the log; "" for none */
 
     bool listens;   /* set by the owner: it is to hear of new events */
@@ -58,6 +60,9 @@ struct link {
 
     struct job *jobs[CONFIG_BATCH_MAX]; /* the batch, of one route */
     size_t count;
+    struct job *next[CONFIG_BATCH_MAX]; /* the batch that follows it; only while one is under way */
+    size_t next_count;
+    bool next_sent;
     int64_t sent_ms; /* when link_send() was called last */
 
     long timeout_ms;         /* set by the owner: the statement_timeout for the next query */
@@ -73,6 +78,20 @@ bool link_connect(struct link *link, const struct config *config, int64_t now_ms
  * again. False where that fails at once: the connection is lost, and nothing was sent.
  */
 bool link_send(struct link *link, const struct config *config, int64_t now_ms);
+
+/*
+ * Whether a batch may follow the one under way now: that one waits for its commit alone, which
+ * takes its time but hangs at nothing, so the session is to find its next work when it is done.
+ */
+bool link_may_follow(const struct link *link);
+
+/* Sends the link's next jobs, where the session can take them as it is; otherwise they are sent
+ * later. False where the connection is lost. */
+bool link_follow(struct link *link);
+
+/* The batch that followed, which there is, becomes the one under way. The link is LINK_IDLE, and
+ * its own jobs have been taken out. False where the connection is lost. */
+bool link_advance(struct link *link, const struct config *config, int64_t now_ms);
 
 /*
  * Asks for the events after a release number, at most so many; the link is LINK_IDLE. False where

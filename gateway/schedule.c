@@ -114,7 +114,9 @@ void schedule_failed(struct link *link, enum fault fault)
 {
     for (size_t i = 0; i < link->count; i++)
         fail_job(link->jobs[i], fault);
-    link->count = 0;
+    for (size_t i = 0; i < link->next_count; i++)
+        fail_job(link->next[i], fault);
+    link->count = link->next_count = 0;
 }
 
 static bool is_retriable(const char *sqlstate)
@@ -232,14 +234,29 @@ static bool is_time(int64_t now_ms)
     return prompt == 0 || (prompt < schedule.calls_most && backlog_count() >= share());
 }
 
+/* A call that follows is sent a little early: it is to be nearly as large as it would be later. */
+static size_t follow_least(void)
+{
+    return share() * 3 / 4;
+}
+
+static bool may_follow_any(void)
+{
+    for (size_t i = 0; i < schedule.link_count; i++)
+        if (link_may_follow(&schedule.links[i]))
+            return true;
+    return false;
+}
+
 size_t schedule_wanted(int64_t now_ms)
 {
     size_t prompt = count_prompt(now_ms);
     size_t waiting = backlog_count();
+    size_t least = may_follow_any() ? follow_least() : prompt > 0 ? share() : 1;
 
-    if (prompt >= schedule.calls_most)
+    if (prompt >= schedule.calls_most && !may_follow_any())
         return SIZE_MAX;
-    return prompt > 0 && waiting + 1 < share() ? share() - waiting : 1;
+    return waiting < least ? least - waiting : 1;
 }
 
 static void measure_load(void)
@@ -274,6 +291,19 @@ bool schedule_call(struct link *link, int64_t now_ms)
     if (link->count > 0)
         link->timeout_ms = timeout_of(link->jobs[0], now_ms);
     return link->count > 0;
+}
+
+bool schedule_follow(struct link *link, int64_t now_ms)
+{
+    if (!link_may_follow(link) || queue_of_retries() != NULL || backlog_count() < follow_least())
+        return false;
+    measure_load();
+    link->next_count = backlog_take(link->next, share(), (size_t)schedule.config->batch_bytes);
+    for (size_t i = 0; i < link->next_count; i++)
+        link->next[i]->attempts++;
+    if (link->next_count > 0)
+        link->timeout_ms = timeout_of(link->next[0], now_ms);
+    return link->next_count > 0;
 }
 
 /* ---- when ---- */

@@ -7,8 +7,10 @@
  * and while all clients have their answers the database is. So there is one call under way for
  * every two processors of this machine, at least one and at most as many as connections, each with
  * a share, and one share more is with the clients: with two processors the database carries one
- * half while the other is answered. A call that lasts is not waited for, others are made beside it,
- * as are those of single jobs that are tried again. Threads: the database thread only.
+ * half while the other is answered. When a call is carried out but for its commit, the next one
+ * follows it over the same connection, so that its session is never without work. A call that lasts
+ * is not waited for, others are made beside it, as are those of single jobs that are tried again.
+ * Threads: the database thread only.
  */
 #ifndef RXTRACK_SCHEDULE_H
 #define RXTRACK_SCHEDULE_H
@@ -32,6 +34,10 @@ void schedule_add(struct job *job, int64_t now_ms);
  * is not time for a call. */
 bool schedule_call(struct link *link, int64_t now_ms);
 
+/* Moves the jobs of a call that is to follow the one under way into a link that may take it. False
+ * where they are too few. */
+bool schedule_follow(struct link *link, int64_t now_ms);
+
 /* How many jobs have to come for a further call to be made, before anything else happens: at least
  * one; SIZE_MAX where a call has to end first. */
 size_t schedule_wanted(int64_t now_ms);
@@ -50,7 +56,7 @@ void schedule_answered(struct link *link);
  * may help, or fail. */
 void schedule_refused(struct link *link, int64_t now_ms);
 
-/* The jobs of the call fail. */
+/* The jobs of the call fail, and those that were to follow. */
 void schedule_failed(struct link *link, enum fault fault);
 
 /* ---- the end of jobs ---- */

@@ -1,0 +1,129 @@
+# A call that is about to be committed is followed by the next one, on the same connection: each is answered for itself, and
+# an answer of 201 is one that is stored.
+use strict;
+use warnings;
+use RxTrack;
+use RxTrack::Answers;
+use RxTrack::Audit;
+use RxTrack::Connection;
+use RxTrack::Session;
+use Test::More;
+use Time::HiRes qw(sleep);
+
+my $node = node();
+my $key = add_application($node, 'A supplier');
+my $gateway = gateway($node, env => { RXTRACK_DATABASE_CONNECTIONS => 1 });
+
+# The commit of an update for one of these pharmacies waits until nobody holds that lock; for FAIL1 it then fails.
+my $lock = 4711;
+$node->safe_psql('rxtrack', <<SQL);
+CREATE FUNCTION public.hold_commit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS \$\$
+BEGIN
+	IF NEW.ods_code IN ('SLOW1', 'FAIL1') THEN
+		PERFORM pg_advisory_xact_lock_shared($lock);
+	END IF;
+	IF NEW.ods_code = 'FAIL1' THEN
+		RAISE EXCEPTION 'not now';
+	END IF;
+	RETURN NULL;
+END \$\$;
+CREATE CONSTRAINT TRIGGER hold_commit AFTER INSERT ON rxtrack.status_update DEFERRABLE INITIALLY DEFERRED
+	FOR EACH ROW EXECUTE FUNCTION public.hold_commit();
+SQL
+
+my ($table_holder, $commit_holder) = map { RxTrack::Session->new($node) } 1 .. 2;
+my $waits = q{FROM pg_stat_activity WHERE application_name LIKE 'rxtrack-gateway/%' AND wait_event_type = 'Lock' AND wait_event};
+
+sub post
+{
+	my ($connection, $ods_code) = @_;
+	$connection->{body} = to_json(bundle(task(ods_code => $ods_code)));
+	$connection->{id} = uuid();
+	return again($connection);
+}
+
+sub again
+{
+	my ($connection) = @_;
+	$connection->request('POST', '/', { Authorization => "Bearer $key", 'X-Request-ID' => $connection->{id} }, $connection->{body});
+	return;
+}
+
+sub statuses
+{
+	my %count;
+	$count{ ($_->answer // { status => 'none' })->{status} }++ for @_;
+	return \%count;
+}
+
+sub stored
+{
+	my ($ods_code) = @_;
+	return $node->safe_psql('rxtrack', "SELECT count(*) FROM rxtrack.status_update WHERE ods_code = '$ods_code'");
+}
+
+# Eight requests in one call whose commit is held, and sixteen more when it is; then something happens.
+sub follow
+{
+	my ($first_code, $then_code, $happens) = @_;
+	my ($opener, @first, @then) = map { RxTrack::Connection->new($gateway) } 1 .. 25;
+	@then = splice @first, 8;
+	$commit_holder->sql("SELECT pg_advisory_lock($lock)");
+	$table_holder->sql('BEGIN');
+	$table_holder->sql('LOCK TABLE rxtrack.item IN ACCESS EXCLUSIVE MODE');
+	post($opener, 'FREE1');
+	$node->poll_query_until('rxtrack', "SELECT true $waits = 'relation'") or die 'the first call does not wait';
+	post($_, $first_code) for @first;
+	sleep 0.3;    # until the gateway has them
+	$table_holder->sql('ROLLBACK');
+	$node->poll_query_until('rxtrack', "SELECT true $waits = 'advisory'") or die 'no commit is held';
+	post($_, $then_code) for @then;
+	sleep 0.3;
+	$happens->();
+	my @told = map { statuses(@$_) } [$opener], \@first, \@then;
+	return (\@told, \@first, \@then);
+}
+
+sub release { return $commit_holder->sql("SELECT pg_advisory_unlock($lock)") }
+
+my ($told) = follow('SLOW1', 'FREE2', \&release);
+is_deeply($told, [ { 201 => 1 }, { 201 => 8 }, { 201 => 16 } ], 'a call that follows is answered, as is the one that it follows');
+is(stored('SLOW1') . '+' . stored('FREE2'), '8+16', 'and both are stored');
+
+($told) = follow('FAIL1', 'FREE3', \&release);
+is_deeply($told, [ { 201 => 1 }, { 500 => 8 }, { 201 => 16 } ], 'where a commit fails, what follows is stored all the same');
+is(stored('FAIL1') . '+' . stored('FREE3'), '0+16', 'and nothing else');
+
+my ($first, $then);
+($told, $first, $then) = follow('SLOW1', 'FREE4', sub {
+	$node->safe_psql('rxtrack', "SELECT pg_terminate_backend(pid) $waits = 'advisory'");
+	release();
+});
+is_deeply($told, [ { 201 => 1 }, { 503 => 8 }, { 503 => 16 } ], 'where the session is ended, both may be tried again');
+is(stored('SLOW1') . '+' . stored('FREE4'), '8+0', 'and nothing of them is stored');
+$gateway->wait_until_ready;
+again($_) for @$first, @$then;
+is_deeply(statuses(@$first, @$then), { 201 => 24 }, 'when they are tried again, they are stored');
+is(stored('SLOW1') . '+' . stored('FREE4'), '16+16', 'once');
+
+is(audit($node), '', 'the books balance');
+is_healthy($gateway, 'all is well');
+is($gateway->stop, 0, 'the gateway ends well');
+
+# ---------- The message ----------
+
+# What psql says of a call of so many requests that have no credential.
+sub said
+{
+	my ($settings, $count) = @_;
+	my $nothing = join ',', ('NULL') x $count;
+	my (undef, undef, $said) = $node->psql('rxtrack', "\\set VERBOSITY verbose\n$settings; SELECT count(*) FROM rxtrack.gateway_submit('updates:write',
+		ARRAY[$nothing]::bytea[], ARRAY[$nothing]::text[], ARRAY[$nothing]::text[], ARRAY[$nothing]::bytea[])");
+	return $said;
+}
+
+is(said('SELECT 1', 4), '', 'nobody is told of a commit who has not asked');
+like(said('SET rxtrack.announce_commit = on', 4), qr/^\S*\s*INFO:\s+RX001:/, 'who has asked is');
+is(said('SET rxtrack.announce_commit = on', 3), '', 'but not for a few requests');
+
+done_testing();
