@@ -70,7 +70,7 @@ bench-scale:                            ## updates a second with many stored and
 	@BENCH=1 BENCH_SCALE=$(SCALE) BENCH_SECONDS=$(SECONDS) BENCH_REPEAT=$(REPEAT) BENCH_WARM_UP=$(WARM_UP) PROVE_FLAGS=--verbose \
 		exec tests/run tests/bench/scale.t
 
-bench-notify:                           ## what events cost those who submit, and how soon listeners hear, four minutes (ROUNDS=8, STREAMS=2000)
+bench-notify:                           ## what events cost those who submit, and how soon listeners hear, four minutes (ROUNDS=5, STREAMS=2000)
 	@scripts/dependencies test
 	@$(MAKE) all
 	@BENCH_ROUNDS=$(ROUNDS) BENCH_STREAMS=$(STREAMS) PROVE_FLAGS=--verbose exec tests/run tests/bench/notify/notify.t

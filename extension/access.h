@@ -38,6 +38,7 @@ typedef struct Access
 	IndexScanDesc scan;			/* the search under way, or NULL */
 	Snapshot	snapshot;		/* of that search */
 	bool		latest;			/* may be set: searches see what others have committed, whatever the isolation */
+	bool		steady;			/* may be set: by the first of them; and later ones what this transaction has written */
 	EState	   *estate;			/* for writing; of the root alone, NULL until the first write */
 	EPQState	recheck;		/* likewise */
 	ResultRelInfo *result;		/* NULL until the first write */

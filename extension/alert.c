@@ -117,7 +117,8 @@ alert_begin(void)
 {
 	Access	   *alerts = access_open_to_read("readiness_event", "readiness_event_alert");
 
-	alerts->latest = true;
+	/* nobody else releases events until this transaction ends */
+	alerts->latest = alerts->steady = true;
 	return alerts;
 }
 

@@ -14,6 +14,7 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
+#include "storage/lmgr.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -157,12 +158,13 @@ append_row(const Appender *appender, Datum *values, bool *nulls)
 void
 append_change(const Appender *appender, Access *found, const bool *changes, const Datum *values, const bool *nulls)
 {
-	Relation	table = open_table(appender);
-	const PreparedTable *prepared = prepared_table(table);
+	Relation	table = found->relation;
+	const PreparedTable *prepared;
 
+	LockRelation(table, RowExclusiveLock);	/* it is open, but perhaps only to be read */
+	prepared = prepared_table(table);
 	if (is_plain(appender, prepared, table))
 		change_plainly(prepared, table, found, changes, values, nulls);
 	else
 		change_by_executor(appender, found->found, changes, values, nulls);
-	table_close(table, NoLock);
 }

@@ -9,6 +9,9 @@
  */
 #include "postgres.h"
 
+#include <math.h>
+#include <time.h>
+
 #include "access/xact.h"
 #include "commands/dbcommands.h"
 #include "commands/extension.h"
@@ -41,14 +44,21 @@
  * After a release it waits, however often it is woken: with many suppliers at work,
  * a release for each of their updates would cost as much as the updates.  With few
  * events listeners come first, and it waits as little as it can.  With many, what a
- * larger batch saves (a transaction, a flush, cold caches) is the suppliers'.  In
- * microseconds, for each event beyond the first few: as long as less than 4,000
- * events a second come, the pause falls again after a burst.
+ * larger batch saves (a transaction, a flush, cold caches) is the suppliers'.  What
+ * many are is a question of the machine, so the pause goes by the processor time
+ * that an event costs it: twenty times that for each event beyond the first few.
+ * As long as events take less than a twentieth of a processor, it falls again after
+ * a burst.
  */
 #define FEW_EVENTS 10
-#define PAUSE_PER_EVENT 250
-#define LEAST_PAUSE 1000
+#define PAUSE_FOR_COST 20
+#define LEAST_PAUSE 1000		/* us */
 #define MOST_PAUSE 20000
+
+/* What an event costs (us), before that is known, and what a release costs by itself. */
+#define FIRST_COST 12.0
+#define RELEASE_COST 100.0
+#define COST_WEIGHT 0.1			/* of the newest release in the average */
 
 /*
  * Without being woken, it looks again after that long (ms).  Only what nobody tells
@@ -187,22 +197,40 @@ end_work(void)
 	pgstat_report_activity(STATE_IDLE, NULL);
 }
 
-static int
-release(bool thoroughly)
+/* The processor time that this process has used (us). */
+static double
+time_used(void)
 {
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return used.tv_sec * 1e6 + used.tv_nsec / 1e3;
+}
+
+/* Returns how many events it has settled, and the processor time that it has used (us). */
+static int
+release(bool thoroughly, double *used)
+{
+	double		before = time_used();
 	int			settled;
 
 	begin_work("releasing readiness events");
 	settled = dispatch_due(BATCH, thoroughly);
 	end_work();
+	*used = time_used() - before;
 	return settled;
 }
 
-/* How long (ms) to wait before the next release. */
+/* How long (ms) to wait after a release that has used so much processor time (us). */
 static long
-pause_after(int settled)
+pause_after(int settled, double used)
 {
-	return Max(LEAST_PAUSE, Min(MOST_PAUSE, (settled - FEW_EVENTS) * PAUSE_PER_EVENT)) / 1000;
+	static double cost = FIRST_COST;
+
+	if (settled <= FEW_EVENTS)
+		return LEAST_PAUSE / 1000;
+	cost += COST_WEIGHT * (Max(used - RELEASE_COST, 0) / settled - cost);
+	return lrint(Max(LEAST_PAUSE, Min(MOST_PAUSE, (settled - FEW_EVENTS) * cost * PAUSE_FOR_COST)) / 1000);
 }
 
 /* For how long (ms) there is nothing to do, unless somebody commits an event. */
@@ -293,16 +321,17 @@ dispatcher_main(Datum arg)
 	for (;;)
 	{
 		int			settled;
+		double		used;
 
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		reload_configuration();
-		settled = release(thoroughly);
+		settled = release(thoroughly, &used);
 		if (prune(&pruned) || settled == BATCH)
 			continue;
 		if (settled > 0)
 		{
-			wait_for_work(0, pause_after(settled));
+			wait_for_work(0, pause_after(settled, used));
 			thoroughly = false;
 		}
 		else

@@ -1,8 +1,8 @@
 # What readiness events cost those who submit, and how soon listeners hear of them. `make bench-notify` runs it.
 #
 #   BENCH_CLIENTS (32)     pgbench's clients
-#   BENCH_UPDATES (1000)   updates of each client in a repetition
-#   BENCH_ROUNDS (8)       repetitions
+#   BENCH_UPDATES (2500)   updates of each client in a repetition
+#   BENCH_ROUNDS (5)       repetitions
 #   BENCH_SECONDS (20)     of the run at half the peak, at most
 #   BENCH_STREAMS (2000)   clients of GET /events
 #
@@ -10,7 +10,7 @@
 # themselves. Each transaction is one call of rxtrack.gateway_submit with one bundle of one update. A repetition
 # begins with empty tables and submits as many updates as any other. Within it, by turns of half a second, no update
 # raises an event, and then every one does: so both kinds have the same sessions, tables of the same size, and the same
-# machine. (The server without dispatcher is given half of the updates.)
+# machine. (The server without dispatcher is given a quarter of the updates.)
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;
@@ -23,8 +23,8 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 my $clients = $ENV{BENCH_CLIENTS} || 32;
-my $each = $ENV{BENCH_UPDATES} || 1000;
-my $rounds = $ENV{BENCH_ROUNDS} || 8;
+my $each = $ENV{BENCH_UPDATES} || 2500;
+my $rounds = $ENV{BENCH_ROUNDS} || 5;
 my $seconds = $ENV{BENCH_SECONDS} || 20;
 my $streams = $ENV{BENCH_STREAMS} || 2000;
 my $period = 500;    # ms
@@ -257,7 +257,7 @@ my ($half, $most) = map { my $which = $_; median(map { $_->[$which] } @runs) } 3
 my $streamed = stream($dispatched, build('streams'));
 $dispatched->stop;
 
-my ($notifying, $other_load) = server('notifying', int($each / 2) || 1);
+my ($notifying, $other_load) = server('notifying', int($each / 4) || 1);
 $stop = listener($notifying, $program, "$directory/ignored.2");
 my ($ratio_within) = compare($notifying, $other_load, 'NOTIFY in the transaction');
 $stop->();
