@@ -57,7 +57,7 @@ void
 gateway_init(void)
 {
 	DefineCustomBoolVariable("rxtrack.announce_commit",
-							 "Tells the client, before a gateway call that writes is committed, that its commit is next.",
+							 "Tells the client, before a gateway call of submissions is committed, that its commit is next.",
 							 "For the gateway, which has the next call follow by then: the session need not wait for it.",
 							 &announces_commit, false, PGC_USERSET, 0, NULL, NULL, NULL);
 }

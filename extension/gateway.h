@@ -58,7 +58,7 @@ extern Datum gateway_answer_each(FunctionCallInfo fcinfo, GatewayAnswerer answer
 /* To be called once, before SPI_connect. */
 extern GatewayCall *gateway_begin(FunctionCallInfo fcinfo);
 
-/* Tells a client that wants to know it: what is left of this call is its commit, with the flush. */
+/* Tells a client that wants to know it that what is left of this call is its commit. */
 extern void gateway_announce_commit(const GatewayCall *call);
 
 /* Identifies the callers; inside SPI. */

@@ -3,14 +3,15 @@
  *		Keeping what it takes to write a table.
  *
  * Whoever changes the table makes every session forget it, by the message that has
- * the server forget its own description.  A changed function may be part of a check,
- * so it makes a session forget all tables.
+ * the server forget its own description.  A changed function or domain may be part of
+ * a check, so it makes a session forget all tables.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
+#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
 #include "rewrite/prs2lock.h"
@@ -39,7 +40,7 @@ forget_table(Datum arg, Oid relation)
 }
 
 static void
-forget_functions(Datum arg, int cache, uint32 hash)
+forget_all(Datum arg, int cache, uint32 hash)
 {
 	(void) cache;
 	(void) hash;
@@ -50,7 +51,9 @@ void
 prepared_table_init(void)
 {
 	CacheRegisterRelcacheCallback(forget_table, (Datum) 0);
-	CacheRegisterSyscacheCallback(PROCOID, forget_functions, (Datum) 0);
+	CacheRegisterSyscacheCallback(PROCOID, forget_all, (Datum) 0);
+	CacheRegisterSyscacheCallback(TYPEOID, forget_all, (Datum) 0);
+	CacheRegisterSyscacheCallback(CONSTROID, forget_all, (Datum) 0);
 }
 
 static PreparedTable *
@@ -97,7 +100,13 @@ learn_checks(PreparedTable *prepared, const TupleConstr *constraints)
 
 	prepared->checks = count == 0 ? NULL : palloc0(count * sizeof(ExprState *));
 	for (int i = 0; i < count; i++)
+	{
+#if PG_VERSION_NUM >= 180000
+		if (!constraints->check[i].ccenforced)
+			continue;
+#endif
 		prepared->checks[i] = ExecPrepareExpr(stringToNode(constraints->check[i].ccbin), prepared->estate);
+	}
 }
 
 /* As the executor wants it: the old row is the inner one, the new row the outer. */
@@ -144,7 +153,8 @@ learn_in_its_context(PreparedTable *prepared, Relation table, List *indexes)
 	if (!prepared->simple)
 		return;
 	learn_checks(prepared, table->rd_att->constr);
-	learn_conditions(prepared, table->trigdesc);
+	/* the table's own may be made anew while we go by it */
+	learn_conditions(prepared, CopyTriggerDesc(table->trigdesc));
 }
 
 /* What was known before may be in use further up, so it goes with the transaction. */

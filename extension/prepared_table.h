@@ -37,8 +37,8 @@ typedef struct PreparedTable
 extern void prepared_table_init(void);
 
 /*
- * What is known of a table that is open and locked for writing.  It holds until the
- * transaction ends, whatever becomes of the table.
+ * What is known of a table that is open and locked for writing: for now, as it may be
+ * learned anew; but what it points to stays until the transaction ends.
  */
 extern const PreparedTable *prepared_table(Relation table);
 

@@ -160,13 +160,21 @@ static void connect_links(int64_t now_ms)
     }
 }
 
-static void dispatch(int64_t now_ms)
+static void follow_calls(int64_t now_ms)
 {
     for (size_t i = 0; i < database.link_count; i++) {
         struct link *link = &database.links[i];
 
         if (schedule_follow(link, now_ms) && !link_follow(link))
             lose_link(link, now_ms);
+    }
+}
+
+static void make_calls(int64_t now_ms)
+{
+    for (size_t i = 0; i < database.link_count; i++) {
+        struct link *link = &database.links[i];
+
         if (link->state != LINK_IDLE)
             continue;
         if (!schedule_call(link, now_ms))
@@ -270,7 +278,8 @@ static void *run(void *unused)
         int64_t now_ms = clock_ms();
 
         schedule_fail_expired(now_ms);
-        dispatch(now_ms);
+        follow_calls(now_ms);
+        make_calls(now_ms);
         schedule_send_answers();
         connect_links(now_ms); /* may wait for a host's name, and answers are not to */
         publish_state();

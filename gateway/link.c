@@ -158,22 +158,22 @@ static bool send_prepare(struct link *link, const struct route *route)
            end_query(link);
 }
 
-static bool send_jobs(struct link *link, struct job *const *jobs, size_t count)
+static bool send_built(struct link *link, const struct call *call, const struct route *route)
 {
-    struct call call;
-    bool sent = call_build(&call, jobs, count) &&
-                PQsendQueryPrepared(link->connection, jobs[0]->route->function, CALL_PARAMETERS,
-                                    call.values, call.lengths, call.formats, 1) == 1 &&
-                end_query(link);
-
-    call_free(&call);
-    return sent;
+    return PQsendQueryPrepared(link->connection, route->function, CALL_PARAMETERS, call->values,
+                               call->lengths, call->formats, 1) == 1 &&
+           end_query(link);
 }
 
 static bool send_call(struct link *link)
 {
+    struct call call;
+
     begin_query(link, LINK_CALLING);
-    return send_jobs(link, link->jobs, link->count);
+    bool sent =
+        call_build(&call, link->jobs, link->count) && send_built(link, &call, link->jobs[0]->route);
+    call_free(&call);
+    return sent;
 }
 
 static bool is_prepared(const struct link *link, const struct route *route)
@@ -212,9 +212,18 @@ bool link_follow(struct link *link)
 {
     const struct route *route = link->next[0]->route;
 
+    struct call call;
+    bool alive = true;
+
     link->next_sent = link->timeout_ms == link->session_timeout_ms &&
                       !(route->flags & ROUTE_HEALTH) && is_prepared(link, route);
-    return !link->next_sent || send_jobs(link, link->next, link->next_count);
+    if (!link->next_sent)
+        return true;
+    link->next_sent = call_build(&call, link->next, link->next_count);
+    if (link->next_sent)
+        alive = send_built(link, &call, route);
+    call_free(&call);
+    return alive;
 }
 
 bool link_advance(struct link *link, const struct config *config, int64_t now_ms)
@@ -350,6 +359,8 @@ static void take_result(struct link *link, PGresult *result)
         break;
     case PGRES_TUPLES_OK:
         take_rows(link, result);
+        break;
+    case PGRES_PIPELINE_ABORTED: /* of a libpq that takes an error at a commit for one of a query */
         break;
     default:
         take_error(link, result);

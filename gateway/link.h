@@ -79,14 +79,12 @@ bool link_connect(struct link *link, const struct config *config, int64_t now_ms
  */
 bool link_send(struct link *link, const struct config *config, int64_t now_ms);
 
-/*
- * Whether a batch may follow the one under way now: that one waits for its commit alone, which
- * takes its time but hangs at nothing, so the session is to find its next work when it is done.
- */
+/* Whether a batch may follow the one under way: that one has nothing left to do but its commit, and
+ * the session is to find its next work when that is done. */
 bool link_may_follow(const struct link *link);
 
-/* Sends the link's next jobs, where the session can take them as it is; otherwise they are sent
- * later. False where the connection is lost. */
+/* Sends the link's next jobs, where the session can take them as it is; otherwise they are sent by
+ * link_advance(). False where the connection is lost. */
 bool link_follow(struct link *link);
 
 /* The batch that followed, which there is, becomes the one under way. The link is LINK_IDLE, and

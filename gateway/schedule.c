@@ -240,10 +240,16 @@ static size_t follow_least(void)
     return share() * 3 / 4;
 }
 
-static bool may_follow_any(void)
+/* Not behind one that is late, whose commit may well hang at something. */
+static bool may_follow(const struct link *link, int64_t now_ms)
+{
+    return link_may_follow(link) && is_prompt(link, now_ms);
+}
+
+static bool may_follow_any(int64_t now_ms)
 {
     for (size_t i = 0; i < schedule.link_count; i++)
-        if (link_may_follow(&schedule.links[i]))
+        if (may_follow(&schedule.links[i], now_ms))
             return true;
     return false;
 }
@@ -252,9 +258,13 @@ size_t schedule_wanted(int64_t now_ms)
 {
     size_t prompt = count_prompt(now_ms);
     size_t waiting = backlog_count();
-    size_t least = may_follow_any() ? follow_least() : prompt > 0 ? share() : 1;
+    size_t least = share();
 
-    if (prompt >= schedule.calls_most && !may_follow_any())
+    if (prompt == 0)
+        return 1;
+    if (may_follow_any(now_ms))
+        least = follow_least();
+    else if (prompt >= schedule.calls_most)
         return SIZE_MAX;
     return waiting < least ? least - waiting : 1;
 }
@@ -295,7 +305,7 @@ bool schedule_call(struct link *link, int64_t now_ms)
 
 bool schedule_follow(struct link *link, int64_t now_ms)
 {
-    if (!link_may_follow(link) || queue_of_retries() != NULL || backlog_count() < follow_least())
+    if (!may_follow(link, now_ms) || queue_of_retries() != NULL || backlog_count() < follow_least())
         return false;
     measure_load();
     link->next_count = backlog_take(link->next, share(), (size_t)schedule.config->batch_bytes);

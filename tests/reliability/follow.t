@@ -8,7 +8,7 @@ use RxTrack::Audit;
 use RxTrack::Connection;
 use RxTrack::Session;
 use Test::More;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 my $node = node();
 my $key = add_application($node, 'A supplier');
@@ -108,6 +108,21 @@ is(stored('SLOW1') . '+' . stored('FREE4'), '16+16', 'once');
 
 is(audit($node), '', 'the books balance');
 is_healthy($gateway, 'all is well');
+is($gateway->stop, 0, 'the gateway ends well');
+
+# ---------- Commits that hang ----------
+
+$gateway = gateway($node, env => { RXTRACK_DATABASE_CONNECTIONS => 4 });
+$commit_holder->sql("SELECT pg_advisory_lock($lock)");
+my @hanging = map { RxTrack::Connection->new($gateway) } 1 .. 24;
+post($_, 'SLOW1') for @hanging;
+$node->poll_query_until('rxtrack', "SELECT count(*) > 0 $waits = 'advisory'") or die 'no commit is held';
+sleep 0.3;
+my $began = time;
+is_healthy($gateway, 'while commits hang, who asks for something else is answered');
+cmp_ok(time - $began, '<', 3, 'at once, by another connection');
+release();
+is_deeply(statuses(@hanging), { 201 => 24 }, 'and they are answered when they can be');
 is($gateway->stop, 0, 'the gateway ends well');
 
 # ---------- The message ----------
