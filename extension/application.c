@@ -2,15 +2,19 @@
  * application.c
  *		Applications and their credentials.
  *
- * They are read anew for each batch: what a DBA changes holds from the next
+ * Credentials are read anew for each batch: what a DBA changes holds from the next
  * request on, and two probes of small indexes cost less than keeping a cache true.
+ * Only who calls by SQL, and says so with each update, has his name remembered.
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/inval.h"
 #include "utils/timestamp.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
@@ -18,6 +22,7 @@
 
 #include "access.h"
 #include "application.h"
+#include "remembered.h"
 
 /* The columns of rxtrack.application, as sql/20_applications.sql has them. */
 enum
@@ -39,12 +44,24 @@ enum
 	CREDENTIAL_VALID_UNTIL
 };
 
+/* A name has 128 characters at most. */
+#define APPLICATION_NAME_BYTES (128 * MAX_MULTIBYTE_CHAR_LEN)
+
+/* The one that a session has named last. */
+static struct
+{
+	Remembered	remembered;
+	char		name[APPLICATION_NAME_BYTES + 1];
+	int			id;
+}			last_named = {.remembered.table = "application"};
+
 static char *token_url = NULL;
 static int	token_lifetime = 600;
 
 void
 application_init(void)
 {
+	remembered_init(&last_named.remembered);
 	DefineCustomStringVariable("rxtrack.token_url",
 							   "The URL of the token endpoint, which a signed token must name as its audience.",
 							   "Empty: no signed token is accepted.",
@@ -62,8 +79,8 @@ column(Access *access, int number)
 	return access_column(access, number, &isnull);
 }
 
-int
-application_by_name(const char *name)
+static int
+find_by_name(const char *name)
 {
 	Access	   *applications = access_open_to_read("application", "application_name_key");
 	Datum		key = CStringGetTextDatum(name);
@@ -77,6 +94,22 @@ application_by_name(const char *name)
 	id = DatumGetInt32(column(applications, APPLICATION_ID));
 	access_close(applications);
 	return id;
+}
+
+int
+application_by_name(const char *name)
+{
+	/* in a long transaction, which holds its locks already, nothing else would */
+	AcceptInvalidationMessages();
+	if (last_named.remembered.known && strcmp(last_named.name, name) == 0)
+		return last_named.id;
+	remembered_begin(&last_named.remembered);
+	last_named.id = find_by_name(name);
+	strlcpy(last_named.name, name, sizeof(last_named.name));
+	/* what an old snapshot saw must not outlive it, and nobody would tell */
+	if (!IsolationUsesXactSnapshot())
+		remembered_end(&last_named.remembered);
+	return last_named.id;
 }
 
 /* Whether an array of scopes holds one; NULL stands for none that is needed. */

@@ -43,6 +43,7 @@ typedef struct Batch
 	TaskState  *tasks;			/* distinct, by prescription and task */
 	int			task_count;
 	bool		tasks_known;	/* have stored tasks been looked up? */
+	Access	   *item_table;		/* while an attempt is under way */
 } Batch;
 
 #pragma GCC visibility push(hidden)

@@ -185,7 +185,7 @@ judge_submission(Submission *submission, int64 now)
 bool
 judge_batch(Batch *batch)
 {
-	store_lock_items(batch->items, batch->item_count, batch->now);
+	store_lock_items(batch->item_table, batch->items, batch->item_count, batch->now);
 	/* what others have asserted while we waited for their locks has begun */
 	batch->now = GetCurrentTimestamp();
 	for (int i = 0; i < batch->task_count; i++)

@@ -164,11 +164,15 @@ read_item(ItemState *item, Access *items)
 	item->parties.ods_code = DatumGetOdsCode(column(items, ITEM_ODS_CODE));
 }
 
-void
-store_lock_items(ItemState *items, int count, int64 now)
+Access *
+store_open_items(void)
 {
-	Access	   *access = access_open("item");
+	return access_open("item");
+}
 
+void
+store_lock_items(Access *access, ItemState *items, int count, int64 now)
+{
 	for (int i = 0; i < count; i++)
 	{
 		ItemState  *item = &items[i];
@@ -184,7 +188,6 @@ store_lock_items(ItemState *items, int count, int64 now)
 		if (!has_yet_to_begin(item, now))
 			item_learn(item, &item->newest);
 	}
-	access_close(access);
 	learn_older_assertions(items, count, now);
 }
 
@@ -229,10 +232,8 @@ count_receipts(Access *access, const ItemState *item)
 }
 
 static void
-write_items(ItemState *items, int count)
+write_items(Access *access, ItemState *items, int count)
 {
-	Access	   *access = access_open("item");
-
 	for (int i = 0; i < count; i++)
 	{
 		if (items[i].newest_accepted != NULL)
@@ -240,7 +241,6 @@ write_items(ItemState *items, int count)
 		else if (items[i].receipts > items[i].receipts_stored)
 			count_receipts(access, &items[i]);
 	}
-	access_close(access);
 }
 
 /* ---------- Tasks and updates ---------- */
@@ -377,11 +377,12 @@ compare_acceptances(const void *a, const void *b)
 }
 
 void
-store_write(Acceptance **acceptances, int count, ItemState *items, int item_count)
+store_write(Access *access, Acceptance **acceptances, int count, ItemState *items, int item_count)
 {
 	Access	   *updates;
 
-	write_items(items, item_count);
+	write_items(access, items, item_count);
+	access_close(access);
 	updates = access_open("status_update");
 	qsort(acceptances, count, sizeof(Acceptance *), compare_acceptances);
 	for (int i = 0; i < count; i++)

@@ -12,6 +12,7 @@
 #include "postgres.h"
 #include "storage/itemptr.h"
 
+#include "access.h"
 #include "bundle.h"
 #include "transition.h"
 
@@ -104,18 +105,21 @@ enum
 
 #pragma GCC visibility push(hidden)
 
+/* The table of items, for the two below. */
+extern Access *store_open_items(void);
+
 /* Locks the rows of items (sorted, distinct) and reads where they stand. */
-extern void store_lock_items(ItemState *items, int count, int64 now);
+extern void store_lock_items(Access *access, ItemState *items, int count, int64 now);
 
 /* Reads which of the tasks (sorted, distinct) are stored. */
 extern void store_find_tasks(TaskState *tasks, int count);
 
 /*
- * Stores updates, and where their items stand now.  Raises 23505 when somebody
+ * Stores updates, and where their items stand now, and closes the table of items.  Raises 23505 when somebody
  * else has stored one of the items or tasks meanwhile.  Sorts the acceptances by
  * prescription and task.
  */
-extern void store_write(Acceptance **acceptances, int count, ItemState *items, int item_count);
+extern void store_write(Access *access, Acceptance **acceptances, int count, ItemState *items, int item_count);
 
 /* Adds what was said about an item to what is known of it. */
 extern void item_learn(ItemState *item, const Assertion *assertion);

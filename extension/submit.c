@@ -50,7 +50,9 @@ store_batch(Batch *batch)
 				acceptances[count++] = &submission->entries[j].acceptance;
 	}
 	if (count > 0)
-		store_write(acceptances, count, batch->items, batch->item_count);
+		store_write(batch->item_table, acceptances, count, batch->items, batch->item_count);
+	else
+		access_close(batch->item_table);
 }
 
 /*
@@ -71,6 +73,7 @@ attempt_batch(Batch *batch)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
+		batch->item_table = store_open_items();
 		if (judge_batch(batch))
 		{
 			store_batch(batch);

@@ -119,7 +119,7 @@ RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.announce_change() IS
-	'Trigger of tables that sessions remember (rxtrack.transition_rule, rxtrack.ready_status): tells every session to read the table anew when this transaction commits';
+	'Trigger of tables that sessions remember (rxtrack.transition_rule, rxtrack.ready_status and others): tells every session to read the table anew when this transaction commits';
 
 CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.transition_rule
 	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.announce_change();

@@ -97,6 +97,30 @@ is($other->answer, '201', 'is what the next one is judged against');
 is($node->safe_psql('rxtrack', 'SELECT string_agg(kind::text, chr(32) ORDER BY receipt) FROM rxtrack.status_update'),
 	'first forward correction forward', 'and all are of the right kinds');
 
+# ---------- A name of an application ----------
+
+# Who an update is from: the application's id.
+my $empty = 'jsonb_build_object($$resourceType$$, $$Bundle$$, $$type$$, $$transaction$$)';
+my $known = "SELECT status FROM rxtrack.submit($empty, gen_random_uuid(), 'A pharmacy system')";
+my $rename = "UPDATE rxtrack.application SET name = 'A renamed system' WHERE name = 'A pharmacy system'";
+is($other->sql($known), '200', 'a session names an application');
+for my $end ('ROLLBACK', 'ROLLBACK TO s; COMMIT')
+{
+	$dba->sql($_) for 'BEGIN', 'SAVEPOINT s', $rename;
+	is($dba->sql("SAVEPOINT t; $known"), '42704', 'who renames it misses it');
+	is($other->sql($known), '200', 'before the commit nobody else does');
+	$dba->sql($end);
+	is($dba->sql($known), '200', "and has it back after $end");
+}
+$dba->sql($_) for $rename, "SELECT rxtrack.add_application('A pharmacy system', '{updates:write}')";
+is($other->sql("SELECT application_id FROM rxtrack.application WHERE name = 'A pharmacy system'"), '2', 'another one gets its name');
+$other->sql(submit_sql('Not Dispensed') =~ s/\Q$item{prescription_id}\E/random_prescription_id()/er);
+is($node->safe_psql('rxtrack', 'SELECT string_agg(DISTINCT application_id::text, chr(32)) FROM rxtrack.status_update'), '1 2',
+	'and what is submitted in that name is from then on its own');
+$dba->sql($_) for "UPDATE rxtrack.application SET name = 'A short-lived one' WHERE application_id = 2",
+	"UPDATE rxtrack.application SET name = 'A pharmacy system' WHERE application_id = 1";
+$node->safe_psql('rxtrack', 'DELETE FROM rxtrack.status_update WHERE application_id = 2; DELETE FROM rxtrack.item WHERE application_id = 2');
+
 # ---------- An error in the middle ----------
 
 $dba->sql($_) for 'BEGIN', $lock;
