@@ -24,26 +24,6 @@
 #include "partition.h"
 #include "prepared_table.h"
 
-/* A column of the key and an operator, as a scan key whose argument is yet to come. */
-static void
-prepare_key(const Access *access, ScanKey key, int column, StrategyNumber strategy)
-{
-	Oid			type = access->key_index->rd_opcintype[column];
-	Oid			operator = get_opfamily_member(access->key_index->rd_opfamily[column], type, type, strategy);
-
-	ScanKeyEntryInitialize(key, 0, column + 1, strategy, InvalidOid, access->key_index->rd_indcollation[column],
-						   get_opcode(operator), (Datum) 0);
-}
-
-static void
-prepare_keys(Access *access)
-{
-	int			count = Min(ACCESS_MAX_KEYS, IndexRelationGetNumberOfKeyAttributes(access->key_index));
-
-	for (int i = 0; i < count; i++)
-		prepare_key(access, &access->keys[i], i, BTEqualStrategyNumber);
-}
-
 static Oid
 relation_oid(const char *name)
 {
@@ -105,7 +85,7 @@ open_table(Oid oid, const char *index_name, LOCKMODE lock, Access *root)
 	access->key_index = index_open(index, lock);
 	check_index(access->key_index);
 	access->found = table_slot_create(access->relation, NULL);
-	prepare_keys(access);
+	prepared_keys(access->key_index, access->keys);
 	return access;
 }
 
@@ -226,8 +206,8 @@ access_search_between(Access *access, Datum above, Datum upto)
 {
 	ScanKeyData range[2];
 
-	prepare_key(access, &range[0], 0, BTGreaterStrategyNumber);
-	prepare_key(access, &range[1], 0, BTLessEqualStrategyNumber);
+	prepare_key(access->key_index, &range[0], 0, BTGreaterStrategyNumber);
+	prepare_key(access->key_index, &range[1], 0, BTLessEqualStrategyNumber);
 	range[0].sk_argument = above;
 	range[1].sk_argument = upto;
 	begin_search(access, range, 2);

@@ -20,7 +20,7 @@
 #include "nodes/execnodes.h"
 #include "storage/lockdefs.h"
 
-#define ACCESS_MAX_KEYS 2
+#include "prepared_table.h"
 
 /*
  * A table that is being read and written; palloc'd, and good until access_close.
@@ -34,7 +34,7 @@ typedef struct Access
 	List	   *partitions;		/* those that are open, of a partitioned table */
 	Relation	key_index;		/* by which rows are searched; NULL: it is partitioned, or has none */
 	LOCKMODE	lock;
-	ScanKeyData keys[ACCESS_MAX_KEYS];
+	ScanKeyData keys[PREPARED_MAX_KEYS];
 	IndexScanDesc scan;			/* the search under way, or NULL */
 	Snapshot	snapshot;		/* of that search */
 	bool		latest;			/* may be set: searches see what others have committed, whatever the isolation */

@@ -17,17 +17,30 @@
 #include "rewrite/prs2lock.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
 
 #include "prepared_table.h"
 
-static PreparedTable *all = NULL;
+/* An index by which rows are searched. */
+typedef struct PreparedIndex
+{
+	Oid			relation;
+	bool		changed;		/* as of a table */
+	bool		known;
+	int			key_count;
+	ScanKeyData keys[PREPARED_MAX_KEYS];
+	struct PreparedIndex *next;
+} PreparedIndex;
 
-/* InvalidOid stands for all tables. */
+static PreparedTable *all = NULL;
+static PreparedIndex *all_indexes = NULL;
+
+/* InvalidOid stands for all tables and indexes. */
 static void
-forget_table(Datum arg, Oid relation)
+forget_relation(Datum arg, Oid relation)
 {
 	(void) arg;
 	for (PreparedTable *table = all; table != NULL; table = table->next)
@@ -37,6 +50,13 @@ forget_table(Datum arg, Oid relation)
 		table->changed = true;
 		table->known = false;
 	}
+	for (PreparedIndex *index = all_indexes; index != NULL; index = index->next)
+	{
+		if (relation != InvalidOid && relation != index->relation)
+			continue;
+		index->changed = true;
+		index->known = false;
+	}
 }
 
 static void
@@ -44,13 +64,13 @@ forget_all(Datum arg, int cache, uint32 hash)
 {
 	(void) cache;
 	(void) hash;
-	forget_table(arg, InvalidOid);
+	forget_relation(arg, InvalidOid);
 }
 
 void
 prepared_table_init(void)
 {
-	CacheRegisterRelcacheCallback(forget_table, (Datum) 0);
+	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, forget_all, (Datum) 0);
 	CacheRegisterSyscacheCallback(TYPEOID, forget_all, (Datum) 0);
 	CacheRegisterSyscacheCallback(CONSTROID, forget_all, (Datum) 0);
@@ -191,6 +211,53 @@ prepared_table(Relation table)
 	if (!prepared->known)
 		learn(prepared, table);
 	return prepared;
+}
+
+/* ---------- Indexes that are searched by ---------- */
+
+static PreparedIndex *
+find_index(Oid relation)
+{
+	PreparedIndex *index = all_indexes;
+
+	while (index != NULL && index->relation != relation)
+		index = index->next;
+	if (index != NULL)
+		return index;
+	index = MemoryContextAllocZero(TopMemoryContext, sizeof(PreparedIndex));
+	index->relation = relation;
+	index->next = all_indexes;
+	all_indexes = index;
+	return index;
+}
+
+void
+prepare_key(Relation index, ScanKey key, int column, StrategyNumber strategy)
+{
+	Oid			type = index->rd_opcintype[column];
+	Oid			operator = get_opfamily_member(index->rd_opfamily[column], type, type, strategy);
+
+	ScanKeyEntryInitialize(key, 0, column + 1, strategy, InvalidOid, index->rd_indcollation[column],
+						   get_opcode(operator), (Datum) 0);
+}
+
+void
+prepared_keys(Relation index, ScanKey keys)
+{
+	PreparedIndex *prepared = find_index(RelationGetRelid(index));
+
+	if (!prepared->known)
+	{
+		prepared->changed = false;
+		prepared->key_count = Min(PREPARED_MAX_KEYS, IndexRelationGetNumberOfKeyAttributes(index));
+		for (int i = 0; i < prepared->key_count; i++)
+			prepare_key(index, &prepared->keys[i], i, BTEqualStrategyNumber);
+		prepared->known = !prepared->changed;
+	}
+	memcpy(keys, prepared->keys, prepared->key_count * sizeof(ScanKeyData));
+	/* what a function keeps for its next call goes with the keys */
+	for (int i = 0; i < prepared->key_count; i++)
+		keys[i].sk_func.fn_mcxt = CurrentMemoryContext;
 }
 
 /* ---------- For the executor ---------- */

@@ -1,8 +1,8 @@
 /*
  * prepared_table.h
- *		What it takes to write a table, kept from one transaction to the next: the
- *		descriptions of its indexes, and its checks and its triggers' conditions,
- *		compiled.
+ *		What it takes to write a table, and to search it, kept from one transaction to
+ *		the next: the descriptions of its indexes, its checks and its triggers'
+ *		conditions, compiled, and the keys of searches.
  *
  * The executor finds all this out anew for each statement, which costs more than to
  * write a row.
@@ -11,10 +11,12 @@
 #define RXTRACK_PREPARED_TABLE_H
 
 #include "postgres.h"
+#include "access/skey.h"
 #include "nodes/execnodes.h"
 #include "utils/relcache.h"
 
 #define PREPARED_MAX_INDEXES 16
+#define PREPARED_MAX_KEYS 2
 
 typedef struct PreparedTable
 {
@@ -41,6 +43,12 @@ extern void prepared_table_init(void);
  * learned anew; but what it points to stays until the transaction ends.
  */
 extern const PreparedTable *prepared_table(Relation table);
+
+/* A column of an index and an operator, as a scan key whose argument is yet to come. */
+extern void prepare_key(Relation index, ScanKey key, int column, StrategyNumber strategy);
+
+/* The same for the first columns of an index, at most PREPARED_MAX_KEYS, each to be equal to its argument. */
+extern void prepared_keys(Relation index, ScanKey keys);
 
 /* Opens the table's indexes for the executor, by what is known of it; it closes them itself. */
 extern void prepared_open_indexes(const PreparedTable *prepared, ResultRelInfo *result);
