@@ -10,7 +10,7 @@
 # themselves. Each transaction is one call of rxtrack.gateway_submit with one bundle of one update. A repetition
 # begins with empty tables and submits as many updates as any other. Within it, by turns of half a second, no update
 # raises an event, and then every one does: so both kinds have the same sessions, tables of the same size, and the same
-# machine. (The server without dispatcher is given a quarter of the updates.)
+# machine. (The server without dispatcher is given half of the updates.)
 use strict;
 use warnings;
 use PostgreSQL::Test::Utils;
@@ -257,7 +257,7 @@ my ($half, $most) = map { my $which = $_; median(map { $_->[$which] } @runs) } 3
 my $streamed = stream($dispatched, build('streams'));
 $dispatched->stop;
 
-my ($notifying, $other_load) = server('notifying', int($each / 4) || 1);
+my ($notifying, $other_load) = server('notifying', int($each / 2) || 1);
 $stop = listener($notifying, $program, "$directory/ignored.2");
 my ($ratio_within) = compare($notifying, $other_load, 'NOTIFY in the transaction');
 $stop->();
