@@ -73,7 +73,7 @@ sub used
 my (%cost, %rate, @ratio);
 for my $round (0 .. $repeat)
 {
-	my $requests = requests("round$round", 15_000 * $seconds, 1, $with->{node}{bench_key});
+	my $requests = requests("round$round", 50_000 * $seconds, 1, $with->{node}{bench_key});
 	my %one;
 	for my $kind ($round % 2 ? ('with', 'without') : ('without', 'with'))
 	{
