@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,8 @@ struct loop {
     struct resumption *resumptions; /* latest first, as are the arrivals: no order among clients */
     bool stopping;
 };
+
+static atomic_size_t arriving; /* given to all loops, and not yet taken up */
 
 struct loop *loop_new(void)
 {
@@ -65,6 +68,7 @@ static void add_arrivals(struct loop *loop, struct arrival *arrival)
                                  (const struct sockaddr *)&arrival->address, arrival->length);
         free(arrival);
         arrival = next;
+        atomic_fetch_sub(&arriving, 1);
     }
 }
 
@@ -166,6 +170,7 @@ void loop_add(struct loop *loop, int socket, const struct sockaddr *address, soc
     arrival->socket = socket;
     memcpy(&arrival->address, address, length);
     arrival->length = length;
+    atomic_fetch_add(&arriving, 1);
     pthread_mutex_lock(&loop->lock);
     bool first = loop->arrivals == NULL && loop->resumptions == NULL;
     arrival->next = loop->arrivals;
@@ -173,6 +178,11 @@ void loop_add(struct loop *loop, int socket, const struct sockaddr *address, soc
     pthread_mutex_unlock(&loop->lock);
     if (first)
         wake(loop);
+}
+
+size_t loop_arriving(void)
+{
+    return atomic_load(&arriving);
 }
 
 void loop_resume(struct resumption *resumption)

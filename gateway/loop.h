@@ -35,6 +35,9 @@ bool loop_start(struct loop *loop, struct MHD_Daemon *daemon);
 /* Gives it an accepted socket, which it closes in the end. */
 void loop_add(struct loop *loop, int socket, const struct sockaddr *address, socklen_t length);
 
+/* How many sockets have been given to loops that have not taken them up yet. Threads: any. */
+size_t loop_arriving(void);
+
 /* Ends the thread, closes all connections, and frees the loop. No connection may be suspended,
  * other than those given to loop_resume(). */
 void loop_stop(struct loop *loop);

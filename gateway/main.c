@@ -14,6 +14,7 @@
 #include "hub.h"
 #include "listener.h"
 #include "log.h"
+#include "loop.h"
 #include "tls.h"
 
 #include <errno.h>
@@ -112,7 +113,7 @@ static void serve(int listener, int signals, const struct config *config)
 
     for (;;) {
         int64_t now = clock_ms();
-        size_t clients = client_count(), limit = (size_t)config->connection_limit;
+        size_t clients = client_count() + loop_arriving(), limit = (size_t)config->connection_limit;
         bool full = clients >= limit || now < pause_until;
         struct pollfd polled[] = {{.fd = signals, .events = POLLIN},
                                   {.fd = full ? -1 : listener, .events = POLLIN}};
