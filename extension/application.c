@@ -4,7 +4,7 @@
  *
  * Credentials are read anew for each batch: what a DBA changes holds from the next
  * request on, and two probes of small indexes cost less than keeping a cache true.
- * Only who calls by SQL, and says so with each update, has his name remembered.
+ * Only the name that a caller by SQL gives with each update is remembered, with its id.
  */
 #include "postgres.h"
 

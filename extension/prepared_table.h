@@ -39,8 +39,8 @@ typedef struct PreparedTable
 extern void prepared_table_init(void);
 
 /*
- * What is known of a table that is open and locked for writing: for now, as it may be
- * learned anew; but what it points to stays until the transaction ends.
+ * What is known of a table that is open and locked for writing.  The next call may
+ * learn it anew, in the same place; what it points to stays until the transaction ends.
  */
 extern const PreparedTable *prepared_table(Relation table);
 

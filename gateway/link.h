@@ -47,8 +47,7 @@ struct link {
     bool unsuitable;            /* the last check failed */
     uint64_t prepared;          /* routes whose statement is prepared, a bit each */
     bool succeeded;             /* the query under way has had its result */
-    unsigned commits_announced; /* calls that are carried out but for their commit: of those sent,
-                                 * the first */
+    unsigned commits_announced; /* of the calls sent, so many have nothing left but their commit */
     char sqlstate[6];           /* of the query under way, where it failed; "" for none */
     char function[64]; /* the server's C function that raised it, for the log; "" for none */
 
