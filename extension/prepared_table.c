@@ -2,8 +2,8 @@
  * prepared_table.c
  *		Keeping what it takes to write a table.
  *
- * Whoever changes the table makes every session forget it, by the message that has
- * the server forget its own description.  A changed function or domain may be part of
+ * It is remembered (remembered.h) until somebody changes the table or index: whoever
+ * does has every session told.  A changed function or domain may be part of
  * a check, so it makes a session forget all tables.
  */
 #include "postgres.h"
@@ -27,69 +27,50 @@
 /* An index by which rows are searched. */
 typedef struct PreparedIndex
 {
-	Oid			relation;
-	bool		changed;		/* as of a table */
-	bool		known;
+	Prepared	prepared;
 	int			key_count;
 	ScanKeyData keys[PREPARED_MAX_KEYS];
-	struct PreparedIndex *next;
 } PreparedIndex;
 
-static PreparedTable *all = NULL;
-static PreparedIndex *all_indexes = NULL;
-
-/* InvalidOid stands for all tables and indexes. */
-static void
-forget_relation(Datum arg, Oid relation)
-{
-	(void) arg;
-	for (PreparedTable *table = all; table != NULL; table = table->next)
-	{
-		if (relation != InvalidOid && relation != table->relation)
-			continue;
-		table->changed = true;
-		table->known = false;
-	}
-	for (PreparedIndex *index = all_indexes; index != NULL; index = index->next)
-	{
-		if (relation != InvalidOid && relation != index->relation)
-			continue;
-		index->changed = true;
-		index->known = false;
-	}
-}
+static Prepared *tables = NULL;
+static Prepared *indexes = NULL;
 
 static void
 forget_all(Datum arg, int cache, uint32 hash)
 {
+	(void) arg;
 	(void) cache;
 	(void) hash;
-	forget_relation(arg, InvalidOid);
+	for (Prepared *table = tables; table != NULL; table = table->next)
+		remembered_forget(&table->remembered);
+	for (Prepared *index = indexes; index != NULL; index = index->next)
+		remembered_forget(&index->remembered);
 }
 
 void
 prepared_table_init(void)
 {
-	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, forget_all, (Datum) 0);
 	CacheRegisterSyscacheCallback(TYPEOID, forget_all, (Datum) 0);
 	CacheRegisterSyscacheCallback(CONSTROID, forget_all, (Datum) 0);
 }
 
-static PreparedTable *
-find(Oid relation)
+/* What is kept of a relation; a new one, with so many bytes, where nothing is yet. */
+static Prepared *
+find(Prepared **all, Oid relation, Size size)
 {
-	PreparedTable *table = all;
+	Prepared   *prepared = *all;
 
-	while (table != NULL && table->relation != relation)
-		table = table->next;
-	if (table != NULL)
-		return table;
-	table = MemoryContextAllocZero(TopMemoryContext, sizeof(PreparedTable));
-	table->relation = relation;
-	table->next = all;
-	all = table;
-	return table;
+	while (prepared != NULL && prepared->remembered.relation != relation)
+		prepared = prepared->next;
+	if (prepared != NULL)
+		return prepared;
+	prepared = MemoryContextAllocZero(TopMemoryContext, size);
+	prepared->remembered.relation = relation;
+	remembered_init(&prepared->remembered);
+	prepared->next = *all;
+	*all = prepared;
+	return prepared;
 }
 
 /* ---------- Learning ---------- */
@@ -161,13 +142,13 @@ has_generated_columns(Relation table)
 }
 
 static void
-learn_in_its_context(PreparedTable *prepared, Relation table, List *indexes)
+learn_in_its_context(PreparedTable *prepared, Relation table, List *table_indexes)
 {
 	ListCell   *cell;
 
 	prepared->simple = !has_generated_columns(table);
 	prepared->index_count = 0;
-	foreach(cell, indexes)
+	foreach(cell, table_indexes)
 		if (prepared->simple)
 			learn_index(prepared, lfirst_oid(cell));
 	if (!prepared->simple)
@@ -189,47 +170,31 @@ retire(PreparedTable *prepared)
 static void
 learn(PreparedTable *prepared, Relation table)
 {
-	List	   *indexes = RelationGetIndexList(table);
+	List	   *table_indexes = RelationGetIndexList(table);
 	MemoryContext context;
 
 	retire(prepared);
 	context = MemoryContextSwitchTo(TopMemoryContext);
 	prepared->estate = CreateExecutorState();
 	MemoryContextSwitchTo(prepared->estate->es_query_cxt);
-	prepared->changed = false;
-	learn_in_its_context(prepared, table, indexes);
+	remembered_begin(&prepared->prepared.remembered);
+	learn_in_its_context(prepared, table, table_indexes);
 	MemoryContextSwitchTo(context);
-	list_free(indexes);
-	prepared->known = !prepared->changed;
+	list_free(table_indexes);
+	remembered_end(&prepared->prepared.remembered);
 }
 
 const PreparedTable *
 prepared_table(Relation table)
 {
-	PreparedTable *prepared = find(RelationGetRelid(table));
+	PreparedTable *prepared = (PreparedTable *) find(&tables, RelationGetRelid(table), sizeof(PreparedTable));
 
-	if (!prepared->known)
+	if (!prepared->prepared.remembered.known)
 		learn(prepared, table);
 	return prepared;
 }
 
 /* ---------- Indexes that are searched by ---------- */
-
-static PreparedIndex *
-find_index(Oid relation)
-{
-	PreparedIndex *index = all_indexes;
-
-	while (index != NULL && index->relation != relation)
-		index = index->next;
-	if (index != NULL)
-		return index;
-	index = MemoryContextAllocZero(TopMemoryContext, sizeof(PreparedIndex));
-	index->relation = relation;
-	index->next = all_indexes;
-	all_indexes = index;
-	return index;
-}
 
 void
 prepare_key(Relation index, ScanKey key, int column, StrategyNumber strategy)
@@ -244,15 +209,15 @@ prepare_key(Relation index, ScanKey key, int column, StrategyNumber strategy)
 void
 prepared_keys(Relation index, ScanKey keys)
 {
-	PreparedIndex *prepared = find_index(RelationGetRelid(index));
+	PreparedIndex *prepared = (PreparedIndex *) find(&indexes, RelationGetRelid(index), sizeof(PreparedIndex));
 
-	if (!prepared->known)
+	if (!prepared->prepared.remembered.known)
 	{
-		prepared->changed = false;
+		remembered_begin(&prepared->prepared.remembered);
 		prepared->key_count = Min(PREPARED_MAX_KEYS, IndexRelationGetNumberOfKeyAttributes(index));
 		for (int i = 0; i < prepared->key_count; i++)
 			prepare_key(index, &prepared->keys[i], i, BTEqualStrategyNumber);
-		prepared->known = !prepared->changed;
+		remembered_end(&prepared->prepared.remembered);
 	}
 	memcpy(keys, prepared->keys, prepared->key_count * sizeof(ScanKeyData));
 	/* what a function keeps for its next call goes with the keys */

@@ -15,14 +15,21 @@
 #include "nodes/execnodes.h"
 #include "utils/relcache.h"
 
+#include "remembered.h"
+
 #define PREPARED_MAX_INDEXES 16
 #define PREPARED_MAX_KEYS 2
 
+/* A table or an index of which something is kept. */
+typedef struct Prepared
+{
+	Remembered	remembered;
+	struct Prepared *next;
+} Prepared;
+
 typedef struct PreparedTable
 {
-	Oid			relation;
-	bool		changed;		/* by somebody, since we began to look at it */
-	bool		known;			/* does the rest hold? */
+	Prepared	prepared;
 	bool		simple;			/* or does it have what only the executor knows to prepare? */
 	EState	   *estate;			/* in which the rest lives */
 	int			index_count;
@@ -30,7 +37,6 @@ typedef struct PreparedTable
 	IndexInfo  *infos[PREPARED_MAX_INDEXES];
 	ExprState **checks;			/* NULL: it has none */
 	ExprState **conditions;		/* of its triggers, NULL where one has none */
-	struct PreparedTable *next;
 } PreparedTable;
 
 #pragma GCC visibility push(hidden)

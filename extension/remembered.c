@@ -1,6 +1,6 @@
 /*
  * remembered.c
- *		Knowing when a table that is remembered has to be read again.
+ *		Knowing when what is remembered of a relation has to be found out again.
  */
 #include "postgres.h"
 
@@ -14,18 +14,21 @@
 
 static Remembered *all = NULL;
 
-/* Somebody changed a table, perhaps one of ours; InvalidOid stands for all tables. */
+void
+remembered_forget(Remembered *remembered)
+{
+	remembered->changed = true;
+	remembered->known = false;
+}
+
+/* Somebody changed a relation, perhaps one of ours; InvalidOid stands for all of them. */
 static void
 forget(Datum arg, Oid relation)
 {
 	(void) arg;
 	for (Remembered *remembered = all; remembered != NULL; remembered = remembered->next)
-	{
-		if (relation != InvalidOid && relation != remembered->relation)
-			continue;
-		remembered->changed = true;
-		remembered->known = false;
-	}
+		if (relation == InvalidOid || relation == remembered->relation)
+			remembered_forget(remembered);
 }
 
 void
@@ -41,7 +44,8 @@ remembered_init(Remembered *remembered)
 void
 remembered_begin(Remembered *remembered)
 {
-	remembered->relation = get_relname_relid(remembered->table, catalog_get()->namespace_oid);
+	if (remembered->table != NULL)
+		remembered->relation = get_relname_relid(remembered->table, catalog_get()->namespace_oid);
 	remembered->changed = false;
 }
 
