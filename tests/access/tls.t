@@ -39,14 +39,13 @@ sub install
 install(%{ $server{first} });
 
 my %trust = (SSL_ca_file => $authority->file, SSL_verify_mode => SSL_VERIFY_PEER);
-my $gateway = gateway($node, env => { %{ tls_environment($files, $clients) }, RXTRACK_CLIENT_TIMEOUT => 2, RXTRACK_IDLE_TIMEOUT => 60 }, tls => \%trust);
+my $gateway = gateway($node, env => tls_environment($files, $clients), tls => \%trust);
 my ($listening) = grep { ($_->{event} // '') eq 'listening' } $gateway->log_events;
 ok($listening->{tls}, 'its log says that it speaks TLS');
 my $key = add_application($node, 'Free');
 my $bound_key = add_application($node, 'Bound');
 $node->safe_psql('rxtrack', "SELECT rxtrack.bind_certificate('Bound', '$client{bound}{fingerprint}')");
 is($gateway->post(bundle(task()), key => $key)->{status}, 201, 'an update is stored');
-my $before = descriptors($gateway->pid);
 
 # A handshake with other options; the socket, or undef with why in $IO::Socket::SSL::SSL_ERROR.
 sub greet
@@ -157,8 +156,9 @@ my @open = map { RxTrack::Connection->new($gateway) } 1 .. 20;
 my $half_way = RxTrack::Connection->new($gateway);
 my $body = to_json(bundle(task()));
 $half_way->send("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $key\r\nX-Request-ID: " . uuid() . "\r\nContent-Length: " . length($body) . "\r\n\r\n" . substr $body, 0, 100);
+my $connected = descriptors($gateway->pid); # after handshakes, by which the clients above that have gone are forgotten
 my $handshake = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $gateway->port) // die; # begins, and goes on later
-comes_true(sub { descriptors($gateway->pid) >= $before + 23 });
+ok(comes_true(sub { descriptors($gateway->pid) > $connected }), 'a handshake has begun');
 
 is(shows(), $server{first}{fingerprint}, 'clients are shown the certificate');
 install(%{ $server{second} });
@@ -231,14 +231,16 @@ is($bad, 0, 'and not one connection fails');
 
 # ---------- Slow clients ----------
 
+# A gateway of its own, with little patience: what is half done above has to wait for as long as a slow machine takes.
+my $hasty = gateway($node, env => { %{ tls_environment($files, $clients) }, RXTRACK_CLIENT_TIMEOUT => 2 }, tls => \%trust);
 my $began = time;
-my @stalled = map { my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $gateway->port) // die; syswrite $socket, $_; $socket }
+my @stalled = map { my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $hasty->port) // die; syswrite $socket, $_; $socket }
   '', "\x16", "\x16\x03\x01\x02\x00", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" . 'x' x 50;
-my $slow = RxTrack::Connection->new($gateway);
+my $slow = RxTrack::Connection->new($hasty);
 $slow->send("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $key\r\nX-Request-ID: " . (my $slow_id = uuid()) . "\r\nContent-Length: 100\r\n\r\n{");
-my $trickle = RxTrack::Connection->new($gateway);
+my $trickle = RxTrack::Connection->new($hasty);
 $trickle->send("POST / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $key\r\nX-Request-ID: " . uuid() . "\r\nContent-Length: 100000\r\n\r\n");
-my $patient = RxTrack::Connection->new($gateway);
+my $patient = RxTrack::Connection->new($hasty);
 $patient->request('GET', '/_ping');
 is($patient->answer->{status}, 200, 'a client asks');
 for my $socket (@stalled)
@@ -262,11 +264,11 @@ ok($slow->is_closed, 'and cut off');
 is($trickle->answer->{status} // '', 408, 'so is one that sends a byte now and then');
 $patient->request('GET', '/_ping');
 is($patient->answer->{status}, 200, 'one between two requests is not');
-RxTrack::Connection->new($gateway)->close($_) for 0, 1;
+RxTrack::Connection->new($hasty)->close($_) for 0, 1;
 my $many = join '', map { "GET /checkprescriptionstatusupdates?odscode=A HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $key\r\n\r\n" } 1 .. 50;
 $patient->send($many);
 is(scalar(grep { ($patient->answer // {})->{status} == 404 } 1 .. 50), 50, 'requests that come in one go are all answered');
-my $large = RxTrack::Connection->new($gateway);
+my $large = RxTrack::Connection->new($hasty);
 $large->request('POST', '/', { Authorization => "Bearer $key", 'X-Request-ID' => uuid() }, to_json(bundle(map { task() } 1 .. 300)));
 is(scalar @{ $large->answer->{json}{entry} }, 300, 'so is a large one');
 
