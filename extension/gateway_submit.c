@@ -13,13 +13,9 @@
 
 #include "format_1.h"
 #include "gateway.h"
-#include "json.h"
 #include "rehearsal.h"
 #include "submit.h"
 #include "types.h"
-
-/* Makes a bundle of a document; both formats have the same faults and answers. */
-typedef Bundle *(*BundleReader) (const JsonNode *document, int64 now);
 
 /* Without a known caller the answer is a bare OperationOutcome, not a Bundle. */
 static bool
@@ -66,24 +62,12 @@ restrict_bundle(Bundle *bundle, const Caller *caller)
 	bundle_restrict(bundle, codes, count);
 }
 
-static Bundle *
-read_bundle(const GatewayCall *call, int n, BundleReader read, int64 now)
-{
-	bytea	   *body = call->body_null[n] ? NULL : DatumGetByteaPP(call->body[n]);
-	const char *problem = NULL;
-	JsonNode   *document = body == NULL ? NULL :
-		json_from_text(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &problem);
-
-	if (problem != NULL)
-		return bundle_unreadable(psprintf("is not JSON: %s", problem));
-	return read(document, now);
-}
-
 static void
 take_request(Submission *submission, const GatewayCall *call, int n, const Caller *caller,
 			 BundleReader read, int64 now)
 {
-	Bundle	   *bundle = read_bundle(call, n, read, now);
+	bytea	   *body = call->body_null[n] ? NULL : DatumGetByteaPP(call->body[n]);
+	Bundle	   *bundle = submission_read(body, read, now);
 
 	take_request_id(submission, bundle, call, n);
 	restrict_bundle(bundle, caller);

@@ -21,6 +21,9 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 #include "answer.h"
 #include "application.h"
@@ -134,6 +137,18 @@ submission_fault(Submission *submission, int64 now, int status, const char *code
 	response_of_one(&submission->answer, now, http_status_line(status), &issue);
 }
 
+Bundle *
+submission_read(const struct varlena *body, BundleReader read, int64 now)
+{
+	const char *problem = NULL;
+	JsonNode   *document = body == NULL ? NULL :
+		json_from_text(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &problem);
+
+	if (problem != NULL)
+		return bundle_unreadable(psprintf("is not JSON: %s", problem));
+	return read(document, now);
+}
+
 /* ---------- rxtrack.submit ---------- */
 
 static Datum
@@ -150,30 +165,47 @@ answer_datum(FunctionCallInfo fcinfo, const Submission *submission)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls));
 }
 
-/* rxtrack.submit(bundle jsonb, request_id uuid, application text) */
-PG_FUNCTION_INFO_V1(submit);
-Datum
-submit(PG_FUNCTION_ARGS)
+/* What both forms of rxtrack.submit do with the bundle that they have read. */
+static Datum
+submit_one(FunctionCallInfo fcinfo, Bundle *bundle, TimestampTz now)
 {
-	Submission	submission = {0};
-	Bundle	   *bundle;
-	TimestampTz now = GetCurrentTimestamp();
+	Submission	submission = {.bundle = bundle};
 	MemoryContext context = CurrentMemoryContext;
 
 	if (PG_ARGISNULL(2))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("application must not be null")));
-	initStringInfo(&submission.answer);
-	SPI_connect();
-	submission.application_id = application_by_name(text_to_cstring(PG_GETARG_TEXT_PP(2)));
-	submission.bundle = bundle = bundle_validate(PG_ARGISNULL(0) ? NULL : json_from_jsonb(PG_GETARG_JSONB_P(0)), now);
 	if (PG_ARGISNULL(1))
 		fault_add(&bundle->faults, REQUEST_ID_FIELD, "is missing");
 	else
 		memcpy(&submission.request_id, PG_GETARG_UUID_P(1), sizeof(Uuid));
+	initStringInfo(&submission.answer);
+	SPI_connect();
+	submission.application_id = application_by_name(text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	submit_batch(&submission, 1, now);
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	return answer_datum(fcinfo, &submission);
+}
+
+/* rxtrack.submit(bundle jsonb, request_id uuid, application text) */
+PG_FUNCTION_INFO_V1(submit);
+Datum
+submit(PG_FUNCTION_ARGS)
+{
+	JsonNode   *document = PG_ARGISNULL(0) ? NULL : json_from_jsonb(PG_GETARG_JSONB_P(0));
+	TimestampTz now = GetCurrentTimestamp();
+
+	return submit_one(fcinfo, bundle_validate(document, now), now);
+}
+
+/* rxtrack.submit(bundle text, request_id uuid, application text) */
+PG_FUNCTION_INFO_V1(submit_text);
+Datum
+submit_text(PG_FUNCTION_ARGS)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	return submit_one(fcinfo, submission_read(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0), bundle_validate, now), now);
 }

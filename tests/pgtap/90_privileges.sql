@@ -34,6 +34,7 @@ INSERT INTO function_grant VALUES
   ('rxtrack.entitle_listener(text,rxtrack.ods_code[])', '{rxtrack_admin}'),
   ('rxtrack.dismiss_listener(text)', '{rxtrack_admin}'),
   ('rxtrack.submit(jsonb,uuid,text)', '{rxtrack_admin}'),
+  ('rxtrack.submit(text,uuid,text)', '{rxtrack_admin}'),
   ('rxtrack.dispatch(integer)', '{rxtrack_admin}'),
   ('rxtrack.prune_events(integer)', '{rxtrack_admin}'),
   ('rxtrack.check_transition(rxtrack.business_status,rxtrack.business_status)', '{rxtrack_admin}'),
