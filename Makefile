@@ -64,11 +64,11 @@ bench-storage:                          ## bytes an update on disk, beside text 
 	@$(MAKE) all
 	@BENCH=1 BENCH_COUNT=$(COUNT) PROVE_FLAGS=--verbose exec tests/run tests/bench/storage.t
 
-bench-scale:                            ## updates a second with many stored and with few (SCALE=10000000, SECONDS=5, REPEAT=3, WARM_UP)
+bench-scale:                            ## updates a second with many stored and with few (SCALE=10000000, SECONDS=2, REPEAT=15, WARM_UP, HUGE_PAGES=4500)
 	@scripts/dependencies bench
 	@$(MAKE) all
 	@BENCH=1 BENCH_SCALE=$(SCALE) BENCH_SECONDS=$(SECONDS) BENCH_REPEAT=$(REPEAT) BENCH_WARM_UP=$(WARM_UP) PROVE_FLAGS=--verbose \
-		exec tests/run tests/bench/scale.t
+		exec scripts/huge_pages $(or $(HUGE_PAGES),4500) tests/run tests/bench/scale.t
 
 bench-notify:                           ## what events cost those who submit, and how soon listeners hear, four minutes (ROUNDS=5, STREAMS=2000)
 	@scripts/dependencies test
