@@ -324,7 +324,8 @@ begin_writing(Access *access)
 	prepared_open_indexes(prepared_table(access->relation), access->result);
 	/* where triggers look for it, before they would open it again */
 	estate->es_opened_result_relations = lappend(estate->es_opened_result_relations, access->result);
-	access->written = table_slot_create(access->relation, NULL);
+	if (access->written == NULL)
+		access->written = table_slot_create(access->relation, NULL);
 }
 
 static void
@@ -445,6 +446,9 @@ access_close(Access *access)
 		ExecDropSingleTupleTableSlot(access->before);
 	if (access->found != NULL)
 		ExecDropSingleTupleTableSlot(access->found);
+	for (int i = 0; i < PREPARED_MAX_INDEXES; i++)
+		if (access->indexes[i] != NULL)
+			index_close(access->indexes[i], NoLock);
 	if (access->key_index != NULL)
 		index_close(access->key_index, NoLock);
 	table_close(access->relation, NoLock);

@@ -43,8 +43,9 @@ typedef struct Access
 	EPQState	recheck;		/* likewise */
 	ResultRelInfo *result;		/* NULL until the first write */
 	TupleTableSlot *found;		/* the row that was found */
-	TupleTableSlot *written;	/* the row to be written; also append_change()'s */
+	TupleTableSlot *written;	/* the row to be written */
 	TupleTableSlot *before;		/* the row that it replaces, where that has to be known */
+	Relation	indexes[PREPARED_MAX_INDEXES];	/* those that append.c has open */
 } Access;
 
 #pragma GCC visibility push(hidden)

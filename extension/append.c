@@ -9,29 +9,25 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
 #include "storage/lmgr.h"
-#include "utils/lsyscache.h"
 #include "utils/rel.h"
 
-#include "access.h"
 #include "append.h"
-#include "catalog.h"
 #include "prepared_table.h"
 
 /* Is there nothing about the table that only the executor knows to do? */
 static bool
-is_plain(const Appender *appender, const PreparedTable *prepared, Relation table)
+is_plain(const PreparedTable *prepared, Relation table, int count)
 {
 	const TriggerDesc *triggers = table->trigdesc;
 	const TupleConstr *constraints = table->rd_att->constr;
 
 	if (!prepared->simple || table->rd_rel->relkind != RELKIND_RELATION || table->rd_rel->relispartition ||
-		table->rd_att->natts != appender->columns)
+		table->rd_att->natts != count)
 		return false;
 	if (triggers != NULL &&
 		(triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
@@ -42,129 +38,128 @@ is_plain(const Appender *appender, const PreparedTable *prepared, Relation table
 	return constraints == NULL || constraints->num_check == 0;
 }
 
+/* An index that rows are being added to, open from the first of them to the last. */
+static Relation
+open_index(Access *access, Oid oid, int n)
+{
+	Relation	index = access->indexes[n];
+
+	/* the table's indexes may have been found out anew meanwhile */
+	if (index != NULL && RelationGetRelid(index) == oid)
+		return index;
+	access->indexes[n] = NULL;
+	if (index != NULL)
+		index_close(index, NoLock);
+	return access->indexes[n] = index_open(oid, RowExclusiveLock);
+}
+
 static void
-append_to_index(const PreparedTable *prepared, int n, Relation table, TupleTableSlot *row)
+append_to_index(const PreparedTable *prepared, int n, Access *access, TupleTableSlot *row)
 {
 	IndexInfo  *info = prepared->infos[n];
 	ExprContext *context = GetPerTupleExprContext(prepared->estate);
-	Relation	index;
 	Datum		values[INDEX_MAX_KEYS];
 	bool		nulls[INDEX_MAX_KEYS];
 
 	context->ecxt_scantuple = row;
 	if (info->ii_Predicate != NIL && !ExecQual(info->ii_PredicateState, context))
 		return;
-	index = index_open(prepared->indexes[n], RowExclusiveLock);
 	FormIndexDatum(info, row, prepared->estate, values, nulls);
-	index_insert(index, values, nulls, &row->tts_tid, table,
+	index_insert(open_index(access, prepared->indexes[n], n), values, nulls, &row->tts_tid, access->relation,
 				 info->ii_Unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false, info);
-	index_close(index, NoLock);
 }
 
 static void
-append_plainly(const PreparedTable *prepared, Relation table, Datum *values, bool *nulls)
+append_to_indexes(const PreparedTable *prepared, Access *access, TupleTableSlot *row)
 {
-	TupleTableSlot *row = table_slot_create(table, NULL);
-	int			count = table->rd_att->natts;
+	for (int i = 0; i < prepared->index_count; i++)
+		append_to_index(prepared, i, access, row);
+	ResetPerTupleExprContext(prepared->estate);
+}
+
+static TupleTableSlot *
+empty_row(Access *access)
+{
+	if (access->written == NULL)
+		access->written = table_slot_create(access->relation, NULL);
+	return ExecClearTuple(access->written);
+}
+
+static void
+append_plainly(const PreparedTable *prepared, Access *access, const Datum *values, const bool *nulls)
+{
+	TupleTableSlot *row = empty_row(access);
+	int			count = access->relation->rd_att->natts;
 
 	memcpy(row->tts_values, values, count * sizeof(Datum));
 	memcpy(row->tts_isnull, nulls, count * sizeof(bool));
 	ExecStoreVirtualTuple(row);
-	table_tuple_insert(table, row, GetCurrentCommandId(true), 0, NULL);
-	for (int i = 0; i < prepared->index_count; i++)
-		append_to_index(prepared, i, table, row);
-	ResetPerTupleExprContext(prepared->estate);
-	ExecDropSingleTupleTableSlot(row);
-	/* as a statement of its own: what comes after it sees the row */
-	CommandCounterIncrement();
+	table_tuple_insert(access->relation, row, GetCurrentCommandId(true), 0, NULL);
+	append_to_indexes(prepared, access, row);
 }
 
 static void
-change_plainly(const PreparedTable *prepared, Relation table, Access *access,
-			   const bool *changes, const Datum *values, const bool *nulls)
+change_plainly(const PreparedTable *prepared, Access *access, const bool *changes, const Datum *values, const bool *nulls)
 {
 	TupleTableSlot *found = access->found;
-	TupleTableSlot *row;
+	TupleTableSlot *row = empty_row(access);
 #if PG_VERSION_NUM >= 160000
 	TU_UpdateIndexes reindex;
 #else
 	bool		reindex;
 #endif
 
-	if (access->written == NULL)
-		access->written = table_slot_create(table, NULL);
-	row = ExecClearTuple(access->written);
 	slot_getallattrs(found);
-	for (int i = 0; i < table->rd_att->natts; i++)
+	for (int i = 0; i < access->relation->rd_att->natts; i++)
 	{
 		row->tts_values[i] = changes[i] ? values[i] : found->tts_values[i];
 		row->tts_isnull[i] = changes[i] ? nulls[i] : found->tts_isnull[i];
 	}
 	ExecStoreVirtualTuple(row);
-	simple_table_tuple_update(table, &found->tts_tid, row, InvalidSnapshot, &reindex);
-	for (int i = 0; i < prepared->index_count && reindex; i++)
-		append_to_index(prepared, i, table, row);
-	ResetPerTupleExprContext(prepared->estate);
+	simple_table_tuple_update(access->relation, &found->tts_tid, row, InvalidSnapshot, &reindex);
+	if (reindex)
+		append_to_indexes(prepared, access, row);
 }
 
 static void
-append_by_executor(const Appender *appender, Datum *values, bool *nulls)
+change_by_executor(Access *found, const bool *changes, const Datum *values, const bool *nulls, int count)
 {
-	Access	   *access = access_open_unkeyed(appender->table);
-
-	access_insert(access, values, nulls, appender->columns);
-	access_close(access);
-}
-
-static void
-change_by_executor(const Appender *appender, TupleTableSlot *found,
-				   const bool *changes, const Datum *values, const bool *nulls)
-{
-	Access	   *access = access_open_unkeyed(appender->table);
-	int			count = appender->columns;
+	Access	   *access = access_open_unkeyed(RelationGetRelationName(found->relation));
 	Datum	   *all = palloc(count * sizeof(Datum));
 	bool	   *all_nulls = palloc(count * sizeof(bool));
 
 	for (int i = 0; i < count; i++)
 	{
-		Datum		before = slot_getattr(found, i + 1, &all_nulls[i]);
+		Datum		before = slot_getattr(found->found, i + 1, &all_nulls[i]);
 
 		all[i] = changes[i] ? values[i] : before;
 		all_nulls[i] = changes[i] ? nulls[i] : all_nulls[i];
 	}
-	access_update(access, &found->tts_tid, all, all_nulls, count);
+	access_update(access, &found->found->tts_tid, all, all_nulls, count);
 	access_close(access);
 }
 
-static Relation
-open_table(const Appender *appender)
-{
-	return table_open(get_relname_relid(appender->table, catalog_get()->namespace_oid), RowExclusiveLock);
-}
-
 void
-append_row(const Appender *appender, Datum *values, bool *nulls)
+append_row(Access *access, const Datum *values, const bool *nulls, int count)
 {
-	Relation	table = open_table(appender);
-	const PreparedTable *prepared = prepared_table(table);
+	const PreparedTable *prepared = prepared_table(access->relation);
 
-	if (is_plain(appender, prepared, table))
-		append_plainly(prepared, table, values, nulls);
+	if (is_plain(prepared, access->relation, count))
+		append_plainly(prepared, access, values, nulls);
 	else
-		append_by_executor(appender, values, nulls);
-	table_close(table, NoLock);
+		access_insert(access, values, nulls, count);
 }
 
 void
-append_change(const Appender *appender, Access *found, const bool *changes, const Datum *values, const bool *nulls)
+append_change(Access *found, const bool *changes, const Datum *values, const bool *nulls, int count)
 {
 	Relation	table = found->relation;
 	const PreparedTable *prepared;
 
 	LockRelation(table, RowExclusiveLock);	/* it is open, but perhaps only to be read */
 	prepared = prepared_table(table);
-	if (is_plain(appender, prepared, table))
-		change_plainly(prepared, table, found, changes, values, nulls);
+	if (is_plain(prepared, table, count))
+		change_plainly(prepared, found, changes, values, nulls);
 	else
-		change_by_executor(appender, found->found, changes, values, nulls);
+		change_by_executor(found, changes, values, nulls, count);
 }

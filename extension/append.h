@@ -9,23 +9,19 @@
 
 #include "access.h"
 
-/* A table of the schema rxtrack. */
-typedef struct Appender
-{
-	const char *table;
-	int			columns;		/* that rows are given with; the table may have more */
-} Appender;
-
 #pragma GCC visibility push(hidden)
 
-/* Inserts a row; raises 23505 where its key is there already. */
-extern void append_row(const Appender *appender, Datum *values, bool *nulls);
+/*
+ * Inserts a row of so many columns into a table that is open for writing; raises 23505 where its key
+ * is there already.  The table may have more columns.
+ */
+extern void append_row(Access *access, const Datum *values, const bool *nulls, int count);
 
 /*
- * Changes the row that was found: those columns whose place in the array is true take
+ * Changes the row that was found, of so many columns: those whose place in the array is true take
  * the value there.  Nobody else may change it meanwhile: XX000 where somebody did.
  */
-extern void append_change(const Appender *appender, Access *found, const bool *changes, const Datum *values, const bool *nulls);
+extern void append_change(Access *found, const bool *changes, const Datum *values, const bool *nulls, int count);
 
 #pragma GCC visibility pop
 

@@ -34,6 +34,7 @@
 #include "utils/timestamp.h"
 
 #include "access.h"
+#include "append.h"
 #include "catalog.h"
 #include "readiness.h"
 #include "types.h"
@@ -197,7 +198,7 @@ change_event(Batch *batch, EventState state, AlertReason reason)
 	values[EVENT_ALERT_REASON - 1] = alert ? (Datum) 0 : ObjectIdGetDatum(catalog_get()->alert_reasons[reason]);
 	nulls[EVENT_RELEASE_NUMBER - 1] = nulls[EVENT_ALERT - 1] = state == EVENT_CANCELLED;
 	nulls[EVENT_ALERT_REASON - 1] = state == EVENT_CANCELLED || alert;
-	append_change(&readiness_events, batch->events, changes, values, nulls);
+	append_change(batch->events, changes, values, nulls, EVENT_COLUMNS);
 }
 
 static void

@@ -4,14 +4,12 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "access/xact.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "utils/inval.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
 
+#include "append.h"
 #include "catalog.h"
 #include "readiness.h"
 #include "remembered.h"
@@ -24,8 +22,6 @@ static struct
 	Remembered	remembered;
 	bool		ready[BUSINESS_STATUS_COUNT + 1];
 }			statuses = {.remembered.table = "ready_status"};
-
-const Appender readiness_events = {.table = "readiness_event", .columns = EVENT_COLUMNS};
 
 static Statement select_ready = {
 	.sql = "SELECT status FROM rxtrack.ready_status WHERE ready ORDER BY status"
@@ -67,82 +63,59 @@ is_ready(BusinessStatus status)
 	return statuses.ready[status];
 }
 
-/* The row that fired the trigger. */
-typedef struct Row
-{
-	Datum		values[MaxHeapAttributeNumber];
-	bool		nulls[MaxHeapAttributeNumber];
-} Row;
-
-static Datum
-column(const Row *row, int number)
-{
-	return row->values[number - 1];
-}
-
-static void
-read_row(const TriggerData *trigger, Row *row)
-{
-	Relation	table = trigger->tg_relation;
-
-	if (table->rd_att->natts < UPDATE_COLUMNS)
-		elog(ERROR, "table \"%s\" has not the columns of rxtrack.status_update", RelationGetRelationName(table));
-	heap_deform_tuple(trigger->tg_trigtuple, table->rd_att, row->values, row->nulls);
-}
-
 /*
  * A post-dated update is a promise for later, unless it has begun when it comes;
  * any other is due at once.
  */
 static TimestampTz
-due_at(const Row *update, bool post_dated)
+due_at(const Update *update)
 {
-	TimestampTz received = DatumGetTimestampTz(column(update, UPDATE_RECEIVED_AT));
+	TimestampTz received = GetCurrentTransactionStartTimestamp();
 
-	return post_dated ? Max(received, DatumGetTimestampTz(column(update, UPDATE_LAST_MODIFIED))) : received;
+	return update->post_dated ? Max(received, update->last_modified) : received;
 }
 
 static void
-record_event(const Row *update)
+record_event(Access *events, const Acceptance *acceptance)
 {
+	const Update *update = acceptance->update;
 	Datum		values[EVENT_COLUMNS] = {0};
 	bool		nulls[EVENT_COLUMNS] = {false};
-	bool		post_dated = !update->nulls[UPDATE_POST_DATED_SET_AT - 1];
 
-	values[EVENT_PRESCRIPTION_ID - 1] = column(update, UPDATE_PRESCRIPTION_ID);
-	values[EVENT_STATUS - 1] = column(update, UPDATE_STATUS);
-	values[EVENT_POST_DATED - 1] = BoolGetDatum(post_dated);
-	values[EVENT_NHS_NUMBER - 1] = column(update, UPDATE_NHS_NUMBER);
-	values[EVENT_TASK_ID - 1] = column(update, UPDATE_TASK_ID);
-	values[EVENT_LINE_ITEM_ID - 1] = column(update, UPDATE_LINE_ITEM_ID);
-	values[EVENT_ODS_CODE - 1] = column(update, UPDATE_ODS_CODE);
-	values[EVENT_OCCURRED_AT - 1] = column(update, UPDATE_LAST_MODIFIED);
-	values[EVENT_DUE_AT - 1] = TimestampTzGetDatum(due_at(update, post_dated));
-	values[EVENT_APPLICATION_ID - 1] = column(update, UPDATE_APPLICATION_ID);
+	values[EVENT_PRESCRIPTION_ID - 1] = PrescriptionIdGetDatum(&update->prescription_id);
+	values[EVENT_STATUS - 1] = BusinessStatusGetDatum(update->status);
+	values[EVENT_POST_DATED - 1] = BoolGetDatum(update->post_dated);
+	values[EVENT_NHS_NUMBER - 1] = NhsNumberGetDatum(update->nhs_number);
+	values[EVENT_TASK_ID - 1] = PointerGetDatum(&update->task_id);
+	values[EVENT_LINE_ITEM_ID - 1] = PointerGetDatum(&update->line_item_id);
+	values[EVENT_ODS_CODE - 1] = OdsCodeGetDatum(update->ods_code);
+	values[EVENT_OCCURRED_AT - 1] = TimestampTzGetDatum(update->last_modified);
+	values[EVENT_DUE_AT - 1] = TimestampTzGetDatum(due_at(update));
+	values[EVENT_APPLICATION_ID - 1] = Int32GetDatum(acceptance->application_id);
 	values[EVENT_STATE - 1] = ObjectIdGetDatum(catalog_get()->event_states[EVENT_PENDING]);
 	nulls[EVENT_RELEASE_NUMBER - 1] = true;
 	nulls[EVENT_RELEASED_AT - 1] = true;
 	nulls[EVENT_ALERT_REASON - 1] = true;
 	nulls[EVENT_ALERT - 1] = true;
-	append_row(&readiness_events, values, nulls);
+	append_row(events, values, nulls, EVENT_COLUMNS);
 }
 
-/* Trigger of rxtrack.status_update, for rows by which an item's status changes. */
-PG_FUNCTION_INFO_V1(raise_readiness);
-Datum
-raise_readiness(PG_FUNCTION_ARGS)
+void
+readiness_record(Acceptance *const *acceptances, int count)
 {
-	Row			update;
+	Access	   *events = NULL;
 
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("raise_readiness is a trigger function")));
-	read_row((TriggerData *) fcinfo->context, &update);
-	if (is_ready(DatumGetBusinessStatus(column(&update, UPDATE_STATUS))))
+	for (int i = 0; i < count; i++)
 	{
-		record_event(&update);
-		dispatch_at_commit();
+		if (!acceptances[i]->changes_status || !is_ready(acceptances[i]->update->status))
+			continue;
+		if (events == NULL)
+			events = access_open_unkeyed("readiness_event");
+		record_event(events, acceptances[i]);
 	}
-	return PointerGetDatum(NULL);
+	if (events == NULL)
+		return;
+	access_close(events);
+	CommandCounterIncrement();
+	dispatch_at_commit();
 }

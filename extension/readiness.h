@@ -9,8 +9,8 @@
 #include "datatype/timestamp.h"
 
 #include "access.h"
-#include "append.h"
 #include "catalog.h"
+#include "store.h"
 #include "types.h"
 
 /* The columns of rxtrack.readiness_event, as sql/40_readiness.sql has them. */
@@ -36,9 +36,6 @@ enum
 
 #pragma GCC visibility push(hidden)
 
-/* The table. */
-extern const Appender readiness_events;
-
 /* rxtrack.alert_cooldown, in seconds; zero: there is none. */
 extern int	alert_cooldown;
 
@@ -47,6 +44,9 @@ extern void readiness_init(void);
 extern void alert_init(void);
 extern void dispatch_init(void);
 extern void worker_init(void);
+
+/* Records an event for each of these updates, which are stored, by which an item becomes ready. */
+extern void readiness_record(Acceptance *const *acceptances, int count);
 
 /* An event was recorded in this transaction: see to its release at commit. */
 extern void dispatch_at_commit(void);

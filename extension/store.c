@@ -9,6 +9,7 @@
 
 #include "access.h"
 #include "catalog.h"
+#include "readiness.h"
 #include "store.h"
 #include "types.h"
 
@@ -388,4 +389,5 @@ store_write(Access *access, Acceptance **acceptances, int count, ItemState *item
 	for (int i = 0; i < count; i++)
 		write_update(updates, acceptances[i]);
 	access_close(updates);
+	readiness_record(acceptances, count);
 }

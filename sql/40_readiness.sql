@@ -172,20 +172,7 @@ CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON r
 CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.alert_application
 	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.announce_change();
 
--- ---------- Raising and releasing ----------
-
-CREATE FUNCTION rxtrack.raise_readiness()
-RETURNS trigger
-LANGUAGE C
-AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION rxtrack.raise_readiness() IS
-	'Trigger of rxtrack.status_update: records a readiness event where an item becomes ready. At commit the dispatcher is woken; where this database has none, the event is released by the transaction itself';
-
--- Only what is received in this very transaction raises an event: rows that a
--- restore brings back were announced when they came.
-CREATE TRIGGER raise_readiness AFTER INSERT ON rxtrack.status_update
-	FOR EACH ROW WHEN (NEW.changes_status AND NEW.received_at = pg_catalog.now())
-	EXECUTE FUNCTION rxtrack.raise_readiness();
+-- ---------- Releasing ----------
 
 CREATE FUNCTION rxtrack.dispatch(most integer DEFAULT 1000)
 RETURNS integer

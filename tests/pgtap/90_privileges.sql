@@ -79,8 +79,7 @@ INSERT INTO function_grant VALUES
   ('rxtrack.remove_shipped_rule()', '{}'),
   ('rxtrack.keep_ready_status()', '{}'),
   ('rxtrack.business_status_names()', '{}'),
-  ('rxtrack.note_removed_releases()', '{}'),
-  ('rxtrack.raise_readiness()', '{}');
+  ('rxtrack.note_removed_releases()', '{}');
 
 -- Support: what the types, their casts, operators and operator classes are made of.
 CREATE TEMP TABLE our_function AS
