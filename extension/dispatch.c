@@ -36,11 +36,13 @@
 #include "access.h"
 #include "append.h"
 #include "catalog.h"
+#include "queue.h"
 #include "readiness.h"
 #include "types.h"
 
 #define CHANNEL_ALL "rxtrack_ready"
 #define AT_COMMIT_BATCH 1000
+#define QUEUE_BATCH 1000		/* events that are held in memory */
 
 static int	event_retention = 7 * 24 * 60;	/* minutes */
 static int	subscription_expiry = 7 * 24 * 60;	/* minutes */
@@ -175,10 +177,40 @@ typedef struct Batch
 {
 	TimestampTz now;
 	Access	   *events;			/* the one that was found last is the one at hand */
+	Access	   *released;		/* where those of the queue go; NULL before the first */
 	int			count;			/* that are settled */
 	int64		last_number;
 	Access	   *alerts;			/* NULL, and no last number, before the first release */
 } Batch;
+
+/* What a settled event says of that; no reason: the patient is to be alerted. */
+static void
+settle_columns(const Batch *batch, EventState state, AlertReason reason, Datum *values, bool *nulls)
+{
+	bool		alert = reason == ALERT_REASON_COUNT;
+
+	values[EVENT_STATE - 1] = ObjectIdGetDatum(catalog_get()->event_states[state]);
+	values[EVENT_RELEASED_AT - 1] = TimestampTzGetDatum(batch->now);
+	values[EVENT_RELEASE_NUMBER - 1] = Int64GetDatum(batch->last_number);
+	values[EVENT_ALERT - 1] = BoolGetDatum(alert);
+	values[EVENT_ALERT_REASON - 1] = alert ? (Datum) 0 : ObjectIdGetDatum(catalog_get()->alert_reasons[reason]);
+	nulls[EVENT_RELEASED_AT - 1] = false;
+	nulls[EVENT_RELEASE_NUMBER - 1] = nulls[EVENT_ALERT - 1] = state == EVENT_CANCELLED;
+	nulls[EVENT_ALERT_REASON - 1] = state == EVENT_CANCELLED || alert;
+}
+
+/* Gives the next number, and decides whether the patient is to be alerted. */
+static AlertReason
+number_event(Batch *batch, OdsCode pharmacy, int32 application_id, NhsNumber patient)
+{
+	if (batch->alerts == NULL)
+	{
+		batch->alerts = alert_begin();
+		batch->last_number = find_last_number();
+	}
+	batch->last_number++;
+	return alert_find_reason(batch->alerts, pharmacy, application_id, patient, batch->now);
+}
 
 static void
 change_event(Batch *batch, EventState state, AlertReason reason)
@@ -189,15 +221,8 @@ change_event(Batch *batch, EventState state, AlertReason reason)
 	};
 	Datum		values[EVENT_COLUMNS] = {0};
 	bool		nulls[EVENT_COLUMNS] = {false};
-	bool		alert = reason == ALERT_REASON_COUNT;
 
-	values[EVENT_STATE - 1] = ObjectIdGetDatum(catalog_get()->event_states[state]);
-	values[EVENT_RELEASED_AT - 1] = TimestampTzGetDatum(batch->now);
-	values[EVENT_RELEASE_NUMBER - 1] = Int64GetDatum(batch->last_number);
-	values[EVENT_ALERT - 1] = BoolGetDatum(alert);
-	values[EVENT_ALERT_REASON - 1] = alert ? (Datum) 0 : ObjectIdGetDatum(catalog_get()->alert_reasons[reason]);
-	nulls[EVENT_RELEASE_NUMBER - 1] = nulls[EVENT_ALERT - 1] = state == EVENT_CANCELLED;
-	nulls[EVENT_ALERT_REASON - 1] = state == EVENT_CANCELLED || alert;
+	settle_columns(batch, state, reason, values, nulls);
 	append_change(batch->events, changes, values, nulls, EVENT_COLUMNS);
 }
 
@@ -209,14 +234,7 @@ release_event(Batch *batch)
 	NhsNumber	patient = DatumGetNhsNumber(access_column(batch->events, EVENT_NHS_NUMBER, &isnull));
 	int32		application_id = DatumGetInt32(access_column(batch->events, EVENT_APPLICATION_ID, &isnull));
 
-	if (batch->alerts == NULL)
-	{
-		batch->alerts = alert_begin();
-		batch->last_number = find_last_number();
-	}
-	batch->last_number++;
-	change_event(batch, EVENT_RELEASED,
-				 alert_find_reason(batch->alerts, pharmacy, application_id, patient, batch->now));
+	change_event(batch, EVENT_RELEASED, number_event(batch, pharmacy, application_id, patient));
 	notify_listeners(batch->last_number, pharmacy);
 }
 
@@ -235,21 +253,77 @@ settle(Batch *batch)
 	batch->count++;
 }
 
+/* Settles events of the index of pending ones: promises, and all where there is no dispatcher. */
+static void
+settle_pending(Batch *batch, int most, bool thoroughly)
+{
+	batch->events = due_search(batch->now, thoroughly);
+	while (batch->count < most && access_next(batch->events))
+		settle(batch);
+	due_settled(batch->events, batch->now, batch->count < most);
+	access_close(batch->events);
+}
+
+/* Moves an event out of the queue, to those that are released. */
+static void
+release_queued(Batch *batch, Queue *queue, int n)
+{
+	TupleDesc	columns = RelationGetDescr(queue->table);
+	Datum	   *values = palloc(columns->natts * sizeof(Datum));
+	bool	   *nulls = palloc(columns->natts * sizeof(bool));
+	OdsCode		pharmacy;
+	AlertReason reason;
+
+	heap_deform_tuple(queue->events[n], columns, values, nulls);
+	pharmacy = DatumGetOdsCode(values[EVENT_ODS_CODE - 1]);
+	reason = number_event(batch, pharmacy, DatumGetInt32(values[EVENT_APPLICATION_ID - 1]),
+						  DatumGetNhsNumber(values[EVENT_NHS_NUMBER - 1]));
+	settle_columns(batch, EVENT_RELEASED, reason, values, nulls);
+	if (batch->released == NULL)
+		batch->released = access_open_unkeyed("readiness_event");
+	append_row(batch->released, values, nulls, columns->natts);
+	queue_remove(queue, n);
+	notify_listeners(batch->last_number, pharmacy);
+	batch->count++;
+	pfree(values);
+	pfree(nulls);
+}
+
+/* Releases what was read of the queue, and what there is beyond that. */
+static void
+release_queue(Batch *batch, Queue *queue, int most, bool thoroughly)
+{
+	bool		more = true;
+
+	while (more)
+	{
+		for (int i = 0; i < queue->count && batch->count < most; i++)
+			release_queued(batch, queue, i);
+		more = queue->count == QUEUE_BATCH && batch->count < most;
+		queue_close(queue);
+		CommandCounterIncrement();
+		if (more)
+			queue = queue_read(Min(most - batch->count, QUEUE_BATCH), batch->now, thoroughly);
+	}
+	if (batch->released != NULL)
+		access_close(batch->released);
+}
+
 int
 dispatch_due(int most, bool thoroughly)
 {
 	Batch		batch = {0};
 	Guise		guise;
+	Queue	   *queue;
 
 	if (!lock_releases())
 		return 0;
 	put_on(&guise);
 	batch.now = GetCurrentTimestamp();
-	batch.events = due_search(batch.now, thoroughly);
-	while (batch.count < most && access_next(batch.events))
-		settle(&batch);
-	due_settled(batch.events, batch.now, batch.count < most);
-	access_close(batch.events);
+	queue = queue_read(Min(most, QUEUE_BATCH), batch.now, thoroughly);
+	/* many promises that begin at the same moment leave half of the batch to the queue */
+	settle_pending(&batch, most - Min(queue->count, most / 2), thoroughly);
+	release_queue(&batch, queue, most, thoroughly);
 	if (batch.alerts != NULL)
 		access_close(batch.alerts);
 	CommandCounterIncrement();
@@ -274,6 +348,7 @@ dispatch(PG_FUNCTION_ARGS)
 	SPI_finish();
 	/* the caller may yet roll back to a savepoint, of which nobody would tell */
 	due_forget();
+	queue_forget();
 	PG_RETURN_INT32(settled);
 }
 
@@ -340,6 +415,7 @@ at_transaction_end(XactEvent event, void *arg)
 			break;
 		case XACT_EVENT_ABORT:
 			due_forget();
+			queue_forget();
 			/* FALLTHROUGH */
 		case XACT_EVENT_PREPARE:
 			recorded_an_event = false;

@@ -11,6 +11,7 @@
 
 #include "append.h"
 #include "catalog.h"
+#include "queue.h"
 #include "readiness.h"
 #include "remembered.h"
 #include "store.h"
@@ -100,22 +101,48 @@ record_event(Access *events, const Acceptance *acceptance)
 	append_row(events, values, nulls, EVENT_COLUMNS);
 }
 
-void
-readiness_record(Acceptance *const *acceptances, int count)
+/*
+ * What is due at once is queued, where a dispatcher is there to read the queue; what
+ * is not, and all where there is none, is found by an index.
+ */
+static bool
+is_queued(const Acceptance *acceptance, bool served)
+{
+	return served && !acceptance->update->post_dated;
+}
+
+/* Records the events that belong into one of the two tables; returns whether there were any. */
+static bool
+record_events(const char *table, Acceptance *const *acceptances, int count, bool served, bool queued)
 {
 	Access	   *events = NULL;
 
 	for (int i = 0; i < count; i++)
 	{
-		if (!acceptances[i]->changes_status || !is_ready(acceptances[i]->update->status))
+		if (!acceptances[i]->changes_status || !is_ready(acceptances[i]->update->status) ||
+			is_queued(acceptances[i], served) != queued)
 			continue;
 		if (events == NULL)
-			events = access_open_unkeyed("readiness_event");
+			events = access_open_unkeyed(table);
 		record_event(events, acceptances[i]);
 	}
 	if (events == NULL)
-		return;
+		return false;
 	access_close(events);
-	CommandCounterIncrement();
-	dispatch_at_commit();
+	return true;
+}
+
+void
+readiness_record(Acceptance *const *acceptances, int count)
+{
+	bool		served = worker_serves_this_database();
+	bool		recorded = false;
+
+	if (served)
+		recorded = record_events(READINESS_QUEUE, acceptances, count, served, true);
+	if (record_events("readiness_event", acceptances, count, served, false) || recorded)
+	{
+		CommandCounterIncrement();
+		dispatch_at_commit();
+	}
 }

@@ -35,6 +35,7 @@
 #include "utils/wait_event.h"
 #endif
 
+#include "queue.h"
 #include "readiness.h"
 
 /* How many events are released in one transaction, at most. */
@@ -245,6 +246,7 @@ time_to_next(bool thoroughly)
 	if (OidIsValid(get_extension_oid("rxtrack", true)))
 		next = due_next(thoroughly);
 	end_work();
+	longest = Min(longest, queue_patience(now));
 	if (next == DT_NOEND)
 		return longest;
 	/* one that is due, and yet was not settled, is not to be waited for in a loop */

@@ -50,6 +50,14 @@ CREATE INDEX readiness_event_alert ON rxtrack.readiness_event (nhs_number, ods_c
 -- written while a supplier waits. Logical replication needs to be told what to do without a key.
 ALTER TABLE rxtrack.readiness_event REPLICA IDENTITY FULL;
 
+-- Where a dispatcher serves the database, events that are due at once wait here. It is empty but for the last few
+-- milliseconds and has no index, for which suppliers would pay; it is vacuumed often, as all of it is read for each release.
+CREATE TABLE rxtrack.readiness_queue () INHERITS (rxtrack.readiness_event)
+	WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE rxtrack.readiness_queue REPLICA IDENTITY FULL;
+COMMENT ON TABLE rxtrack.readiness_queue IS
+	'Pending readiness events that the dispatcher is about to release; part of what is read from rxtrack.readiness_event';
+
 -- A number is given once, even where the event that has the highest is removed.
 -- Rows are added, and lower ones removed, so that a restore can add its own.
 CREATE TABLE rxtrack.last_removed_release (
@@ -66,7 +74,7 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 BEGIN
-	RETURN greatest((SELECT max(e.release_number) FROM rxtrack.readiness_event e),
+	RETURN greatest((SELECT max(e.release_number) FROM ONLY rxtrack.readiness_event e),
 					(SELECT max(r.release_number) FROM rxtrack.last_removed_release r), 0);
 END
 $$;
@@ -81,7 +89,7 @@ DECLARE
 	highest bigint;
 BEGIN
 	IF TG_OP = 'TRUNCATE' THEN
-		highest := (SELECT max(e.release_number) FROM rxtrack.readiness_event e);
+		highest := (SELECT max(e.release_number) FROM ONLY rxtrack.readiness_event e);
 	ELSE
 		highest := (SELECT max(g.release_number) FROM gone g);
 	END IF;
@@ -136,6 +144,7 @@ COMMENT ON TABLE rxtrack.alert_application IS
 	'Applications whose updates may lead to alerts. Events of all others are released with alert false (application not enabled)';
 
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.readiness_event', '');
+SELECT pg_catalog.pg_extension_config_dump('rxtrack.readiness_queue', '');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.last_removed_release', '');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.ready_status', 'WHERE NOT shipped');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.alert_pharmacy', '');

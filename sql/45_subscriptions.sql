@@ -118,7 +118,7 @@ BEGIN
 	RETURN QUERY
 	SELECT e.release_number, e.prescription_id, e.line_item_id, e.nhs_number, e.ods_code, e.status,
 		   e.occurred_at, e.released_at, e.alert, e.alert_reason
-	FROM rxtrack.readiness_event e
+	FROM ONLY rxtrack.readiness_event e
 	WHERE e.release_number > subscription.acknowledged
 	  AND (subscription.ods_codes IS NULL OR e.ods_code = ANY (subscription.ods_codes))
 	  AND (entitled IS NULL OR e.ods_code = ANY (entitled))
@@ -183,16 +183,16 @@ DECLARE
 	removed integer;
 	cancelled integer;
 BEGIN
-	DELETE FROM rxtrack.readiness_event e USING (
-		SELECT o.released_at, o.release_number FROM rxtrack.readiness_event o
+	DELETE FROM ONLY rxtrack.readiness_event e USING (
+		SELECT o.released_at, o.release_number FROM ONLY rxtrack.readiness_event o
 		WHERE o.release_number IS NOT NULL
 		ORDER BY o.release_number LIMIT most
 	) AS oldest
 	WHERE e.release_number = oldest.release_number AND oldest.released_at < too_old
 	  AND (acknowledged IS NULL OR oldest.release_number <= acknowledged);
 	GET DIAGNOSTICS removed = ROW_COUNT;
-	DELETE FROM rxtrack.readiness_event e USING (
-		SELECT o.ctid FROM rxtrack.readiness_event o
+	DELETE FROM ONLY rxtrack.readiness_event e USING (
+		SELECT o.ctid FROM ONLY rxtrack.readiness_event o
 		WHERE o.state = 'cancelled' AND o.released_at < too_old
 		ORDER BY o.released_at LIMIT most
 	) AS oldest
@@ -219,7 +219,7 @@ SELECT s.name, s.ods_codes, s.alerts_only, s.acknowledged,
 FROM rxtrack.subscription s
 CROSS JOIN (SELECT rxtrack.last_release() AS last_number) r
 LEFT JOIN LATERAL (
-	SELECT e.release_number, e.released_at FROM rxtrack.readiness_event e
+	SELECT e.release_number, e.released_at FROM ONLY rxtrack.readiness_event e
 	WHERE e.release_number > s.acknowledged ORDER BY e.release_number LIMIT 1) n ON true
 WHERE rxtrack.acts_for(s.created_by);
 COMMENT ON VIEW rxtrack.subscription_lag IS 'How far behind each subscription of the caller is, and whether it still lives; all of them for rxtrack_admin';
@@ -250,7 +250,7 @@ AS $$
 			   'occurred', to_char(e.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
 			   'released', to_char(e.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
 			   'alert', e.alert, 'reason', e.alert_reason)::text
-	FROM rxtrack.readiness_event e
+	FROM ONLY rxtrack.readiness_event e
 	WHERE e.release_number > gateway_feed.after
 	ORDER BY e.release_number
 	LIMIT gateway_feed.most

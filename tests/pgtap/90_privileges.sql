@@ -130,6 +130,7 @@ INSERT INTO relation_grant VALUES
   ('blocked_pharmacy', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
   ('alert_application', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
   ('ready_status', 'rxtrack_admin', 'SELECT UPDATE'),
+  ('readiness_queue', NULL, ''),
   ('application', NULL, ''),
   ('api_key', NULL, ''),
   ('public_key', NULL, ''),

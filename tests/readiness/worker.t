@@ -139,6 +139,46 @@ $node->safe_psql('postgres', 'ALTER DATABASE rxtrack RESET ALL');
 kill 'TERM', dispatcher();
 ok(wait_until(sub { dispatcher() ne '' }), 'and once more');
 
+# ---------- The queue ----------
+
+# So many events in the queue, due by as many seconds ago as their place in it.
+my $queued = q{INSERT INTO rxtrack.readiness_queue (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
+	SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), 'Y12345', now(), now() - n * interval '1 s', 1
+	FROM generate_series(1, %d) AS n};
+my $stopped = dispatcher();
+kill 'STOP', $stopped;
+my @waiting = (ready(), ready());
+make_ready($node, 1);
+is(sql(submission(@waiting)), 201, 'while the dispatcher stands still, items become ready');
+is(numbers_of(@waiting), 'pending pending', 'their events are pending');
+is(sql('SELECT count(*) FROM rxtrack.readiness_queue'), 3, 'in the queue');
+sql(sprintf $queued, 3);
+is(sql('SELECT rxtrack.dispatch(2)'), 2, 'two are released by hand');
+is(sql('SELECT rxtrack.dispatch()'), 4, 'then all others');
+is(sql('SELECT count(*) FROM rxtrack.readiness_queue'), 0, 'they leave the queue');
+like(numbers_of(@waiting), qr/^\d+ \d+$/, 'and have numbers');
+is(sql(q{SELECT count(*) FROM (SELECT due_at < lag(due_at) OVER (ORDER BY release_number) AS wrong FROM rxtrack.readiness_event
+	WHERE release_number > rxtrack.last_release() - 4) x WHERE wrong}), 0, 'in the order in which they were due');
+sql(sprintf $queued, 2500);
+is(sql('SELECT rxtrack.dispatch(1200)') . ' ' . sql('SELECT rxtrack.dispatch(2000)'), '1200 1300', 'more than are held in memory');
+kill 'CONT', $stopped;
+
+# Rows that were taken back stay in the way, and one in use keeps VACUUM from giving their room back to the system.
+sql('BEGIN; ' . sprintf($queued, 100_000) . '; ROLLBACK');
+kill 'STOP', $stopped;
+sql(sprintf $queued, 1);
+sql('VACUUM rxtrack.readiness_queue');
+cmp_ok(sql(q{SELECT pg_relation_size('rxtrack.readiness_queue') / 8192}), '>', 1100, 'a queue that has grown large');
+kill 'CONT', $stopped;
+for my $what ('is read to its end', 'and again', 'and again, with room where it was read before')
+{
+	sleep 1.2;
+	my $asked = time;
+	is(sql(submission(my $task = ready())), 201, 'an item is ready');
+	ok(wait_until(sub { numbers_of($task) =~ /^\d+$/ }), $what);
+	cmp_ok(time - $asked, '<', 2.5, 'soon');
+}
+
 # ---------- Old ones, while there are new ones ----------
 
 my $begun = time;

@@ -61,6 +61,8 @@ is(request($source, 'rxtrack', uuid(), bundle(task(%item, business_status => 'No
 	task(%item, business_status => 'Ready to Collect', last_modified => '2026-01-02T00:00:01Z'))), 201, 'one of them against the rules');
 is(sql($source, 'rxtrack', 'SELECT count(DISTINCT kind) FROM rxtrack.status_update'), 6, 'there are updates of all kinds');
 
+sql($source, 'rxtrack', q{INSERT INTO rxtrack.readiness_queue SELECT * FROM ONLY rxtrack.readiness_event WHERE state = 'pending' LIMIT 1});
+
 # ---------- What is compared ----------
 
 my @tables = split /\n/, sql($source, 'rxtrack', <<'SQL');
@@ -110,7 +112,7 @@ sub check_restored
 	is(request($node, $database, uuid(), $old->[1]), 409, "$what: the task is a duplicate for any other");
 	is(request($node, $database, uuid(), bundle(task(business_status => 'Ready to Collect'))), 201, "$what: a new update is stored");
 	ok($listener->sql('SELECT 1') eq '1' && $listener->notifications > 0, "$what: and notified") if $listener;
-	is(sql($node, $database, 'SELECT max(release_number) FROM rxtrack.readiness_event'), $last + 1, "$what: events are numbered on");
+	is(sql($node, $database, 'SELECT max(release_number) FROM rxtrack.readiness_event'), $last + 2, "$what: events are numbered on, that of the queue too");
 	like(sql($node, $database, "SELECT rxtrack.add_application('A third', '{}')"), qr/^rxtrack_/, "$what: so are applications");
 	return;
 }
