@@ -47,22 +47,50 @@ begin_access(Oid oid, LOCKMODE lock)
 	return access;
 }
 
-/* One that is not valid, as CREATE INDEX CONCURRENTLY may leave it, does not have all rows. */
-static void
-check_index(Relation index)
+/* The index by which rows are searched: the one of that name, or the primary key (NULL). */
+static Oid
+find_key_index(Relation table, const char *name)
 {
-	if (!index->rd_index->indisvalid)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("index \"%s\" is not valid", RelationGetRelationName(index)),
-				 errhint("Run REINDEX.")));
+	if (name != NULL)
+		return relation_oid(name);
+	list_free(RelationGetIndexList(table)); /* makes rd_pkindex known */
+	return table->rd_pkindex;
+}
+
+/*
+ * Opens it; one that is not valid, as CREATE INDEX CONCURRENTLY may leave it, does not
+ * have all rows.  REINDEX CONCURRENTLY may put another one in its place, which is then
+ * valid, between our look for it and our lock on it.
+ */
+static Relation
+open_key_index(Relation table, const char *name, LOCKMODE lock)
+{
+	Oid			before = InvalidOid;
+
+	for (;;)
+	{
+		Oid			oid = find_key_index(table, name);
+		Relation	index;
+
+		if (!OidIsValid(oid))
+			partition_refuse(table, "it has no primary key");
+		index = index_open(oid, lock);
+		if (index->rd_index->indisvalid)
+			return index;
+		if (oid == before)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("index \"%s\" is not valid", RelationGetRelationName(index)),
+					 errhint("Run REINDEX.")));
+		index_close(index, lock);
+		before = oid;
+	}
 }
 
 static Access *
 open_table(Oid oid, const char *index_name, LOCKMODE lock, Access *root)
 {
 	Access	   *access = begin_access(oid, lock);
-	Oid			index;
 
 	access->root = root == NULL ? access : root;
 	if (access->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && index_name == NULL)
@@ -72,18 +100,7 @@ open_table(Oid oid, const char *index_name, LOCKMODE lock, Access *root)
 	}
 	if (access->relation->rd_rel->relkind != RELKIND_RELATION)
 		partition_refuse(access->relation, "it is no plain table");
-	/* now that the table is locked, nobody puts another index in its place */
-	if (index_name != NULL)
-		index = relation_oid(index_name);
-	else
-	{
-		list_free(RelationGetIndexList(access->relation));	/* makes rd_pkindex known */
-		index = access->relation->rd_pkindex;
-	}
-	if (!OidIsValid(index))
-		partition_refuse(access->relation, "it has no primary key");
-	access->key_index = index_open(index, lock);
-	check_index(access->key_index);
+	access->key_index = open_key_index(access->relation, index_name, lock);
 	access->found = table_slot_create(access->relation, NULL);
 	prepared_keys(access->key_index, access->keys);
 	return access;
@@ -321,7 +338,9 @@ begin_writing(Access *access)
 	estate = access->root->estate;
 	access->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(access->result, access->relation, 0, NULL, 0);
-	prepared_open_indexes(prepared_table(access->relation), access->result);
+	access->prepared = prepared_table(access->relation);
+	prepared_hold(access->prepared);
+	prepared_open_indexes(access->prepared, access->result);
 	/* where triggers look for it, before they would open it again */
 	estate->es_opened_result_relations = lappend(estate->es_opened_result_relations, access->result);
 	if (access->written == NULL)
@@ -438,6 +457,8 @@ access_close(Access *access)
 	end_search(access);
 	if (access->estate != NULL)
 		end_statement(access);
+	if (access->prepared != NULL)
+		prepared_release(access->prepared);
 	foreach(cell, access->partitions)
 		access_close(lfirst(cell));
 	if (access->written != NULL)

@@ -6,7 +6,8 @@
  * query would start an executor for each of them, which costs more than all the
  * rest of an update; and its plan could change.  This is what a logical
  * replication worker does: the executor's simple operations, one row at a time,
- * with all that belongs to them (indexes, constraints, triggers).
+ * with all that belongs to them (indexes, constraints, triggers for each row; but, as
+ * there is no statement, neither triggers for each statement nor UPDATE OF a column).
  *
  * A table may be partitioned by hash of its first column, which is then the first
  * of its primary key too: each row is looked for, and written, in its partition.
@@ -42,6 +43,7 @@ typedef struct Access
 	EState	   *estate;			/* for writing; of the root alone, NULL until the first write */
 	EPQState	recheck;		/* likewise */
 	ResultRelInfo *result;		/* NULL until the first write */
+	PreparedTable *prepared;	/* what that was made from, and holds */
 	TupleTableSlot *found;		/* the row that was found */
 	TupleTableSlot *written;	/* the row to be written */
 	TupleTableSlot *before;		/* the row that it replaces, where that has to be known */

@@ -13,7 +13,6 @@
 #include "access/xact.h"
 #include "catalog/index.h"
 #include "executor/executor.h"
-#include "storage/lmgr.h"
 #include "utils/rel.h"
 
 #include "append.h"
@@ -142,24 +141,25 @@ change_by_executor(Access *found, const bool *changes, const Datum *values, cons
 void
 append_row(Access *access, const Datum *values, const bool *nulls, int count)
 {
-	const PreparedTable *prepared = prepared_table(access->relation);
+	PreparedTable *prepared = prepared_table(access->relation);
 
+	prepared_hold(prepared);
 	if (is_plain(prepared, access->relation, count))
 		append_plainly(prepared, access, values, nulls);
 	else
 		access_insert(access, values, nulls, count);
+	prepared_release(prepared);
 }
 
 void
 append_change(Access *found, const bool *changes, const Datum *values, const bool *nulls, int count)
 {
-	Relation	table = found->relation;
-	const PreparedTable *prepared;
+	PreparedTable *prepared = prepared_table(found->relation);
 
-	LockRelation(table, RowExclusiveLock);	/* it is open, but perhaps only to be read */
-	prepared = prepared_table(table);
-	if (is_plain(prepared, table, count))
+	prepared_hold(prepared);
+	if (is_plain(prepared, found->relation, count))
 		change_plainly(prepared, found, changes, values, nulls);
 	else
 		change_by_executor(found, changes, values, nulls, count);
+	prepared_release(prepared);
 }

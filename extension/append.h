@@ -19,7 +19,8 @@ extern void append_row(Access *access, const Datum *values, const bool *nulls, i
 
 /*
  * Changes the row that was found, of so many columns: those whose place in the array is true take
- * the value there.  Nobody else may change it meanwhile: XX000 where somebody did.
+ * the value there.  The table is locked for writing, though it may be open to be read only; nobody
+ * else may change the row meanwhile: XX000 where somebody did.
  */
 extern void append_change(Access *found, const bool *changes, const Datum *values, const bool *nulls, int count);
 

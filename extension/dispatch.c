@@ -22,6 +22,7 @@
 #include "catalog/pg_extension.h"
 #include "commands/async.h"
 #include "commands/extension.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -319,6 +320,8 @@ dispatch_due(int most, bool thoroughly)
 	if (!lock_releases())
 		return 0;
 	put_on(&guise);
+	/* before its indexes, and before its child, as everybody else */
+	LockRelationOid(get_relname_relid("readiness_event", catalog_get()->namespace_oid), RowExclusiveLock);
 	batch.now = GetCurrentTimestamp();
 	queue = queue_read(Min(most, QUEUE_BATCH), batch.now, thoroughly);
 	/* many promises that begin at the same moment leave half of the batch to the queue */
@@ -388,9 +391,13 @@ release_before_commit(void)
 	if (worker_serves_this_database())
 		return;
 	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());	/* for functions of a DBA's */
 	while (dispatch_due(AT_COMMIT_BATCH, false) == AT_COMMIT_BATCH)
 		;
+	PopActiveSnapshot();
 	SPI_finish();
+	/* those that a DBA has added to the table are due too, and nobody looks for them after us */
+	AfterTriggerFireDeferred();
 }
 
 /*

@@ -9,11 +9,13 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/xact.h"
 #include "catalog/index.h"
 #include "catalog/pg_am.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
 #include "rewrite/prs2lock.h"
 #include "rewrite/rewriteManip.h"
 #include "utils/inval.h"
@@ -47,9 +49,21 @@ forget_all(Datum arg, int cache, uint32 hash)
 		remembered_forget(&index->remembered);
 }
 
+/* Nobody is at work any more, also where an error has kept somebody from saying so. */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	(void) arg;
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT && event != XACT_EVENT_PREPARE)
+		return;
+	for (Prepared *table = tables; table != NULL; table = table->next)
+		((PreparedTable *) table)->users = 0;
+}
+
 void
 prepared_table_init(void)
 {
+	RegisterXactCallback(at_transaction_end, NULL);
 	CacheRegisterSyscacheCallback(PROCOID, forget_all, (Datum) 0);
 	CacheRegisterSyscacheCallback(TYPEOID, forget_all, (Datum) 0);
 	CacheRegisterSyscacheCallback(CONSTROID, forget_all, (Datum) 0);
@@ -75,6 +89,39 @@ find(Prepared **all, Oid relation, Size size)
 
 /* ---------- Learning ---------- */
 
+/*
+ * Expressions of some kinds keep something for the next row in the memory of whoever
+ * has them evaluated, which for us is another one each time.  Only those that are known
+ * not to are kept.
+ */
+static bool
+has_memory(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_Var:
+			return ((Var *) node)->varattno <= 0;
+		case T_NullTest:
+			if (((NullTest *) node)->argisrow)
+				return true;
+			break;
+		case T_List:
+		case T_Const:
+		case T_OpExpr:
+		case T_DistinctExpr:
+		case T_FuncExpr:
+		case T_BoolExpr:
+		case T_BooleanTest:
+		case T_RelabelType:
+			break;
+		default:
+			return true;
+	}
+	return expression_tree_walker(node, has_memory, context);
+}
+
 static void
 learn_index(PreparedTable *prepared, Oid oid)
 {
@@ -82,7 +129,8 @@ learn_index(PreparedTable *prepared, Oid oid)
 	IndexInfo  *info = BuildIndexInfo(index);
 
 	if (index->rd_rel->relam != BTREE_AM_OID || info->ii_ExclusionOps != NULL || !info->ii_ReadyForInserts ||
-		!index->rd_index->indimmediate || prepared->index_count == PREPARED_MAX_INDEXES)
+		!index->rd_index->indimmediate || prepared->index_count == PREPARED_MAX_INDEXES ||
+		has_memory((Node *) info->ii_Predicate, NULL) || has_memory((Node *) info->ii_Expressions, NULL))
 		prepared->simple = false;
 	else
 	{
@@ -102,23 +150,18 @@ learn_checks(PreparedTable *prepared, const TupleConstr *constraints)
 	prepared->checks = count == 0 ? NULL : palloc0(count * sizeof(ExprState *));
 	for (int i = 0; i < count; i++)
 	{
+		Expr	   *check;
+
 #if PG_VERSION_NUM >= 180000
 		if (!constraints->check[i].ccenforced)
 			continue;
 #endif
-		prepared->checks[i] = ExecPrepareExpr(stringToNode(constraints->check[i].ccbin), prepared->estate);
+		check = stringToNode(constraints->check[i].ccbin);
+		if (has_memory((Node *) check, NULL))
+			prepared->simple = false;
+		else
+			prepared->checks[i] = ExecPrepareExpr(check, prepared->estate);
 	}
-}
-
-/* As the executor wants it: the old row is the inner one, the new row the outer. */
-static ExprState *
-prepare_condition(const char *condition, EState *estate)
-{
-	Node	   *node = stringToNode(condition);
-
-	ChangeVarNodes(node, PRS2_OLD_VARNO, INNER_VAR, 0);
-	ChangeVarNodes(node, PRS2_NEW_VARNO, OUTER_VAR, 0);
-	return ExecPrepareQual(make_ands_implicit((Expr *) node), estate);
 }
 
 static void
@@ -128,8 +171,19 @@ learn_conditions(PreparedTable *prepared, const TriggerDesc *triggers)
 
 	prepared->conditions = palloc0(Max(count, 1) * sizeof(ExprState *));
 	for (int i = 0; i < count; i++)
-		if (triggers->triggers[i].tgqual != NULL)
-			prepared->conditions[i] = prepare_condition(triggers->triggers[i].tgqual, prepared->estate);
+	{
+		Node	   *condition = triggers->triggers[i].tgqual == NULL ? NULL : stringToNode(triggers->triggers[i].tgqual);
+
+		if (has_memory(condition, NULL))
+			prepared->simple = false;
+		else if (condition != NULL)
+		{
+			/* as the executor wants it: the old row is the inner one, the new row the outer */
+			ChangeVarNodes(condition, PRS2_OLD_VARNO, INNER_VAR, 0);
+			ChangeVarNodes(condition, PRS2_NEW_VARNO, OUTER_VAR, 0);
+			prepared->conditions[i] = ExecPrepareQual(make_ands_implicit((Expr *) condition), prepared->estate);
+		}
+	}
 }
 
 static bool
@@ -158,12 +212,14 @@ learn_in_its_context(PreparedTable *prepared, Relation table, List *table_indexe
 	learn_conditions(prepared, CopyTriggerDesc(table->trigdesc));
 }
 
-/* What was known before may be in use further up, so it goes with the transaction. */
+/* What was known before goes; where somebody up there has it in use, with the transaction. */
 static void
 retire(PreparedTable *prepared)
 {
-	if (prepared->estate != NULL)
+	if (prepared->estate != NULL && prepared->users > 0)
 		MemoryContextSetParent(prepared->estate->es_query_cxt, TopTransactionContext);
+	else if (prepared->estate != NULL)
+		FreeExecutorState(prepared->estate);
 	prepared->estate = NULL;
 }
 
@@ -184,7 +240,7 @@ learn(PreparedTable *prepared, Relation table)
 	remembered_end(&prepared->prepared.remembered);
 }
 
-const PreparedTable *
+PreparedTable *
 prepared_table(Relation table)
 {
 	PreparedTable *prepared = (PreparedTable *) find(&tables, RelationGetRelid(table), sizeof(PreparedTable));
@@ -192,6 +248,18 @@ prepared_table(Relation table)
 	if (!prepared->prepared.remembered.known)
 		learn(prepared, table);
 	return prepared;
+}
+
+void
+prepared_hold(PreparedTable *prepared)
+{
+	prepared->users++;
+}
+
+void
+prepared_release(PreparedTable *prepared)
+{
+	prepared->users--;
 }
 
 /* ---------- Indexes that are searched by ---------- */

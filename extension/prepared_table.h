@@ -31,6 +31,7 @@ typedef struct PreparedTable
 {
 	Prepared	prepared;
 	bool		simple;			/* or does it have what only the executor knows to prepare? */
+	int			users;			/* for whom what is learned anew must not take the place of this */
 	EState	   *estate;			/* in which the rest lives */
 	int			index_count;
 	Oid			indexes[PREPARED_MAX_INDEXES];
@@ -45,10 +46,13 @@ typedef struct PreparedTable
 extern void prepared_table_init(void);
 
 /*
- * What is known of a table that is open and locked for writing.  The next call may
- * learn it anew, in the same place; what it points to stays until the transaction ends.
+ * What is known of a table that is open and locked for writing.  The next call, perhaps
+ * of a function that is called for a row, may learn it anew, in the same place.  What it
+ * points to stays until then; for who holds it, until the transaction ends.
  */
-extern const PreparedTable *prepared_table(Relation table);
+extern PreparedTable *prepared_table(Relation table);
+extern void prepared_hold(PreparedTable *prepared);
+extern void prepared_release(PreparedTable *prepared);
 
 /* A column of an index and an operator, as a scan key whose argument is yet to come. */
 extern void prepare_key(Relation index, ScanKey key, int column, StrategyNumber strategy);
@@ -56,7 +60,7 @@ extern void prepare_key(Relation index, ScanKey key, int column, StrategyNumber 
 /* The same for the first columns of an index, at most PREPARED_MAX_KEYS, each to be equal to its argument. */
 extern void prepared_keys(Relation index, ScanKey keys);
 
-/* Opens the table's indexes for the executor, by what is known of it; it closes them itself. */
+/* Opens the table's indexes for the executor, by what is known of it and is held; it closes them itself. */
 extern void prepared_open_indexes(const PreparedTable *prepared, ResultRelInfo *result);
 
 #pragma GCC visibility pop

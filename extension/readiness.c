@@ -136,11 +136,13 @@ void
 readiness_record(Acceptance *const *acceptances, int count)
 {
 	bool		served = worker_serves_this_database();
-	bool		recorded = false;
+	bool		recorded;
 
+	/* the table before its child, as everybody locks them */
+	recorded = record_events("readiness_event", acceptances, count, served, false);
 	if (served)
-		recorded = record_events(READINESS_QUEUE, acceptances, count, served, true);
-	if (record_events("readiness_event", acceptances, count, served, false) || recorded)
+		recorded |= record_events(READINESS_QUEUE, acceptances, count, served, true);
+	if (recorded)
 	{
 		CommandCounterIncrement();
 		dispatch_at_commit();

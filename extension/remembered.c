@@ -46,7 +46,8 @@ remembered_begin(Remembered *remembered)
 {
 	if (remembered->table != NULL)
 		remembered->relation = get_relname_relid(remembered->table, catalog_get()->namespace_oid);
-	remembered->changed = false;
+	/* what is half learned is not known, whatever comes in between */
+	remembered->changed = remembered->known = false;
 }
 
 /* What this transaction has changed itself may yet be taken back, and nobody would tell. */

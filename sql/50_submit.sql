@@ -21,4 +21,4 @@ LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS 'MODULE_PATHNAME', 'submit_text';
 COMMENT ON FUNCTION rxtrack.submit(text, uuid, text) IS
-	'The same for a bundle as text, which is read as the gateway reads one: what is no JSON is a fault of the bundle (400), not an error. So is \u0000, which no jsonb can hold. A literal without a type is taken as text';
+	'The same for a bundle as text, which is read as the gateway reads one: what is no JSON is a fault of the bundle (400), not an error. So is \u0000, which no jsonb can hold. A literal or parameter without a type is taken as text';

@@ -99,7 +99,15 @@ sql(q{CREATE TABLE public.path_seen (path text);
 	CREATE TRIGGER see AFTER UPDATE ON rxtrack.readiness_event FOR EACH ROW EXECUTE FUNCTION public.see_path()});
 is(sql('SET SESSION AUTHORIZATION supplier; SET search_path = pg_temp, public; ' . submission(ready())), 201, 'an update where the table of events has a trigger');
 is(sql('SELECT path FROM public.path_seen'), 'pg_catalog, rxtrack, pg_temp', 'which does not run with the supplier\'s search_path');
-sql('DROP FUNCTION public.see_path() CASCADE');
+sql('TRUNCATE public.path_seen; DROP TRIGGER see ON rxtrack.readiness_event');
+sql(q{CREATE FUNCTION public.label(rxtrack.ods_code) RETURNS text LANGUAGE sql IMMUTABLE SECURITY DEFINER AS 'SELECT $1::text';
+	CREATE INDEX by_label ON rxtrack.readiness_event (public.label(ods_code))});
+is(sql(submission(ready())), 201, 'an update where it has an index by a function in SQL');
+is(sql('SET enable_seqscan = off; SELECT count(*) = (SELECT count(*) FROM rxtrack.readiness_event) FROM rxtrack.readiness_event WHERE public.label(ods_code) > \'\''), 't', 'which has all');
+sql('CREATE CONSTRAINT TRIGGER see AFTER UPDATE ON rxtrack.readiness_event INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.see_path()');
+is(sql(submission(ready())), 201, 'an update where it has a deferred trigger');
+is(sql('SELECT count(*) FROM public.path_seen'), 1, 'which is fired at the commit');
+sql('DROP FUNCTION public.see_path() CASCADE; DROP FUNCTION public.label(rxtrack.ods_code) CASCADE');
 
 # ---------- Promises ----------
 

@@ -37,6 +37,22 @@ is(sql('SELECT note, state FROM rxtrack.readiness_event'), '5|released', 'an eve
 sql("ALTER TABLE rxtrack.$_") for 'item DROP COLUMN note, DROP COLUMN region, DROP COLUMN double', 'status_update DROP COLUMN note', 'readiness_event DROP COLUMN note';
 is(submit(bundle(task())), 201, 'and when they are dropped again');
 
+# ---------- Triggers, checks and indexes that were added ----------
+
+# In one session, as what it has found out about a table it keeps: of whole rows, of which it keeps nothing.
+sql(q{CREATE FUNCTION public.seen() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.changes VALUES (TG_NAME); RETURN NULL; END';
+	CREATE FUNCTION public.sound(rxtrack.item) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN $1.receipts > 0; END';
+	CREATE TABLE public.changes (name text);
+	CREATE TRIGGER changed AFTER UPDATE ON rxtrack.item FOR EACH ROW WHEN (OLD.* IS DISTINCT FROM NEW.*) EXECUTE FUNCTION public.seen();
+	CREATE TRIGGER of_ten AFTER UPDATE ON rxtrack.item FOR EACH ROW WHEN (NEW.receipts IN (1, 2, 3, 4, 5, 6, 7, 8, 9, 10)) EXECUTE FUNCTION public.seen();
+	ALTER TABLE rxtrack.item ADD CONSTRAINT sound CHECK (public.sound(item));
+	CREATE INDEX by_soundness ON rxtrack.item (public.sound(item))});
+my $changes = join '; ', map { sprintf q{SELECT (rxtrack.submit('%s', '%s', 'A supplier')).status}, to_json(bundle(task(%$of_item, business_status => 'Ready to Collect', last_modified => "2026-03-02T12:0$_:00Z"))), uuid() } 1 .. 6;
+is($node->safe_psql('rxtrack', $changes), join("\n", (201) x 6), 'updates of an item, beside triggers, a check and an index of whole rows');
+is(sql('SELECT name, count(*) FROM public.changes GROUP BY 1 ORDER BY 1'), "changed|6\nof_ten|6", 'all of which see them');
+sql('DROP FUNCTION public.seen() CASCADE; DROP FUNCTION public.sound(rxtrack.item) CASCADE; DROP TABLE public.changes');
+is(submit(bundle(task())), 201, 'and when they are dropped again');
+
 # ---------- Partitions that are not by hash of the prescription ----------
 
 for my $how ('LIST (application_id)', 'HASH (line_item_id)')
