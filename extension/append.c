@@ -138,7 +138,7 @@ change_by_executor(Access *found, const bool *changes, const Datum *values, cons
 	access_close(access);
 }
 
-void
+bool
 append_row(Access *access, const Datum *values, const bool *nulls, int count)
 {
 	PreparedTable *prepared = prepared_table(access->relation);
@@ -149,6 +149,7 @@ append_row(Access *access, const Datum *values, const bool *nulls, int count)
 	else
 		access_insert(access, values, nulls, count);
 	prepared_release(prepared);
+	return ItemPointerIsValid(&access->written->tts_tid);
 }
 
 void

@@ -13,9 +13,9 @@
 
 /*
  * Inserts a row of so many columns into a table that is open for writing; raises 23505 where its key
- * is there already.  The table may have more columns.
+ * is there already.  The table may have more columns.  Returns false where a trigger has left it out.
  */
-extern void append_row(Access *access, const Datum *values, const bool *nulls, int count);
+extern bool append_row(Access *access, const Datum *values, const bool *nulls, int count);
 
 /*
  * Changes the row that was found, of so many columns: those whose place in the array is true take

@@ -16,6 +16,7 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/tupconvert.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
@@ -43,7 +44,6 @@
 
 #define CHANNEL_ALL "rxtrack_ready"
 #define AT_COMMIT_BATCH 1000
-#define QUEUE_BATCH 1000		/* events that are held in memory */
 
 static int	event_retention = 7 * 24 * 60;	/* minutes */
 static int	subscription_expiry = 7 * 24 * 60;	/* minutes */
@@ -179,6 +179,7 @@ typedef struct Batch
 	TimestampTz now;
 	Access	   *events;			/* the one that was found last is the one at hand */
 	Access	   *released;		/* where those of the queue go; NULL before the first */
+	TupleConversionMap *map;	/* how their columns are to be moved; NULL: not at all */
 	int			count;			/* that are settled */
 	int64		last_number;
 	Access	   *alerts;			/* NULL, and no last number, before the first release */
@@ -254,57 +255,92 @@ settle(Batch *batch)
 	batch->count++;
 }
 
-/* Settles events of the index of pending ones: promises, and all where there is no dispatcher. */
 static void
-settle_pending(Batch *batch, int most, bool thoroughly)
+open_released(Batch *batch, Queue *queue)
 {
-	batch->events = due_search(batch->now, thoroughly);
-	while (batch->count < most && access_next(batch->events))
-		settle(batch);
-	due_settled(batch->events, batch->now, batch->count < most);
-	access_close(batch->events);
+	batch->released = access_open_unkeyed("readiness_event");
+	batch->map = convert_tuples_by_name(RelationGetDescr(queue->table), RelationGetDescr(batch->released->relation));
 }
 
-/* Moves an event out of the queue, to those that are released. */
+/*
+ * Moves the queue's next event to those that are released.  One that a DBA has given
+ * another state by hand moves as it is; and one that a DBA's trigger leaves out is gone,
+ * as if it had been left out when it was recorded.
+ */
 static void
-release_queued(Batch *batch, Queue *queue, int n)
+release_queued(Batch *batch, Queue *queue)
 {
-	TupleDesc	columns = RelationGetDescr(queue->table);
-	Datum	   *values = palloc(columns->natts * sizeof(Datum));
-	bool	   *nulls = palloc(columns->natts * sizeof(bool));
+	HeapTuple	event = queue->events[queue->removed];
+	TupleDesc	columns;
+	Datum	   *values;
+	bool	   *nulls;
 	OdsCode		pharmacy;
-	AlertReason reason;
+	bool		is_pending;
 
-	heap_deform_tuple(queue->events[n], columns, values, nulls);
-	pharmacy = DatumGetOdsCode(values[EVENT_ODS_CODE - 1]);
-	reason = number_event(batch, pharmacy, DatumGetInt32(values[EVENT_APPLICATION_ID - 1]),
-						  DatumGetNhsNumber(values[EVENT_NHS_NUMBER - 1]));
-	settle_columns(batch, EVENT_RELEASED, reason, values, nulls);
 	if (batch->released == NULL)
-		batch->released = access_open_unkeyed("readiness_event");
-	append_row(batch->released, values, nulls, columns->natts);
-	queue_remove(queue, n);
-	notify_listeners(batch->last_number, pharmacy);
+		open_released(batch, queue);
+	if (batch->map != NULL)
+		event = execute_attr_map_tuple(event, batch->map);
+	columns = RelationGetDescr(batch->released->relation);
+	values = palloc(columns->natts * sizeof(Datum));
+	nulls = palloc(columns->natts * sizeof(bool));
+	heap_deform_tuple(event, columns, values, nulls);
+	pharmacy = DatumGetOdsCode(values[EVENT_ODS_CODE - 1]);
+	is_pending = DatumGetObjectId(values[EVENT_STATE - 1]) == catalog_get()->event_states[EVENT_PENDING];
+	if (is_pending)
+	{
+		AlertReason reason = number_event(batch, pharmacy, DatumGetInt32(values[EVENT_APPLICATION_ID - 1]),
+										  DatumGetNhsNumber(values[EVENT_NHS_NUMBER - 1]));
+
+		settle_columns(batch, EVENT_RELEASED, reason, values, nulls);
+	}
+	queue_remove(queue);
 	batch->count++;
+	if (!append_row(batch->released, values, nulls, columns->natts))
+		batch->last_number -= is_pending;
+	else if (is_pending)
+		notify_listeners(batch->last_number, pharmacy);
 	pfree(values);
 	pfree(nulls);
 }
 
-/* Releases what was read of the queue, and what there is beyond that. */
+static void
+release_queued_until(Batch *batch, Queue *queue, TimestampTz due_at, int most)
+{
+	while (batch->count < most && queue->removed < queue->count && queue_next_due(queue) <= due_at)
+		release_queued(batch, queue);
+}
+
+/* Settles events of the index of pending ones (promises, and all where there is no dispatcher), and what was due in the queue before them. */
+static void
+settle_pending(Batch *batch, Queue *queue, int most, bool thoroughly)
+{
+	batch->events = due_search(batch->now, thoroughly);
+	while (batch->count < most && access_next(batch->events))
+	{
+		release_queued_until(batch, queue, column_int64(batch->events, EVENT_DUE_AT), most);
+		if (batch->count < most)
+			settle(batch);
+	}
+	due_settled(batch->events, batch->now, batch->count < most);
+	access_close(batch->events);
+}
+
+/* Releases what else was read of the queue, and what there is beyond that. */
 static void
 release_queue(Batch *batch, Queue *queue, int most, bool thoroughly)
 {
-	bool		more = true;
-
-	while (more)
+	for (;;)
 	{
-		for (int i = 0; i < queue->count && batch->count < most; i++)
-			release_queued(batch, queue, i);
-		more = queue->count == QUEUE_BATCH && batch->count < most;
+		bool		is_all = queue->is_all;
+
+		release_queued_until(batch, queue, DT_NOEND, most);
 		queue_close(queue);
+		if (is_all || batch->count >= most)
+			break;
 		CommandCounterIncrement();
-		if (more)
-			queue = queue_read(Min(most - batch->count, QUEUE_BATCH), batch->now, thoroughly);
+		queue = queue_read(thoroughly);
+		batch->now = GetCurrentTimestamp();
 	}
 	if (batch->released != NULL)
 		access_close(batch->released);
@@ -320,12 +356,10 @@ dispatch_due(int most, bool thoroughly)
 	if (!lock_releases())
 		return 0;
 	put_on(&guise);
-	/* before its indexes, and before its child, as everybody else */
-	LockRelationOid(get_relname_relid("readiness_event", catalog_get()->namespace_oid), RowExclusiveLock);
+	readiness_lock();
+	queue = queue_read(thoroughly);
 	batch.now = GetCurrentTimestamp();
-	queue = queue_read(Min(most, QUEUE_BATCH), batch.now, thoroughly);
-	/* many promises that begin at the same moment leave half of the batch to the queue */
-	settle_pending(&batch, most - Min(queue->count, most / 2), thoroughly);
+	settle_pending(&batch, queue, most, thoroughly);
 	release_queue(&batch, queue, most, thoroughly);
 	if (batch.alerts != NULL)
 		access_close(batch.alerts);

@@ -19,94 +19,131 @@
 #include "queue.h"
 #include "readiness.h"
 
+#define MOST_IN_MEMORY 10000	/* events */
+
 /*
  * Rows that were taken out stay in the way until the table is vacuumed, and as long
- * as anybody may still see them.  So a queue that has grown large is read from near
- * its end, where new rows go as long as no others have made room, and all of it is
- * read once a second only.
+ * as anybody may still see them.  So a queue that takes long to read is read from near
+ * its end in between, where new rows go as long as no others have made room: from its
+ * beginning after ten times as long as that took, or a second.
  */
-#define SMALL_QUEUE 1024		/* blocks */
 #define NEAR_THE_END 256		/* blocks */
-#define FULL_READ_INTERVAL USECS_PER_SEC
+#define PAUSE_FOR_COST 10
+#define MOST_PAUSE USECS_PER_SEC
 
 static BlockNumber read_from = 0;
-static TimestampTz last_full_read = 0;
+static TimestampTz full_read_at = 0;	/* when all of it is to be read again */
 static bool was_full_read = true;
 
 static BlockNumber
 first_block(BlockNumber count, TimestampTz now, bool thoroughly)
 {
-	was_full_read = thoroughly || count <= SMALL_QUEUE || read_from >= count ||
-		last_full_read > now || now - last_full_read >= FULL_READ_INTERVAL;
-	if (!was_full_read)
-		return read_from;
-	last_full_read = now;
-	return 0;
+	was_full_read = thoroughly || read_from >= count || now >= full_read_at || full_read_at > now + MOST_PAUSE;
+	return was_full_read ? 0 : read_from;
 }
 
 /* Reads rows from that block on; what others have committed by now is seen, whatever the isolation. */
 static void
-read_rows(Queue *queue, int most)
+read_rows(Queue *queue)
 {
 	TupleTableSlot *row = table_slot_create(queue->table, NULL);
 	Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
 	ItemPointerData from;
 	ItemPointerData to;
 	TableScanDesc scan;
+	int			room = 0;
 
 	ItemPointerSet(&from, queue->first_block, FirstOffsetNumber);
 	ItemPointerSet(&to, MaxBlockNumber, MaxOffsetNumber);
 	scan = table_beginscan_tidrange(queue->table, latest, &from, &to);
-	while (queue->count < most && table_scan_getnextslot_tidrange(scan, ForwardScanDirection, row))
+	while (queue->count < MOST_IN_MEMORY && table_scan_getnextslot_tidrange(scan, ForwardScanDirection, row))
+	{
+		if (queue->count == room)
+		{
+			room = Max(64, room * 2);
+			queue->events = queue->events == NULL ? palloc(room * sizeof(HeapTuple)) :
+				repalloc(queue->events, room * sizeof(HeapTuple));
+		}
 		queue->events[queue->count++] = ExecCopySlotHeapTuple(row);
+	}
+	queue->is_all = queue->count < MOST_IN_MEMORY;
 	table_endscan(scan);
 	UnregisterSnapshot(latest);
 	ExecDropSingleTupleTableSlot(row);
 }
 
 static TimestampTz
-due_at(HeapTuple event, TupleDesc columns)
+time_of(HeapTuple event, int column, TupleDesc columns)
 {
 	bool		isnull;
 
-	return DatumGetTimestampTz(heap_getattr(event, EVENT_DUE_AT, columns, &isnull));
+	return DatumGetTimestampTz(heap_getattr(event, column, columns, &isnull));
 }
 
+/* Events of one transaction are due at the same time. */
 static int
 compare_due(const void *a, const void *b, void *columns)
 {
-	TimestampTz left = due_at(*(const HeapTuple *) a, columns);
-	TimestampTz right = due_at(*(const HeapTuple *) b, columns);
+	static const int times[] = {EVENT_DUE_AT, EVENT_OCCURRED_AT};
+	HeapTuple	left = *(const HeapTuple *) a;
+	HeapTuple	right = *(const HeapTuple *) b;
 
-	return left < right ? -1 : left > right;
+	for (int i = 0; i < (int) lengthof(times); i++)
+	{
+		TimestampTz x = time_of(left, times[i], columns);
+		TimestampTz y = time_of(right, times[i], columns);
+
+		if (x != y)
+			return x < y ? -1 : 1;
+	}
+	return ItemPointerCompare(&left->t_self, &right->t_self);
+}
+
+/* From where to read next, if this read was all that there was. */
+static void
+plan_next_read(const Queue *queue, BlockNumber blocks, TimestampTz began)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (was_full_read)
+		full_read_at = now + Max(0, Min(MOST_PAUSE, (now - began) * PAUSE_FOR_COST));
+	if (!queue->is_all)
+		read_from = ItemPointerGetBlockNumber(&queue->events[queue->count - 1]->t_self);
+	else
+		read_from = blocks > NEAR_THE_END ? blocks - NEAR_THE_END : 0;
 }
 
 Queue *
-queue_read(int most, TimestampTz now, bool thoroughly)
+queue_read(bool thoroughly)
 {
 	Queue	   *queue = palloc0(sizeof(Queue));
+	TimestampTz began = GetCurrentTimestamp();
 	BlockNumber blocks;
 
 	queue->table = table_open(get_relname_relid(READINESS_QUEUE, catalog_get()->namespace_oid), RowExclusiveLock);
 	blocks = RelationGetNumberOfBlocks(queue->table);
-	if (blocks == 0)
-		return queue;
-	queue->events = palloc(most * sizeof(HeapTuple));
-	queue->first_block = first_block(blocks, now, thoroughly);
-	read_rows(queue, most);
-	if (queue->count == most)
-		read_from = ItemPointerGetBlockNumber(&queue->events[most - 1]->t_self);
-	else
-		read_from = blocks > NEAR_THE_END ? blocks - NEAR_THE_END : 0;
-	qsort_arg(queue->events, queue->count, sizeof(HeapTuple), compare_due, RelationGetDescr(queue->table));
+	queue->first_block = first_block(blocks, began, thoroughly);
+	queue->is_all = true;
+	if (blocks > 0)
+		read_rows(queue);
+	plan_next_read(queue, blocks, began);
+	if (queue->count > 1)
+		qsort_arg(queue->events, queue->count, sizeof(HeapTuple), compare_due, RelationGetDescr(queue->table));
 	return queue;
 }
 
-void
-queue_remove(Queue *queue, int n)
+TimestampTz
+queue_next_due(const Queue *queue)
 {
-	simple_table_tuple_delete(queue->table, &queue->events[n]->t_self, InvalidSnapshot);
-	queue->removed++;
+	if (queue->removed == queue->count)
+		return DT_NOEND;
+	return time_of(queue->events[queue->removed], EVENT_DUE_AT, RelationGetDescr(queue->table));
+}
+
+void
+queue_remove(Queue *queue)
+{
+	simple_table_tuple_delete(queue->table, &queue->events[queue->removed++]->t_self, InvalidSnapshot);
 }
 
 void
@@ -122,7 +159,7 @@ queue_close(Queue *queue)
 void
 queue_forget(void)
 {
-	last_full_read = 0;
+	full_read_at = 0;
 }
 
 long
@@ -130,5 +167,5 @@ queue_patience(TimestampTz now)
 {
 	if (was_full_read)
 		return LONG_MAX;
-	return Max(1, TimestampDifferenceMilliseconds(now, last_full_read + FULL_READ_INTERVAL));
+	return Max(1, TimestampDifferenceMilliseconds(now, full_read_at));
 }

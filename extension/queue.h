@@ -24,17 +24,25 @@ typedef struct Queue
 	Relation	table;
 	HeapTuple  *events;			/* with all the columns of the table */
 	int			count;
-	int			removed;
+	int			removed;		/* of them, the first ones */
 	uint32		first_block;	/* from where it was read */
+	bool		is_all;			/* or is there more than fits into memory? */
 } Queue;
 
 #pragma GCC visibility push(hidden)
 
-/* Takes so many of its events at most; thoroughly, of all of it, however large it is.  To be closed with queue_close. */
-extern Queue *queue_read(int most, TimestampTz now, bool thoroughly);
+/*
+ * Reads it; thoroughly, all of it, however large it is.  To be called with a snapshot
+ * that is active until the transaction ends: it keeps rows that somebody else takes out
+ * from making room for others.  To be closed with queue_close.
+ */
+extern Queue *queue_read(bool thoroughly);
 
-/* Takes one of them out.  Nobody else may have done so meanwhile: XX000 where somebody did. */
-extern void queue_remove(Queue *queue, int n);
+/* When the first event that has not been taken out was due; DT_NOEND: there is none. */
+extern TimestampTz queue_next_due(const Queue *queue);
+
+/* Takes it out.  Nobody else may have done so meanwhile: XX000 where somebody did. */
+extern void queue_remove(Queue *queue);
 
 /* Keeps the lock. */
 extern void queue_close(Queue *queue);
@@ -42,7 +50,7 @@ extern void queue_close(Queue *queue);
 /* What was taken out may have been put back: the next read begins at its beginning. */
 extern void queue_forget(void);
 
-/* How long (ms) it may rest until it has to be read thoroughly; LONG_MAX where it just was. */
+/* How long (ms) it may rest until it has to be read from its beginning; LONG_MAX where it just was. */
 extern long queue_patience(TimestampTz now);
 
 #pragma GCC visibility pop

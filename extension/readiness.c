@@ -6,7 +6,9 @@
 
 #include "access/xact.h"
 #include "executor/spi.h"
+#include "storage/lmgr.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "append.h"
@@ -111,6 +113,12 @@ is_queued(const Acceptance *acceptance, bool served)
 	return served && !acceptance->update->post_dated;
 }
 
+void
+readiness_lock(void)
+{
+	LockRelationOid(get_relname_relid("readiness_event", catalog_get()->namespace_oid), RowExclusiveLock);
+}
+
 /* Records the events that belong into one of the two tables; returns whether there were any. */
 static bool
 record_events(const char *table, Acceptance *const *acceptances, int count, bool served, bool queued)
@@ -123,7 +131,10 @@ record_events(const char *table, Acceptance *const *acceptances, int count, bool
 			is_queued(acceptances[i], served) != queued)
 			continue;
 		if (events == NULL)
+		{
+			readiness_lock();
 			events = access_open_unkeyed(table);
+		}
 		record_event(events, acceptances[i]);
 	}
 	if (events == NULL)
@@ -136,13 +147,11 @@ void
 readiness_record(Acceptance *const *acceptances, int count)
 {
 	bool		served = worker_serves_this_database();
-	bool		recorded;
+	bool		recorded = false;
 
-	/* the table before its child, as everybody locks them */
-	recorded = record_events("readiness_event", acceptances, count, served, false);
 	if (served)
-		recorded |= record_events(READINESS_QUEUE, acceptances, count, served, true);
-	if (recorded)
+		recorded = record_events(READINESS_QUEUE, acceptances, count, served, true);
+	if (record_events("readiness_event", acceptances, count, served, false) || recorded)
 	{
 		CommandCounterIncrement();
 		dispatch_at_commit();

@@ -45,6 +45,9 @@ extern void alert_init(void);
 extern void dispatch_init(void);
 extern void worker_init(void);
 
+/* Locks the table of events for writing: before its indexes, and before its child, the queue. */
+extern void readiness_lock(void);
+
 /* Records an event for each of these updates, which are stored, by which an item becomes ready. */
 extern void readiness_record(Acceptance *const *acceptances, int count);
 

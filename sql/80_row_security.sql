@@ -25,6 +25,8 @@ CREATE POLICY all_updates ON rxtrack.status_update FOR SELECT TO rxtrack_admin U
 COMMENT ON POLICY all_updates ON rxtrack.status_update IS 'rxtrack_admin sees all';
 
 ALTER TABLE rxtrack.readiness_event ENABLE ROW LEVEL SECURITY;
+-- who reads it as a part of that table is under its policies; by itself it shows nothing
+ALTER TABLE rxtrack.readiness_queue ENABLE ROW LEVEL SECURITY;
 CREATE POLICY entitled_events ON rxtrack.readiness_event FOR SELECT TO rxtrack_listener
 	USING ((SELECT rxtrack.entitled_pharmacies()) IS NULL
 		   OR ods_code = ANY ((SELECT rxtrack.entitled_pharmacies())::rxtrack.ods_code[]));

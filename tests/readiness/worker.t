@@ -161,6 +161,28 @@ is(sql(q{SELECT count(*) FROM (SELECT due_at < lag(due_at) OVER (ORDER BY releas
 	WHERE release_number > rxtrack.last_release() - 4) x WHERE wrong}), 0, 'in the order in which they were due');
 sql(sprintf $queued, 2500);
 is(sql('SELECT rxtrack.dispatch(1200)') . ' ' . sql('SELECT rxtrack.dispatch(2000)'), '1200 1300', 'more than are held in memory');
+
+# In the order in which they were due, wherever they wait; of one transaction, in which they occurred.
+my $one = q{INSERT INTO rxtrack.%s (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
+	VALUES ('24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), '%s', now() + interval '%d s', now() - interval '1 min' + interval '%d s', 1)};
+sql(join '; ', 'BEGIN', map({ sprintf $one, @$_ } [ 'readiness_queue', 'A3', 9, 2 ], [ 'readiness_event', 'A4', 0, 4 ], [ 'readiness_queue', 'A5', 0, 5 ], [ 'readiness_queue', 'A2', 8, 2 ], [ 'readiness_event', 'A1', 0, 1 ]), 'COMMIT');
+is(sql('SELECT rxtrack.dispatch(4)') . sql('SELECT rxtrack.dispatch()'), '41', 'from both tables');
+is(sql('SELECT string_agg(ods_code::text, chr(32) ORDER BY release_number) FROM rxtrack.readiness_event WHERE release_number > rxtrack.last_release() - 5'), 'A1 A2 A3 A4 A5', 'in one order');
+
+# What a DBA does to them.
+my $last_before = sql('SELECT rxtrack.last_release()');
+sql(sprintf($one, 'readiness_queue', 'B1', 0, 0) . q{; UPDATE rxtrack.readiness_event SET state = 'cancelled' WHERE ods_code = 'B1';
+	CREATE FUNCTION public.leave_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+	CREATE TRIGGER leave_out BEFORE INSERT ON rxtrack.readiness_event FOR EACH ROW WHEN (NEW.ods_code = 'B2') EXECUTE FUNCTION public.leave_out();
+	ALTER TABLE rxtrack.readiness_queue ADD COLUMN note text;
+	CREATE ROLE reads_all IN ROLE pg_read_all_data} . join '', map { '; ' . sprintf $one, 'readiness_queue', $_, 0, 1 } 'B2', 'B3');
+is(sql('SET ROLE reads_all; SELECT count(*) FROM rxtrack.readiness_queue'), 0, 'by itself the queue shows nothing');
+is(sql('SELECT rxtrack.dispatch()'), 3, 'a cancelled event, one that a trigger leaves out, and one beside a column that was added');
+is(sql(q{SELECT string_agg(ods_code || ' ' || state || coalesce(' ' || release_number - %d, ''), ', ' ORDER BY ods_code) FROM rxtrack.readiness_event WHERE ods_code IN ('B1', 'B2', 'B3')} =~ s/%d/$last_before/r),
+	'B1 cancelled, B3 released 1', 'are cancelled, not there, and released with the next number');
+sql('DROP FUNCTION public.leave_out() CASCADE; ALTER TABLE rxtrack.readiness_queue DROP COLUMN note');
+make_ready($node, 1);
+is(sql('SELECT rxtrack.dispatch()'), 1, 'and when all that is dropped again, the next one');
 kill 'CONT', $stopped;
 
 # Rows that were taken back stay in the way, and one in use keeps VACUUM from giving their room back to the system.
@@ -178,6 +200,10 @@ for my $what ('is read to its end', 'and again', 'and again, with room where it 
 	ok(wait_until(sub { numbers_of($task) =~ /^\d+$/ }), $what);
 	cmp_ok(time - $asked, '<', 2.5, 'soon');
 }
+sql('TRUNCATE rxtrack.readiness_queue');
+sleep 0.5;
+my %seen = map { sleep 0.2; (sql($looked) => 1) } 1 .. 5;
+cmp_ok(scalar keys %seen, '<', 4, 'and when it is empty, it is not read all the time');
 
 # ---------- Old ones, while there are new ones ----------
 
