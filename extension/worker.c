@@ -47,14 +47,14 @@
  * events listeners come first, and it waits as little as it can.  With many, what a
  * larger batch saves (a transaction, a flush, cold caches) is the suppliers'.  What
  * many are is a question of the machine, so the pause goes by the processor time
- * that an event costs it: fifteen times that for each event beyond the first few.
- * As long as events take less than a fifteenth of a processor, it falls again after
+ * that an event costs it: twelve times that for each event beyond the first few.
+ * As long as events take less than a twelfth of a processor, it falls again after
  * a burst.
  */
 #define FEW_EVENTS 10
-#define PAUSE_FOR_COST 15
+#define PAUSE_FOR_COST 12
 #define LEAST_PAUSE 1000		/* us */
-#define MOST_PAUSE 40000
+#define MOST_PAUSE 30000
 
 /* What an event costs (us), before that is known, and what a release costs by itself. */
 #define FIRST_COST 12.0
