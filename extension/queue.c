@@ -28,8 +28,8 @@
  * beginning after ten times as long as that took, or a second.
  */
 #define NEAR_THE_END 256		/* blocks */
-#define PAUSE_FOR_COST 10
-#define MOST_PAUSE USECS_PER_SEC
+#define REST_FOR_COST 10
+#define MOST_REST USECS_PER_SEC
 
 static BlockNumber read_from = 0;
 static TimestampTz full_read_at = 0;	/* when all of it is to be read again */
@@ -38,7 +38,7 @@ static bool was_full_read = true;
 static BlockNumber
 first_block(BlockNumber count, TimestampTz now, bool thoroughly)
 {
-	was_full_read = thoroughly || read_from >= count || now >= full_read_at || full_read_at > now + MOST_PAUSE;
+	was_full_read = thoroughly || read_from >= count || now >= full_read_at || full_read_at > now + MOST_REST;
 	return was_full_read ? 0 : read_from;
 }
 
@@ -106,7 +106,7 @@ plan_next_read(const Queue *queue, BlockNumber blocks, TimestampTz began)
 	TimestampTz now = GetCurrentTimestamp();
 
 	if (was_full_read)
-		full_read_at = now + Max(0, Min(MOST_PAUSE, (now - began) * PAUSE_FOR_COST));
+		full_read_at = now + Max(0, Min(MOST_REST, (now - began) * REST_FOR_COST));
 	if (!queue->is_all)
 		read_from = ItemPointerGetBlockNumber(&queue->events[queue->count - 1]->t_self);
 	else

@@ -153,7 +153,7 @@ readiness_record(Acceptance *const *acceptances, int count)
 		recorded = record_events(READINESS_QUEUE, acceptances, count, served, true);
 	if (record_events("readiness_event", acceptances, count, served, false) || recorded)
 	{
-		CommandCounterIncrement();
+		CommandCounterIncrement();	/* a release at the commit sees them */
 		dispatch_at_commit();
 	}
 }

@@ -200,10 +200,6 @@ for my $what ('is read to its end', 'and again', 'and again, with room where it 
 	ok(wait_until(sub { numbers_of($task) =~ /^\d+$/ }), $what);
 	cmp_ok(time - $asked, '<', 2.5, 'soon');
 }
-sql('TRUNCATE rxtrack.readiness_queue');
-sleep 0.5;
-my %seen = map { sleep 0.2; (sql($looked) => 1) } 1 .. 5;
-cmp_ok(scalar keys %seen, '<', 4, 'and when it is empty, it is not read all the time');
 
 # ---------- Old ones, while there are new ones ----------
 
