@@ -91,7 +91,7 @@ lint:                                   ## cppcheck, the strict warnings, shellc
 
 format:                                 ## lay the gateway's C out as .clang-format says
 	@scripts/dependencies lint
-	clang-format -i $(wildcard gateway/*.c gateway/*.h gateway/listen/*.c gateway/listen/*.h)
+	clang-format -i $(wildcard gateway/*.[ch] gateway/*/*.[ch])
 
 install: install-extension install-gateway          ## install for PG_CONFIG's server, and the gateway under PREFIX (DESTDIR is honoured)
 

@@ -7,13 +7,13 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
-#include "application.h"
-#include "catalog.h"
-#include "gateway.h"
-#include "prepared_table.h"
-#include "readiness.h"
-#include "rehearsal.h"
-#include "transition.h"
+#include "callers/application.h"
+#include "tables/catalog.h"
+#include "endpoints/gateway.h"
+#include "tables/prepared_table.h"
+#include "readiness/readiness.h"
+#include "endpoints/rehearsal.h"
+#include "updates/transition.h"
 
 PG_MODULE_MAGIC;
 

@@ -5,17 +5,17 @@
  * Threads: this one, which accepts, sweeps and takes signals; the HTTP threads (http.c); the
  * database thread (database.c); the feed's (feed.c). None is ever made for a client.
  */
-#include "client.h"
+#include "http/client.h"
 #include "clock.h"
 #include "config.h"
-#include "database.h"
-#include "feed.h"
-#include "http.h"
-#include "hub.h"
-#include "listener.h"
+#include "database/database.h"
+#include "events/feed.h"
+#include "http/http.h"
+#include "events/hub.h"
+#include "http/listener.h"
 #include "log.h"
-#include "loop.h"
-#include "tls.h"
+#include "exchange/loop.h"
+#include "http/tls.h"
 
 #include <errno.h>
 #include <malloc.h>

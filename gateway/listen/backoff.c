@@ -1,11 +1,11 @@
 /*
  * backoff.c - see backoff.h.
  */
-#include "backoff.h"
+#include "listen/backoff.h"
 
-#include "../clock.h"
-#include "say.h"
-#include "wait.h"
+#include "clock.h"
+#include "listen/say.h"
+#include "listen/wait.h"
 
 #include <sys/random.h>
 

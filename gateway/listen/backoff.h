@@ -5,7 +5,7 @@
 #ifndef RXTRACK_LISTEN_BACKOFF_H
 #define RXTRACK_LISTEN_BACKOFF_H
 
-#include "verdict.h"
+#include "listen/verdict.h"
 
 #include <stdint.h>
 

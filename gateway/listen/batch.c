@@ -2,7 +2,7 @@
  * batch.c - see batch.h. The text goes through a JSON library, so that a line is one line and is
  * JSON, whatever was sent.
  */
-#include "batch.h"
+#include "listen/batch.h"
 
 #include <jansson.h>
 #include <stdio.h>

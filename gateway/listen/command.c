@@ -2,11 +2,11 @@
  * command.c - see command.h. The lines are handed over in a file in memory: unlike a pipe it does
  * not fill up, and a command that reads none of it is nobody's fault.
  */
-#include "command.h"
+#include "listen/command.h"
 
-#include "../clock.h"
-#include "say.h"
-#include "wait.h"
+#include "clock.h"
+#include "listen/say.h"
+#include "listen/wait.h"
 
 #include <errno.h>
 #include <signal.h>

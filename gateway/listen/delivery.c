@@ -5,11 +5,11 @@
  * Lines are written whole, and not a part with one write and the rest with the next: whoever kills
  * this program in between would leave half a line, to which the next one would add its first.
  */
-#include "delivery.h"
+#include "listen/delivery.h"
 
-#include "command.h"
-#include "say.h"
-#include "wait.h"
+#include "listen/command.h"
+#include "listen/say.h"
+#include "listen/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>

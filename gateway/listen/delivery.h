@@ -4,8 +4,8 @@
 #ifndef RXTRACK_LISTEN_DELIVERY_H
 #define RXTRACK_LISTEN_DELIVERY_H
 
-#include "batch.h"
-#include "verdict.h"
+#include "listen/batch.h"
+#include "listen/verdict.h"
 
 struct delivery {
     const char *command; /* NULL: standard output */

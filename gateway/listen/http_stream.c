@@ -3,11 +3,11 @@
  * reads in a turn; no other turn begins before it is dealt with, so that a reader who is slow slows
  * down the sender, and not this memory's owner.
  */
-#include "http_stream.h"
+#include "listen/http_stream.h"
 
-#include "../clock.h"
-#include "say.h"
-#include "wait.h"
+#include "clock.h"
+#include "listen/say.h"
+#include "listen/wait.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

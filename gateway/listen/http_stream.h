@@ -4,7 +4,7 @@
 #ifndef RXTRACK_LISTEN_HTTP_STREAM_H
 #define RXTRACK_LISTEN_HTTP_STREAM_H
 
-#include "verdict.h"
+#include "listen/verdict.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>

@@ -2,10 +2,10 @@
  * options.c - see options.h. No secret is taken from the command line, where every user of the
  * machine can read it.
  */
-#include "options.h"
+#include "listen/options.h"
 
-#include "say.h"
-#include "verdict.h"
+#include "listen/say.h"
+#include "listen/verdict.h"
 
 #include <argp.h>
 #include <ctype.h>

@@ -1,9 +1,9 @@
 /*
  * position.c - see position.h.
  */
-#include "position.h"
+#include "listen/position.h"
 
-#include "say.h"
+#include "listen/say.h"
 
 #include <errno.h>
 #include <fcntl.h>

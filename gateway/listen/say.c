@@ -1,7 +1,7 @@
 /*
  * say.c - see say.h.
  */
-#include "say.h"
+#include "listen/say.h"
 
 #include <stdarg.h>
 #include <stdio.h>

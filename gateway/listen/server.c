@@ -1,10 +1,10 @@
 /*
  * server.c - see server.h.
  */
-#include "server.h"
+#include "listen/server.h"
 
-#include "say.h"
-#include "wait.h"
+#include "listen/say.h"
+#include "listen/wait.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #ifndef RXTRACK_LISTEN_SERVER_H
 #define RXTRACK_LISTEN_SERVER_H
 
-#include "verdict.h"
+#include "listen/verdict.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>

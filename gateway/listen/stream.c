@@ -1,14 +1,14 @@
 /*
  * stream.c - see stream.h.
  */
-#include "stream.h"
+#include "listen/stream.h"
 
-#include "../clock.h"
-#include "backoff.h"
-#include "http_stream.h"
-#include "position.h"
-#include "say.h"
-#include "sse.h"
+#include "clock.h"
+#include "listen/backoff.h"
+#include "listen/http_stream.h"
+#include "listen/position.h"
+#include "listen/say.h"
+#include "listen/sse.h"
 
 #include <errno.h>
 #include <inttypes.h>

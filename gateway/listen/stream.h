@@ -4,8 +4,8 @@
 #ifndef RXTRACK_LISTEN_STREAM_H
 #define RXTRACK_LISTEN_STREAM_H
 
-#include "delivery.h"
-#include "options.h"
+#include "listen/delivery.h"
+#include "listen/options.h"
 
 /* Follows it to the end. Returns the exit status. */
 enum verdict stream_follow(const struct options *options, struct delivery *delivery);

@@ -6,12 +6,12 @@
  * vacuumed. What keeps two listeners from following one subscription at once is an advisory lock of
  * the session: the second one waits until the first is gone, and takes over.
  */
-#include "subscription.h"
+#include "listen/subscription.h"
 
-#include "../clock.h"
-#include "backoff.h"
-#include "say.h"
-#include "server.h"
+#include "clock.h"
+#include "listen/backoff.h"
+#include "listen/say.h"
+#include "listen/server.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -4,8 +4,8 @@
 #ifndef RXTRACK_LISTEN_SUBSCRIPTION_H
 #define RXTRACK_LISTEN_SUBSCRIPTION_H
 
-#include "delivery.h"
-#include "options.h"
+#include "listen/delivery.h"
+#include "listen/options.h"
 
 /* Follows it to the end. Returns the exit status. */
 enum verdict subscription_follow(const struct options *options, struct delivery *delivery);

@@ -1,10 +1,10 @@
 /*
  * wait.c - see wait.h.
  */
-#include "wait.h"
+#include "listen/wait.h"
 
-#include "../clock.h"
-#include "say.h"
+#include "clock.h"
+#include "listen/say.h"
 
 #include <errno.h>
 #include <limits.h>

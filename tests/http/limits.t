@@ -1,5 +1,5 @@
 # Slow clients, clients that do not read, and more connections than there may be: none of them keeps others from being served.
-# tests/http/refusals.t has the 408 for half-sent requests, tests/http/overload.t what waits for the database.
+# tests/http/refusals.t has the 408 for half-sent requests, tests/database/overload.t what waits for the database.
 use strict;
 use warnings;
 use IO::Select;

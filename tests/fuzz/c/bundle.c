@@ -4,7 +4,7 @@
 #include "postgres_fe.h"
 
 #include "check.h"
-#include "json.h"
+#include "wire/json.h"
 #include "target.h"
 
 static bool is_field_of_bundle(const char *field)

@@ -4,7 +4,7 @@
 #include "postgres_fe.h"
 
 #include "check.h"
-#include "date_time.h"
+#include "wire/date_time.h"
 #include "target.h"
 
 bool starts_with(const char *text, const char *prefix)

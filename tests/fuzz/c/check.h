@@ -7,7 +7,7 @@
 #ifndef RXTRACK_FUZZ_CHECK_H
 #define RXTRACK_FUZZ_CHECK_H
 
-#include "bundle.h"
+#include "wire/bundle.h"
 
 #define NOW INT64_C(828349200000000) /* 2026-04-01T09:00:00Z: a run is to be repeatable */
 

@@ -6,7 +6,7 @@
  */
 #include <time.h>
 
-#include "date_time.h"
+#include "wire/date_time.h"
 #include "target.h"
 
 #define EPOCH_2000 INT64_C(946684800) /* in Unix seconds */

@@ -7,8 +7,8 @@
 #include "postgres_fe.h"
 
 #include "check.h"
-#include "format_1.h"
-#include "json.h"
+#include "wire/format_1.h"
+#include "wire/json.h"
 #include "target.h"
 
 static bool is_field(const char *field)

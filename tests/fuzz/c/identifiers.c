@@ -5,7 +5,7 @@
  * is accepted is valid, is written in one way, and that way is read back as the same value. The
  * order of two packed values is that of their texts.
  */
-#include "identifiers.h"
+#include "types/identifiers.h"
 
 #include "target.h"
 

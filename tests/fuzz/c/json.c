@@ -11,7 +11,7 @@
 #include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 
-#include "json.h"
+#include "wire/json.h"
 #include "target.h"
 
 static bool is_container(const JsonNode *node)

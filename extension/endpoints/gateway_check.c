@@ -1,0 +1,255 @@
+/*
+ * gateway_check.c
+ *		GET /checkprescriptionstatusupdates: an application's own updates, a page
+ *		at a time.
+ *
+ * Pages are in the order of the primary key, and a page begins where the last one
+ * ended: what is stored meanwhile can neither repeat nor hide an update that was
+ * there before.
+ */
+#include "postgres.h"
+
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "wire/bundle.h"
+#include "tables/catalog.h"
+#include "wire/date_time.h"
+#include "endpoints/gateway.h"
+#include "wire/json.h"
+#include "types/types.h"
+
+#define PAGE_SIZE 15
+#define START_PRESCRIPTION "exclusivestartkey-prescriptionid"
+#define START_TASK "exclusivestartkey-taskid"
+
+/* What is asked for; a part that is not given is null. */
+typedef struct Search
+{
+	int			application_id;
+	bool		by_prescription;
+	bool		by_patient;
+	bool		by_pharmacy;
+	bool		continued;		/* from a page before */
+	PrescriptionId prescription_id;
+	NhsNumber	nhs_number;
+	OdsCode		ods_code;
+	PrescriptionId start_prescription;
+	Uuid		start_task;
+} Search;
+
+/* Arguments: application, prescription, patient, pharmacy, and where to start. */
+#define SEARCH_ARGUMENTS {&element_integer, &element_prescription_id, &element_nhs_number, \
+	&element_ods_code, &element_prescription_id, &element_uuid}
+#define SEARCH_ARGUMENT_COUNT 6
+
+#define UPDATE_COLUMNS "u.prescription_id, u.task_id, u.line_item_id, u.nhs_number, u.ods_code, u.status," \
+	" u.completed, u.last_modified, u.request_id, u.repeat_number, u.post_dated_set_at"
+#define OWN_UPDATES "u.application_id = ($1)[1]" \
+	" AND (($3)[1] IS NULL OR u.nhs_number = ($3)[1])" \
+	" AND (($4)[1] IS NULL OR u.ods_code = ($4)[1])" \
+	" AND (($6)[1] IS NULL OR (u.prescription_id, u.task_id) > (($5)[1], ($6)[1]))"
+#define PAGE "LIMIT 16"			/* one more than a page tells whether there is another */
+
+/* The prescriptions of a search, in order, each with its updates. */
+#define BY_INDEX(condition) \
+	"SELECT " UPDATE_COLUMNS " FROM (SELECT DISTINCT s.prescription_id FROM rxtrack.status_update s" \
+	"  WHERE s.introduces AND " condition " AND s.prescription_id >= ($5)[1] ORDER BY s.prescription_id) AS p" \
+	" CROSS JOIN LATERAL (SELECT * FROM rxtrack.status_update u" \
+	"  WHERE u.prescription_id = p.prescription_id AND " OWN_UPDATES " ORDER BY u.task_id) AS u " PAGE
+
+static Statement search_prescription = {
+	.sql = "SELECT " UPDATE_COLUMNS " FROM rxtrack.status_update u"
+	" WHERE u.prescription_id = ($2)[1] AND " OWN_UPDATES " ORDER BY u.task_id " PAGE,
+	.argument_count = SEARCH_ARGUMENT_COUNT,
+	.arguments = SEARCH_ARGUMENTS
+};
+
+static Statement search_patient = {
+	.sql = BY_INDEX("s.application_id = ($1)[1] AND s.nhs_number = ($3)[1]"),
+	.argument_count = SEARCH_ARGUMENT_COUNT,
+	.arguments = SEARCH_ARGUMENTS
+};
+
+static Statement search_pharmacy = {
+	.sql = BY_INDEX("s.application_id = ($1)[1] AND s.ods_code = ($4)[1]"),
+	.argument_count = SEARCH_ARGUMENT_COUNT,
+	.arguments = SEARCH_ARGUMENTS
+};
+
+/* ---------- What is asked ---------- */
+
+static void
+read_start(Search *search, const JsonNode *parameters, FaultList *faults)
+{
+	const JsonNode *prescription = gateway_parameter(parameters, START_PRESCRIPTION);
+	const JsonNode *task = gateway_parameter(parameters, START_TASK);
+
+	search->continued = prescription != NULL && task != NULL;
+	if (prescription != NULL)
+		note(faults, "ExclusiveStartKey-PrescriptionID",
+			 prescription_id_parse(prescription->text, prescription->length, &search->start_prescription));
+	else if (task != NULL)
+		fault_add(faults, "ExclusiveStartKey-PrescriptionID", "is missing beside ExclusiveStartKey-TaskID");
+	if (task != NULL)
+		note(faults, "ExclusiveStartKey-TaskID", uuid_parse(task->text, task->length, &search->start_task));
+	else if (prescription != NULL)
+		fault_add(faults, "ExclusiveStartKey-TaskID", "is missing beside ExclusiveStartKey-PrescriptionID");
+}
+
+static void
+read_search(Search *search, const JsonNode *parameters, FaultList *faults)
+{
+	const JsonNode *value = gateway_parameter(parameters, "prescriptionid");
+
+	search->by_prescription = value != NULL;
+	if (value != NULL)
+		note(faults, "prescriptionid", prescription_id_parse(value->text, value->length, &search->prescription_id));
+	value = gateway_parameter(parameters, "nhsnumber");
+	search->by_patient = value != NULL;
+	if (value != NULL)
+		note(faults, "nhsnumber", nhs_number_parse(value->text, value->length, &search->nhs_number));
+	value = gateway_parameter(parameters, "odscode");
+	search->by_pharmacy = value != NULL;
+	if (value != NULL)
+		note(faults, "odscode", ods_code_parse(value->text, value->length, &search->ods_code));
+	if (!search->by_prescription && !search->by_patient && !search->by_pharmacy)
+		fault_add(faults, "prescriptionid, nhsnumber, odscode", "are all missing: at least one is needed");
+	read_start(search, parameters, faults);
+}
+
+/* ---------- What is found ---------- */
+
+/* Leaves at most a page and one in SPI_tuptable. */
+static void
+run_search(Search *search)
+{
+	Statement  *statement = search->by_prescription ? &search_prescription :
+		search->by_patient ? &search_patient : &search_pharmacy;
+	Datum		values[SEARCH_ARGUMENT_COUNT] = {
+		Int32GetDatum(search->application_id),
+		PrescriptionIdGetDatum(&search->prescription_id),
+		NhsNumberGetDatum(search->nhs_number),
+		OdsCodeGetDatum(search->ods_code),
+		PrescriptionIdGetDatum(&search->start_prescription),	/* the least of all on a first page */
+		PointerGetDatum(&search->start_task)
+	};
+	bool		nulls[SEARCH_ARGUMENT_COUNT] = {
+		false, !search->by_prescription, !search->by_patient, !search->by_pharmacy, false, !search->continued
+	};
+	Datum		arguments[SEARCH_ARGUMENT_COUNT];
+
+	for (int i = 0; i < SEARCH_ARGUMENT_COUNT; i++)
+		arguments[i] = element_array(statement->arguments[i], &values[i], &nulls[i], 1);
+	statement_execute(statement, arguments);
+}
+
+static Datum
+found(uint64 row, int column, bool *isnull)
+{
+	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, isnull);
+}
+
+static void
+append_date(StringInfo out, const char *name, Datum when)
+{
+	char		text[DATE_TIME_TEXT];
+
+	date_time_format(DatumGetTimestampTz(when), text);
+	appendStringInfo(out, ",\"%s\":\"%s\"", name, text);
+}
+
+static void
+append_uuid(StringInfo out, const char *name, Datum uuid, bool upper)
+{
+	char		text[UUID_TEXT];
+
+	uuid_format((const Uuid *) DatumGetPointer(uuid), upper, text);
+	appendStringInfo(out, ",\"%s\":\"%s\"", name, text);
+}
+
+static void
+append_item(StringInfo out, uint64 row, const char *application)
+{
+	char		prescription[PRESCRIPTION_ID_TEXT];
+	char		patient[NHS_NUMBER_TEXT];
+	char		pharmacy[ODS_CODE_TEXT];
+	bool		isnull;
+	Datum		value;
+
+	prescription_id_format(DatumGetPrescriptionId(found(row, 1, &isnull)), prescription);
+	nhs_number_format(DatumGetNhsNumber(found(row, 4, &isnull)), patient);
+	ods_code_format(DatumGetOdsCode(found(row, 5, &isnull)), pharmacy);
+	appendStringInfo(out, "%s{\"PrescriptionID\":\"%s\"", row > 0 ? "," : "", prescription);
+	append_uuid(out, "TaskID", found(row, 2, &isnull), false);
+	append_uuid(out, "LineItemID", found(row, 3, &isnull), true);
+	appendStringInfo(out, ",\"PatientNHSNumber\":\"%s\",\"PharmacyODSCode\":\"%s\",\"Status\":\"%s\",\"TerminalStatus\":\"%s\"",
+					 patient, pharmacy,
+					 business_status_name(DatumGetBusinessStatus(found(row, 6, &isnull))),
+					 DatumGetBool(found(row, 7, &isnull)) ? "completed" : "in-progress");
+	append_date(out, "LastModified", found(row, 8, &isnull));
+	append_uuid(out, "RequestID", found(row, 9, &isnull), false);
+	appendStringInfoString(out, ",\"ApplicationName\":");
+	escape_json(out, application);
+	value = found(row, 10, &isnull);
+	if (!isnull)
+		appendStringInfo(out, ",\"RepeatNo\":%d", DatumGetInt32(value));
+	value = found(row, 11, &isnull);
+	if (!isnull)
+		append_date(out, "PostDatedLastModifiedSetAt", value);
+	appendStringInfoChar(out, '}');
+}
+
+/* Where the next page is to begin, if there is one. */
+static const char *
+page_headers(void)
+{
+	char		prescription[PRESCRIPTION_ID_TEXT];
+	char		task[UUID_TEXT];
+	bool		isnull;
+
+	if (SPI_processed <= PAGE_SIZE)
+		return "Content-Type: application/json\n";
+	prescription_id_format(DatumGetPrescriptionId(found(PAGE_SIZE - 1, 1, &isnull)), prescription);
+	uuid_format((const Uuid *) DatumGetPointer(found(PAGE_SIZE - 1, 2, &isnull)), false, task);
+	return psprintf("Content-Type: application/json\n"
+					"LastEvaluatedKey-PrescriptionID: %s\nLastEvaluatedKey-TaskID: %s\n", prescription, task);
+}
+
+static void
+answer_search(GatewayAnswer *answer, Search *search)
+{
+	run_search(search);
+	answer->status = SPI_processed > 0 ? 200 : 404;
+	answer->headers = page_headers();
+	appendStringInfoString(&answer->body, "{\"items\":[");
+	for (uint64 row = 0; row < Min(SPI_processed, PAGE_SIZE); row++)
+		append_item(&answer->body, row, answer->caller->name);
+	appendStringInfoString(&answer->body, "]}");
+	SPI_freetuptable(SPI_tuptable);
+}
+
+static void
+answer_check(GatewayAnswer *answer, const JsonNode *parameters, int64 now)
+{
+	Search		search = {.application_id = answer->caller->application_id};
+	FaultList	faults = {NULL, NULL};
+
+	read_search(&search, parameters, &faults);
+	if (faults.first == NULL)
+		answer_search(answer, &search);
+	else
+		gateway_faults(answer, &faults, now);
+}
+
+/* rxtrack.gateway_check(scope, credential[], request_id[], parameters[], body[]) */
+PG_FUNCTION_INFO_V1(gateway_check);
+Datum
+gateway_check(PG_FUNCTION_ARGS)
+{
+	return gateway_answer_each(fcinfo, answer_check);
+}

@@ -1,0 +1,123 @@
+/*
+ * transition.c
+ *		The transition rules: read from their table once a session, and again
+ *		when somebody has changed them.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "utils/guc.h"
+#include "utils/inval.h"
+
+#include "tables/catalog.h"
+#include "tables/remembered.h"
+#include "types/types.h"
+
+int			transition_policy = TRANSITION_POLICY_ENFORCE;
+
+static const struct config_enum_entry policies[] = {
+	{"enforce", TRANSITION_POLICY_ENFORCE, false},
+	{"warn", TRANSITION_POLICY_WARN, false},
+	{"off", TRANSITION_POLICY_OFF, false},
+	{NULL, 0, false}
+};
+
+static const char *const kind_names[TRANSITION_KIND_COUNT] = {
+	"first", "forward", "correction", "repeat", "unexpected", "late"
+};
+
+/* The rules, by status from and to; what is not in the table is unexpected. */
+static struct
+{
+	Remembered	remembered;
+	uint8		kind[BUSINESS_STATUS_COUNT + 1][BUSINESS_STATUS_COUNT + 1];
+}			rules = {.remembered.table = "transition_rule"};
+
+/*
+ * In the order of the primary key, so that it can be read by its index: where
+ * sequential scans are off, one would seem so costly as to be worth compiling,
+ * and a session's first judgement would wait a tenth of a second for that.
+ */
+static Statement select_rules = {
+	.sql = "SELECT from_status, to_status, kind = 'forward' FROM rxtrack.transition_rule"
+	" ORDER BY from_status, to_status"
+};
+
+void
+transition_init(void)
+{
+	/*
+	 * Not for everyone to set: who may submit must not choose the rules.  A DBA
+	 * sets it for a database, a role or a session.
+	 */
+	DefineCustomEnumVariable("rxtrack.transition_policy",
+							 "What becomes of an update that no transition rule allows.",
+							 "enforce refuses it (422), warn stores and flags it, off stores it.",
+							 &transition_policy, TRANSITION_POLICY_ENFORCE, policies,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	remembered_init(&rules.remembered);
+}
+
+const char *
+transition_kind_name(TransitionKind kind)
+{
+	return kind_names[kind];
+}
+
+static void
+read_rules(void)
+{
+	remembered_begin(&rules.remembered);
+	statement_execute(&select_rules, NULL);
+	memset(rules.kind, TRANSITION_UNEXPECTED, sizeof(rules.kind));
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	columns = SPI_tuptable->tupdesc;
+		bool		isnull;
+		BusinessStatus from = DatumGetBusinessStatus(SPI_getbinval(row, columns, 1, &isnull));
+		BusinessStatus to = DatumGetBusinessStatus(SPI_getbinval(row, columns, 2, &isnull));
+		bool		forward = DatumGetBool(SPI_getbinval(row, columns, 3, &isnull));
+
+		rules.kind[from][to] = forward ? TRANSITION_FORWARD : TRANSITION_CORRECTION;
+	}
+	SPI_freetuptable(SPI_tuptable);
+
+	/* the rules of an old snapshot must not outlive it, and nobody would tell */
+	if (!IsolationUsesXactSnapshot())
+		remembered_end(&rules.remembered);
+}
+
+TransitionKind
+transition_judge(BusinessStatus from, BusinessStatus to)
+{
+	if (from == to)
+		return TRANSITION_REPEAT;
+	/* in a long transaction, which holds its locks already, nothing else would */
+	AcceptInvalidationMessages();
+	if (!rules.remembered.known)
+		read_rules();
+	return (TransitionKind) rules.kind[from][to];
+}
+
+/* rxtrack.check_transition(from_status, to_status) */
+PG_FUNCTION_INFO_V1(check_transition);
+Datum
+check_transition(PG_FUNCTION_ARGS)
+{
+	TransitionKind kind;
+
+	if (PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	if (PG_ARGISNULL(0))
+		kind = TRANSITION_FIRST;
+	else
+	{
+		SPI_connect();
+		kind = transition_judge(DatumGetBusinessStatus(PG_GETARG_DATUM(0)),
+								DatumGetBusinessStatus(PG_GETARG_DATUM(1)));
+		SPI_finish();
+	}
+	PG_RETURN_OID(catalog_get()->transition_kinds[kind]);
+}

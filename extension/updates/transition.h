@@ -1,0 +1,45 @@
+/*
+ * transition.h
+ *		Which business status may follow which.
+ */
+#ifndef RXTRACK_TRANSITION_H
+#define RXTRACK_TRANSITION_H
+
+#include "types/identifiers.h"
+
+/* What an update is to its item, in the order of the SQL enumeration. */
+typedef enum TransitionKind
+{
+	TRANSITION_FIRST,
+	TRANSITION_FORWARD,
+	TRANSITION_CORRECTION,
+	TRANSITION_REPEAT,
+	TRANSITION_UNEXPECTED,
+	TRANSITION_LATE,
+	TRANSITION_KIND_COUNT
+} TransitionKind;
+
+/* What becomes of an unexpected one: rxtrack.transition_policy. */
+typedef enum TransitionPolicy
+{
+	TRANSITION_POLICY_ENFORCE,
+	TRANSITION_POLICY_WARN,
+	TRANSITION_POLICY_OFF
+} TransitionPolicy;
+
+#pragma GCC visibility push(hidden)
+
+extern int	transition_policy;
+
+extern void transition_init(void);
+extern const char *transition_kind_name(TransitionKind kind);
+
+/*
+ * Judges a step by the rules of rxtrack.transition_rule; never answers first or
+ * late, which are no steps.  To be called inside SPI.
+ */
+extern TransitionKind transition_judge(BusinessStatus from, BusinessStatus to);
+
+#pragma GCC visibility pop
+
+#endif							/* RXTRACK_TRANSITION_H */

@@ -1,0 +1,266 @@
+/*
+ * format_1.c
+ *		Reading a Format 1 message as the Bundle that it stands for.
+ */
+#ifdef FRONTEND
+#include "postgres_fe.h"
+#else
+#include "postgres.h"
+#endif
+
+#include "common/cryptohash.h"
+#include "common/sha1.h"
+
+#include "wire/date_time.h"
+#include "wire/format_1.h"
+
+/* The two columns of the contract's table of deliveries. */
+static const struct
+{
+	const char *name;
+	bool		is_delivered;	/* the patient does not collect it from the pharmacy */
+}			delivery_types[] = {
+	{"In-Store Collection", false},
+	{"Not known", false},
+	{"Robot Collection", true},
+	{"Delivery required", true}
+};
+
+static const struct
+{
+	const char *name;
+	BusinessStatus collected;	/* business status where it is collected in store */
+	BusinessStatus delivered;
+	bool		completed;
+}			item_statuses[] = {
+	{"Pending", BUSINESS_STATUS_WITH_PHARMACY, BUSINESS_STATUS_WITH_PHARMACY, false},
+	{"Owed", BUSINESS_STATUS_WITH_PHARMACY, BUSINESS_STATUS_WITH_PHARMACY, false},
+	{"PartOwed", BUSINESS_STATUS_WITH_PHARMACY_PREPARING_REMAINDER,
+	BUSINESS_STATUS_WITH_PHARMACY_PREPARING_REMAINDER, false},
+	{"ReadyForCollection", BUSINESS_STATUS_READY_TO_COLLECT, BUSINESS_STATUS_READY_TO_DISPATCH, false},
+	{"DispensingComplete", BUSINESS_STATUS_COLLECTED, BUSINESS_STATUS_DISPATCHED, true},
+	{"Collected", BUSINESS_STATUS_COLLECTED, BUSINESS_STATUS_DISPATCHED, true},
+	{"NotDispensed", BUSINESS_STATUS_NOT_DISPENSED, BUSINESS_STATUS_NOT_DISPENSED, true},
+	{"Cancelled", BUSINESS_STATUS_NOT_DISPENSED, BUSINESS_STATUS_NOT_DISPENSED, true},
+	{"Expired", BUSINESS_STATUS_NOT_DISPENSED, BUSINESS_STATUS_NOT_DISPENSED, true}
+};
+
+/* What all items of a message share, as far as it is valid. */
+typedef struct Message
+{
+	Update		update;
+	int			delivery;		/* its place in delivery_types, or -1 */
+} Message;
+
+/* A required string; NULL, with a fault, where it is none. */
+static const JsonNode *
+text_field(FaultList *faults, const JsonNode *message, const char *name)
+{
+	return require(faults, optional_member(message, name), JSON_NODE_STRING, name);
+}
+
+static void
+read_message_date(FaultList *faults, const JsonNode *document, Update *update, int64_t now)
+{
+	const JsonNode *date = text_field(faults, document, "messageDate");
+	const char *problem;
+
+	if (date == NULL)
+		return;
+	problem = date_time_parse_loosely(date->text, date->length, &update->last_modified);
+	note(faults, "messageDate", problem);
+	if (problem == NULL)
+		note_if_too_far_ahead(faults, "messageDate", update->last_modified, now);
+}
+
+static int
+read_delivery_type(FaultList *faults, const JsonNode *document)
+{
+	const JsonNode *type = text_field(faults, document, "deliveryType");
+
+	if (type == NULL)
+		return -1;
+	for (int i = 0; i < (int) lengthof(delivery_types); i++)
+		if (json_is_string(type, delivery_types[i].name))
+			return i;
+	fault_add(faults, "deliveryType",
+			  "must be In-Store Collection, Not known, Robot Collection or Delivery required");
+	return -1;
+}
+
+static void
+read_message(FaultList *faults, const JsonNode *document, Message *message, int64_t now)
+{
+	Update	   *update = &message->update;
+	const JsonNode *field;
+
+	read_message_date(faults, document, update, now);
+	field = text_field(faults, document, "prescriptionUUID");
+	if (field != NULL)
+		note(faults, "prescriptionUUID", prescription_id_parse(field->text, field->length, &update->prescription_id));
+	field = text_field(faults, document, "oDSCode");
+	if (field != NULL)
+		note(faults, "oDSCode", ods_code_parse(field->text, field->length, &update->ods_code));
+	message->delivery = read_delivery_type(faults, document);
+	field = text_field(faults, document, "nHSCHI");
+	if (field != NULL)
+		note(faults, "nHSCHI", nhs_number_parse(field->text, field->length, &update->nhs_number));
+	field = optional_member(document, "repeatNo");
+	if (field != NULL && (!json_int32(field, &update->repeat_number) || update->repeat_number < 1))
+		fault_add(faults, "repeatNo", "must be an integer of 1 or more");
+}
+
+/* ---------- Items ---------- */
+
+/* What was never dispensed, and is reported as dispensed all the same, says nothing. */
+static bool
+is_skipped(const JsonNode *item)
+{
+	const JsonNode *completed_status = optional_member(item, "completedStatus");
+
+	return json_is_string(optional_member(item, "status"), "DispensingComplete") &&
+		(json_is_string(completed_status, "Expired") ||
+		 json_is_string(completed_status, "NotDispensed") ||
+		 json_is_string(completed_status, "Cancelled"));
+}
+
+/* Reads the status of an item; its place in item_statuses, or -1 with a fault. */
+static int
+read_item_status(FaultList *faults, const JsonNode *item, const char *field)
+{
+	const JsonNode *status = require(faults, optional_member(item, "status"), JSON_NODE_STRING, field);
+
+	if (status == NULL)
+		return -1;
+	for (int i = 0; i < (int) lengthof(item_statuses); i++)
+		if (json_is_string(status, item_statuses[i].name))
+			return i;
+	fault_add(faults, field, "must be Pending, Owed, PartOwed, ReadyForCollection, DispensingComplete, "
+			  "Collected, NotDispensed, Cancelled or Expired");
+	return -1;
+}
+
+/*
+ * A name-based UUID (RFC 9562, version 5) over what the update says, so that the
+ * same message sent twice is the same task.
+ */
+static void
+name_task(Update *update, const Message *message, const char *item_status)
+{
+	/* of this use; chosen once, and never to be changed */
+	static const uint8 name_space[16] = {
+		0x5b, 0x1c, 0x0f, 0x6e, 0x3d, 0x52, 0x4e, 0x0b, 0x9a, 0x47, 0x2d, 0x8e, 0x61, 0x0c, 0x7f, 0x35
+	};
+	char		date[DATE_TIME_TEXT];
+	char		prescription[PRESCRIPTION_ID_TEXT];
+	char		pharmacy[ODS_CODE_TEXT];
+	char		patient[NHS_NUMBER_TEXT];
+	char		item[UUID_TEXT];
+	char	   *name;
+	uint8		digest[SHA1_DIGEST_LENGTH];
+	pg_cryptohash_ctx *hash = pg_cryptohash_create(PG_SHA1);
+
+	date_time_format(update->last_modified, date);
+	prescription_id_format(&update->prescription_id, prescription);
+	ods_code_format(update->ods_code, pharmacy);
+	nhs_number_format(update->nhs_number, patient);
+	uuid_format(&update->line_item_id, false, item);
+	name = psprintf("%s|%s|%d|%s|%s|%s|%s|%s", date, prescription, update->repeat_number, pharmacy,
+					delivery_types[message->delivery].name, patient, item, item_status);
+	if (hash == NULL ||
+		pg_cryptohash_init(hash) < 0 ||
+		pg_cryptohash_update(hash, name_space, sizeof(name_space)) < 0 ||
+		pg_cryptohash_update(hash, (uint8 *) name, strlen(name)) < 0 ||
+#if PG_VERSION_NUM >= 150000
+		pg_cryptohash_final(hash, digest, sizeof(digest)) < 0
+#else
+		pg_cryptohash_final(hash, digest) < 0
+#endif
+		)
+#ifdef FRONTEND
+		abort();
+#else
+		elog(ERROR, "could not compute a SHA-1 hash");
+#endif
+	pg_cryptohash_free(hash);
+	memcpy(&update->task_id, digest, sizeof(Uuid));
+	update->task_id.bytes[6] = (update->task_id.bytes[6] & 0x0f) | 0x50;
+	update->task_id.bytes[8] = (update->task_id.bytes[8] & 0x3f) | 0x80;
+}
+
+/*
+ * Reads an item as an entry.  Its task can be named only where nothing is wrong
+ * with the message either, whose faults are in the same list if it has any.
+ */
+static void
+read_item(FaultList *faults, BundleEntry *entry, const JsonNode *item, int index, const Message *message)
+{
+	const char *id_field = psprintf("items[%d].itemID", index);
+	char		task_id[UUID_TEXT];
+	Update	   *update = &entry->update;
+	const JsonNode *id;
+	int			status;
+
+	if (require(faults, item, JSON_NODE_OBJECT, psprintf("items[%d]", index)) == NULL)
+		return;
+	*update = message->update;
+	id = require(faults, optional_member(item, "itemID"), JSON_NODE_STRING, id_field);
+	if (id != NULL)
+		note(faults, id_field, uuid_parse(id->text, id->length, &update->line_item_id));
+	status = read_item_status(faults, item, psprintf("items[%d].status", index));
+	if (faults->first != NULL)
+		return;
+	update->status = delivery_types[message->delivery].is_delivered ?
+		item_statuses[status].delivered : item_statuses[status].collected;
+	update->completed = item_statuses[status].completed;
+	name_task(update, message, item_statuses[status].name);
+	entry->has_task_id = true;
+	entry->task_id_field = id_field;
+	uuid_format(&update->task_id, false, task_id);
+	entry->full_url = psprintf("urn:uuid:%s", task_id);
+}
+
+static void
+read_items(Bundle *bundle, const JsonNode *items, const Message *message)
+{
+	bool		is_valid = bundle->faults.first == NULL;
+	int			index = 0;
+
+	if (!bundle_make_room(bundle, items, "items"))
+		return;
+	for (const JsonNode *item = items->first; item != NULL; item = item->next, index++)
+	{
+		BundleEntry *entry = &bundle->entries[bundle->count];
+
+		if (is_skipped(item))
+			continue;
+		bundle->count++;
+		read_item(is_valid ? &entry->faults : &bundle->faults, entry, item, index, message);
+	}
+	bundle_finish(bundle);
+}
+
+Bundle *
+format_1_read(const JsonNode *document, int64_t now)
+{
+	Bundle	   *bundle = palloc0(sizeof(Bundle));
+	FaultList  *faults = &bundle->faults;
+	Message		message = {0};
+	const JsonNode *type;
+	const JsonNode *items;
+
+	if (require(faults, document, JSON_NODE_OBJECT, "message") == NULL)
+		return bundle;
+	type = text_field(faults, document, "MessageType");
+	if (type != NULL && !json_is_string(type, "PrescriptionStatusChanged"))
+	{
+		bundle->ignored = true;
+		return bundle;
+	}
+	bundle->pharmacy_field = "oDSCode";
+	read_message(faults, document, &message, now);
+	items = require(faults, optional_member(document, "items"), JSON_NODE_ARRAY, "items");
+	if (items != NULL)
+		read_items(bundle, items, &message);
+	return bundle;
+}

@@ -1,0 +1,512 @@
+/*
+ * link.c - see link.h. libpq is used in its non-blocking mode throughout. One thing in it may
+ * still wait: the look-up of a host's name, so a name that takes long to resolve is better given
+ * as hostaddr.
+ */
+#include "database/link.h"
+
+#include "log.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UNDEFINED_FUNCTION "42883"
+#define READ_ONLY "25006"   /* read_only_sql_transaction */
+#define COMMIT_NEXT "RX001" /* of the message that extension/gateway.c sends before a commit */
+#define CONNECT_SECONDS 10  /* for connecting and checking together */
+#define GRACE_MS 1000       /* statement_timeout gets so much time to act before we do */
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MAX_MS 5000
+
+/* Of a notice nothing else is looked at: it may quote data, and has no one to read it here. */
+static void take_notice(void *link, const PGresult *notice)
+{
+    const char *sqlstate = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
+
+    if (sqlstate != NULL && strcmp(sqlstate, COMMIT_NEXT) == 0)
+        ((struct link *)link)->commits_announced++;
+}
+
+/* The first line of what libpq says on connecting: it names hosts and roles, never data. What it
+ * says on a connection that has carried data is not looked at anywhere. */
+static void take_reason(struct link *link)
+{
+    const char *reason = PQerrorMessage(link->connection);
+
+    snprintf(link->reason, sizeof link->reason, "%.*s", (int)strcspn(reason, "\n"), reason);
+}
+
+bool link_connect(struct link *link, const struct config *config, int64_t now_ms)
+{
+    /* What comes after dbname goes before what is in the connection string. */
+    const char *const keywords[] = {"dbname", "application_name", "client_encoding", NULL};
+    const char *const values[] = {config->database, "rxtrack-gateway/" RXTRACK_VERSION, "UTF8",
+                                  NULL};
+
+    link->reason[0] = link->sqlstate[0] = '\0';
+    link->connection = PQconnectStartParams(keywords, values, 1);
+    if (link->connection == NULL || PQstatus(link->connection) == CONNECTION_BAD) {
+        take_reason(link);
+        link_close(link);
+        return false;
+    }
+    PQsetNoticeReceiver(link->connection, take_notice, link);
+    link->state = LINK_CONNECTING;
+    link->events = POLLOUT;
+    link->deadline_ms = now_ms + CONNECT_SECONDS * 1000;
+    link->prepared = 0;
+    return true;
+}
+
+void link_close(struct link *link)
+{
+    link_drop_rows(link);
+    PQfinish(link->connection);
+    link->connection = NULL;
+    link->state = LINK_DOWN;
+    link->deadline_ms = 0;
+    link->events = 0;
+}
+
+void link_drop_rows(struct link *link)
+{
+    PQclear(link->rows);
+    link->rows = NULL;
+}
+
+/* Exponential, with jitter so that the connections do not all knock at once. */
+void link_retry_later(struct link *link, int64_t now_ms, unsigned *random)
+{
+    int64_t wait = BACKOFF_FIRST_MS;
+
+    for (unsigned i = 0; i < link->failures && wait < BACKOFF_MAX_MS; i++)
+        wait *= 2;
+    if (wait > BACKOFF_MAX_MS)
+        wait = BACKOFF_MAX_MS;
+    link->failures++;
+    link->retry_ms = now_ms + wait / 2 + rand_r(random) % (wait / 2 + 1);
+}
+
+static void begin_query(struct link *link, enum link_state state)
+{
+    link->state = state;
+    link->succeeded = false;
+    link->commits_announced = 0;
+    link->sqlstate[0] = '\0';
+    link->function[0] = '\0';
+}
+
+/* Sends what libpq holds back; false where the connection is lost. */
+static bool flush(struct link *link)
+{
+    int left = PQflush(link->connection);
+
+    link->events = left > 0 ? POLLIN | POLLOUT : POLLIN;
+    return left >= 0;
+}
+
+/* Ends what makes up a query, and sends it. */
+static bool end_query(struct link *link)
+{
+    return (PQpipelineStatus(link->connection) == PQ_PIPELINE_OFF ||
+            PQpipelineSync(link->connection) == 1) &&
+           flush(link);
+}
+
+/* Asks whether server and schema suit, and sets what every session of ours needs, in one round
+ * trip: what is told 201 must be durable, even on a server whose other sessions need not care. Set
+ * here, it stays so for the session, even where the server's default changes later. */
+static bool send_check(struct link *link)
+{
+    char timeout[32], functions[CALL_SIGNATURES_TEXT];
+    const char *const values[] = {timeout, functions};
+
+    snprintf(timeout, sizeof timeout, "%ld", link->timeout_ms);
+    call_signatures(functions, sizeof functions);
+    link->session_timeout_ms = link->timeout_ms;
+    begin_query(link, link->count > 0 ? LINK_RECHECKING : LINK_CHECKING);
+    return PQsendQueryParams(link->connection,
+                             "SELECT rxtrack.gateway_interface(),"
+                             " (SELECT bool_and(coalesce(has_function_privilege("
+                             "to_regprocedure(f), 'EXECUTE'), false)) FROM unnest($2::text[]) f),"
+                             " current_setting('transaction_read_only'),"
+                             " set_config('statement_timeout', $1, false),"
+                             " set_config('synchronous_commit', replace("
+                             "current_setting('synchronous_commit'), 'off', 'on'), false),"
+                             " set_config('rxtrack.announce_commit', 'on', false)",
+                             2, NULL, values, NULL, NULL, 0) == 1 &&
+           end_query(link);
+}
+
+static bool send_listen(struct link *link)
+{
+    begin_query(link, LINK_LISTENING);
+    return PQsendQuery(link->connection, "LISTEN rxtrack_ready") == 1 && flush(link);
+}
+
+static bool send_prepare(struct link *link, const struct route *route)
+{
+    char text[256];
+
+    call_text(route, text, sizeof text);
+    begin_query(link, LINK_PREPARING);
+    return PQsendPrepare(link->connection, route->function, text, CALL_PARAMETERS, call_types) ==
+               1 &&
+           end_query(link);
+}
+
+static bool send_built(struct link *link, const struct call *call, const struct route *route)
+{
+    return PQsendQueryPrepared(link->connection, route->function, CALL_PARAMETERS, call->values,
+                               call->lengths, call->formats, 1) == 1 &&
+           end_query(link);
+}
+
+static bool send_call(struct link *link)
+{
+    struct call call;
+
+    begin_query(link, LINK_CALLING);
+    bool sent =
+        call_build(&call, link->jobs, link->count) && send_built(link, &call, link->jobs[0]->route);
+    call_free(&call);
+    return sent;
+}
+
+static bool is_prepared(const struct link *link, const struct route *route)
+{
+    return link->prepared & (UINT64_C(1) << route_number(route));
+}
+
+static bool send_batch(struct link *link)
+{
+    const struct route *route = link->jobs[0]->route;
+
+    return is_prepared(link, route) ? send_call(link) : send_prepare(link, route);
+}
+
+static void start_clock(struct link *link, const struct config *config, int64_t now_ms)
+{
+    link->sent_ms = now_ms;
+    link->deadline_ms = now_ms + config->request_timeout * 1000 + GRACE_MS;
+}
+
+bool link_send(struct link *link, const struct config *config, int64_t now_ms)
+{
+    start_clock(link, config, now_ms);
+    if (link->timeout_ms != link->session_timeout_ms ||
+        (link->jobs[0]->route->flags & ROUTE_HEALTH))
+        return send_check(link);
+    return send_batch(link);
+}
+
+bool link_may_follow(const struct link *link)
+{
+    return link->state == LINK_CALLING && link->commits_announced > 0 && link->next_count == 0;
+}
+
+bool link_follow(struct link *link)
+{
+    const struct route *route = link->next[0]->route;
+
+    struct call call;
+    bool alive = true;
+
+    link->next_sent = link->timeout_ms == link->session_timeout_ms &&
+                      !(route->flags & ROUTE_HEALTH) && is_prepared(link, route);
+    if (!link->next_sent)
+        return true;
+    link->next_sent = call_build(&call, link->next, link->next_count);
+    if (link->next_sent)
+        alive = send_built(link, &call, route);
+    call_free(&call);
+    return alive;
+}
+
+bool link_advance(struct link *link, const struct config *config, int64_t now_ms)
+{
+    unsigned announced = link->commits_announced;
+
+    memcpy(link->jobs, link->next, link->next_count * sizeof link->next[0]);
+    link->count = link->next_count;
+    link->next_count = 0;
+    if (!link->next_sent)
+        return link_send(link, config, now_ms);
+    begin_query(link, LINK_CALLING);
+    link->commits_announced = announced - 1; /* its own may have come already */
+    start_clock(link, config, now_ms);
+    return true;
+}
+
+void link_distrust(struct link *link)
+{
+    link->session_timeout_ms = 0;
+}
+
+bool link_read(struct link *link, const struct config *config, int64_t after, int most,
+               int64_t now_ms)
+{
+    char from[24], count[16];
+    const char *const values[] = {from, count};
+
+    snprintf(from, sizeof from, "%" PRId64, after);
+    snprintf(count, sizeof count, "%d", most);
+    link->deadline_ms = now_ms + config->request_timeout * 1000 + GRACE_MS;
+    begin_query(link, LINK_READING);
+    return PQsendQueryParams(link->connection,
+                             "SELECT release_number, ods_code, event"
+                             " FROM rxtrack.gateway_feed($1, $2)",
+                             2, NULL, values, NULL, NULL, 0) == 1 &&
+           flush(link);
+}
+
+static enum link_event step_connecting(struct link *link)
+{
+    switch (PQconnectPoll(link->connection)) {
+    case PGRES_POLLING_READING:
+        link->events = POLLIN;
+        return LINK_NOTHING;
+    case PGRES_POLLING_WRITING:
+        link->events = POLLOUT;
+        return LINK_NOTHING;
+    case PGRES_POLLING_OK:
+        return PQsetnonblocking(link->connection, 1) == 0 &&
+                       /* which LISTEN could not be sent in */
+                       (link->listens || PQenterPipelineMode(link->connection) == 1) &&
+                       send_check(link)
+                   ? LINK_NOTHING
+                   : LINK_LOST;
+    default:
+        take_reason(link);
+        return LINK_LOST;
+    }
+}
+
+/* An error may come after the rows, which the server sends before it commits: then the commit has
+ * failed, or the session has ended within it, and the rows are no answer. */
+static void take_error(struct link *link, const PGresult *result)
+{
+    link->succeeded = false;
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *function = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+
+    snprintf(link->sqlstate, sizeof link->sqlstate, "%s", sqlstate != NULL ? sqlstate : "");
+    snprintf(link->function, sizeof link->function, "%s", function != NULL ? function : "");
+}
+
+/* What a check has said: the interface's number, whether all functions are there for us, whether
+ * the server takes no writes. */
+static bool is_suitable(struct link *link, const PGresult *result)
+{
+    char expected[16];
+
+    snprintf(expected, sizeof expected, "%d", CALL_INTERFACE);
+    if (PQntuples(result) != 1 || strcmp(PQgetvalue(result, 0, 0), expected) != 0 ||
+        strcmp(PQgetvalue(result, 0, 1), "t") != 0)
+        return false;
+    if (strcmp(PQgetvalue(result, 0, 2), "off") == 0)
+        return true;
+    snprintf(link->sqlstate, sizeof link->sqlstate, "%s", READ_ONLY);
+    snprintf(link->reason, sizeof link->reason,
+             "the server takes no writes: it is a standby, or read-only");
+    return false;
+}
+
+/* The call was carried out and committed, so an answer that cannot be read is a fault of ours for
+ * these requests and nothing to try again. */
+static void decode_answers(struct link *link, const PGresult *result)
+{
+    if (call_decode(result, link->jobs, link->count))
+        return;
+    log_event("answer_unreadable", "s:I", "requests", (json_int_t)link->count);
+    for (size_t i = 0; i < link->count; i++)
+        answer_fault(&link->jobs[i]->answer, link->jobs[i]->route, FAULT_INTERNAL);
+}
+
+static bool is_checking(const struct link *link)
+{
+    return link->state == LINK_CHECKING || link->state == LINK_RECHECKING;
+}
+
+/* No row at all: the schema has become one of another interface, and the call was not carried out,
+ * see call_text(). */
+static void take_answers(struct link *link, const PGresult *result)
+{
+    link->succeeded = PQntuples(result) > 0;
+    if (link->succeeded)
+        decode_answers(link, result);
+    else
+        snprintf(link->sqlstate, sizeof link->sqlstate, "%s", UNDEFINED_FUNCTION);
+}
+
+static void take_rows(struct link *link, PGresult *result)
+{
+    link->succeeded = !is_checking(link) || is_suitable(link, result);
+    if (link->state == LINK_CALLING)
+        take_answers(link, result);
+    else if (link->state == LINK_READING)
+        link->rows = result;
+}
+
+static void take_result(struct link *link, PGresult *result)
+{
+    switch (PQresultStatus(result)) {
+    case PGRES_COMMAND_OK: /* of PQsendPrepare(), of LISTEN */
+        link->succeeded = link->state == LINK_PREPARING || link->state == LINK_LISTENING;
+        break;
+    case PGRES_TUPLES_OK:
+        take_rows(link, result);
+        break;
+    case PGRES_PIPELINE_ABORTED: /* of a libpq that takes an error at a commit for one of a query */
+        break;
+    default:
+        take_error(link, result);
+        break;
+    }
+}
+
+bool link_is_stale(const struct link *link)
+{
+    static const char *const stale[] = {
+        "57P0", /* the server is shutting down, or was told to end this session */
+        UNDEFINED_FUNCTION,
+        "0A000", /* a prepared statement's result type has changed */
+        "26000", /* a prepared statement is gone */
+        READ_ONLY,
+    };
+
+    if (PQstatus(link->connection) != CONNECTION_OK)
+        return true;
+    for (size_t i = 0; i < sizeof stale / sizeof stale[0]; i++)
+        if (strncmp(link->sqlstate, stale[i], strlen(stale[i])) == 0)
+            return true;
+    return false;
+}
+
+/* A check that was answered by no, or refused because the schema or a right to it is missing.
+ * Other errors are the server's troubles, which pass, as does that it takes no writes. */
+static bool is_unsuitable(const struct link *link)
+{
+    return link->sqlstate[0] == '\0' || strncmp(link->sqlstate, "42", 2) == 0 ||
+           strncmp(link->sqlstate, "3F", 2) == 0;
+}
+
+/* A check has ended. */
+static enum link_event finish_check(struct link *link)
+{
+    if (!link->succeeded)
+        return is_unsuitable(link) ? LINK_UNSUITABLE : LINK_LOST;
+    if (link->state == LINK_RECHECKING)
+        return send_batch(link) ? LINK_NOTHING : LINK_LOST;
+    if (link->listens)
+        return send_listen(link) ? LINK_NOTHING : LINK_LOST;
+    return LINK_READY;
+}
+
+/* The query under way has ended. */
+static enum link_event finish_query(struct link *link)
+{
+    enum link_state state = link->state;
+
+    if (PQstatus(link->connection) != CONNECTION_OK && !link->succeeded)
+        return LINK_LOST;
+    if (state == LINK_PREPARING && link->succeeded) {
+        link->prepared |= UINT64_C(1) << route_number(link->jobs[0]->route);
+        return send_call(link) ? LINK_NOTHING : LINK_LOST;
+    }
+    if (is_checking(link)) {
+        enum link_event event = finish_check(link);
+        if (event != LINK_READY)
+            return event;
+    }
+    link->state = LINK_IDLE;
+    link->deadline_ms = 0;
+    if (!link->succeeded)
+        return LINK_REFUSED;
+    if (state == LINK_READING)
+        return LINK_READ;
+    return state == LINK_CALLING ? LINK_ANSWERED : LINK_READY;
+}
+
+/* A pipeline has a NULL behind each query's results, and says itself where the query ends, which
+ * is when it is committed. A second NULL means that nothing will come any more. */
+static enum link_event step_pipeline(struct link *link)
+{
+    bool ended = false;
+
+    while (!PQisBusy(link->connection)) {
+        PGresult *result = PQgetResult(link->connection);
+        enum link_event event = LINK_NOTHING;
+
+        if (result == NULL && ended)
+            return LINK_LOST;
+        ended = result == NULL;
+        if (PQresultStatus(result) == PGRES_PIPELINE_SYNC)
+            event = finish_query(link);
+        else if (!ended)
+            take_result(link, result);
+        PQclear(result);
+        if (event != LINK_NOTHING)
+            return event;
+    }
+    return LINK_NOTHING;
+}
+
+static enum link_event step_query(struct link *link)
+{
+    while (!PQisBusy(link->connection)) {
+        PGresult *result = PQgetResult(link->connection);
+
+        if (result == NULL) {
+            enum link_event event = finish_query(link);
+            if (event != LINK_NOTHING)
+                return event;
+            continue;
+        }
+        take_result(link, result);
+        if (result != link->rows)
+            PQclear(result);
+    }
+    return LINK_NOTHING;
+}
+
+static void take_notifications(struct link *link)
+{
+    PGnotify *notify;
+
+    while ((notify = PQnotifies(link->connection)) != NULL) {
+        link->notified = true;
+        PQfreemem(notify);
+    }
+}
+
+/* Between calls the server says little: that there are new events, that a setting changed, or that
+ * it is going away. */
+static enum link_event step_idle(const struct link *link)
+{
+    return PQstatus(link->connection) == CONNECTION_OK ? LINK_NOTHING : LINK_LOST;
+}
+
+enum link_event link_step(struct link *link, short revents, int64_t now_ms)
+{
+    if (link->deadline_ms != 0 && now_ms >= link->deadline_ms)
+        return LINK_LOST;
+    if (revents == 0)
+        return LINK_NOTHING;
+    if (link->state == LINK_CONNECTING)
+        return step_connecting(link);
+
+    bool alive = !(revents & ~POLLOUT) || PQconsumeInput(link->connection) == 1;
+    alive = flush(link) && alive;
+    take_notifications(link);
+    if (link->state == LINK_IDLE)
+        return alive ? step_idle(link) : LINK_LOST;
+    /* A lost connection may have had its last words read: an error, or even the whole answer. */
+    enum link_event event = PQpipelineStatus(link->connection) == PQ_PIPELINE_OFF
+                                ? step_query(link)
+                                : step_pipeline(link);
+    return event == LINK_NOTHING && !alive ? LINK_LOST : event;
+}

@@ -1,0 +1,283 @@
+/*
+ * feed.c - see feed.h. A NOTIFY says only that there is something to read; what was missed while
+ * the connection was away is read with the next one.
+ */
+#include "events/feed.h"
+
+#include "clock.h"
+#include "events/hub.h"
+#include "database/link.h"
+#include "log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define READ_EVENTS 512 /* new events at a time */
+
+/* New events are looked for without a NOTIFY too: that finds a connection that has died silently,
+ * which would never say anything again. */
+#define LOOK_MS 5000
+
+enum reading { READING_RECENT, READING_PAGE };
+
+static struct {
+    const struct config *config;
+    pthread_t thread;
+    int wakeup; /* eventfd */
+    atomic_bool stopping;
+
+    /* the thread's */
+    struct link link;
+    enum reading reading; /* what is being read, or was last */
+    int64_t after;        /* from where on */
+    int64_t known;        /* up to where events were known to be there before it was read */
+    bool overlaps;        /* it begins with what is known */
+    bool is_new;          /* nothing has been read over this connection yet */
+    bool was_reported;    /* that there is none, since there last was one */
+    int64_t look_ms;
+    unsigned random;
+} feed;
+
+/* ---- what was read ---- */
+
+/* Appends a row of rxtrack.gateway_feed(); false without memory, or where it is out of order. */
+static bool append_row(struct history *history, const PGresult *rows, int row)
+{
+    int64_t number = strtoll(PQgetvalue(rows, row, 0), NULL, 10);
+
+    if (number <= history->upto)
+        return false;
+    struct event *event = event_new(number, PQgetvalue(rows, row, 1), PQgetvalue(rows, row, 2));
+    if (event == NULL)
+        return false;
+    history_append(history, event);
+    return true;
+}
+
+/* The page that a result holds; NULL where it is none, or there is no memory. */
+static struct page *page_of(const PGresult *rows)
+{
+    int count = PQntuples(rows);
+    struct page *page = page_new(count > 0 ? (size_t)count : 1, feed.after);
+
+    for (int row = 0; page != NULL && row < count; row++)
+        if (!append_row(&page->events, rows, row)) {
+            page_free(page);
+            return NULL;
+        }
+    return page;
+}
+
+static void publish(struct page *page)
+{
+    bool full = page->events.count == READ_EVENTS;
+
+    if (feed.is_new)
+        log_event("events_connected", NULL);
+    feed.is_new = feed.was_reported = false;
+    feed.link.failures = 0;
+    if (!hub_publish(&page->events, feed.overlaps))
+        log_event("events_restarted", NULL);
+    if (full)
+        feed.link.notified = true; /* there is more */
+    page_free(page);
+}
+
+/* A page that is not full has all there is, though the last of it may have been removed by now. */
+static void give_page(struct page *page)
+{
+    struct history *events = &page->events;
+
+    if (events->count < PAGE_EVENTS && events->upto < feed.known)
+        events->upto = feed.known;
+    hub_give_page(page);
+}
+
+static bool take_rows(void)
+{
+    struct page *page = PQnfields(feed.link.rows) == 3 ? page_of(feed.link.rows) : NULL;
+
+    link_drop_rows(&feed.link);
+    if (page == NULL)
+        return false;
+    if (feed.reading == READING_RECENT)
+        publish(page);
+    else
+        give_page(page);
+    return true;
+}
+
+/* ---- the connection ---- */
+
+static const char *or_null(const char *text)
+{
+    return text[0] != '\0' ? text : NULL;
+}
+
+static void lose_link(int64_t now_ms)
+{
+    struct link *link = &feed.link;
+
+    if (!feed.was_reported)
+        log_event("events_away", "s:s?,s:s?", "reason", or_null(link->reason), "sqlstate",
+                  or_null(link->sqlstate));
+    feed.was_reported = true;
+    link_close(link);
+    link_retry_later(link, now_ms, &feed.random);
+}
+
+static void handle_event(enum link_event event, int64_t now_ms)
+{
+    if (event == LINK_NOTHING)
+        return;
+    if (event == LINK_READY)
+        feed.is_new = feed.link.notified = true; /* whatever has happened meanwhile */
+    else if (event != LINK_READ || !take_rows())
+        lose_link(now_ms);
+}
+
+/* ---- the loop ---- */
+
+static bool begin_recent(int64_t now_ms)
+{
+    bool has_last;
+
+    if (!feed.link.notified && now_ms < feed.look_ms)
+        return false;
+    if (!hub_wants_recent(&feed.after, &has_last))
+        return false;
+    feed.reading = READING_RECENT;
+    feed.overlaps = feed.is_new && has_last;
+    if (feed.overlaps)
+        feed.after--;
+    feed.look_ms = now_ms + LOOK_MS;
+    feed.link.notified = false;
+    return true;
+}
+
+static bool begin_page(void)
+{
+    if (!hub_wants_page(&feed.after, &feed.known))
+        return false;
+    feed.reading = READING_PAGE;
+    return true;
+}
+
+/* New events and old ones take turns. The first over a connection are new, so that it is found out
+ * early whether the database has the same past. */
+static bool begin_reading(int64_t now_ms)
+{
+    if (feed.reading == READING_RECENT && !feed.is_new)
+        return begin_page() || begin_recent(now_ms);
+    return begin_recent(now_ms) || (!feed.is_new && begin_page());
+}
+
+static void read_more(int64_t now_ms)
+{
+    if (feed.link.state != LINK_IDLE || !begin_reading(now_ms))
+        return;
+    int most = feed.reading == READING_RECENT ? READ_EVENTS : PAGE_EVENTS;
+    if (!link_read(&feed.link, feed.config, feed.after, most, now_ms))
+        lose_link(now_ms);
+}
+
+static bool is_wanted(void)
+{
+    int64_t unused;
+    bool unused_too;
+
+    return hub_wants_recent(&unused, &unused_too);
+}
+
+static void connect_link(int64_t now_ms)
+{
+    if (feed.link.state == LINK_DOWN && now_ms >= feed.link.retry_ms && is_wanted() &&
+        !link_connect(&feed.link, feed.config, now_ms))
+        lose_link(now_ms);
+}
+
+/* How long poll() may wait, in milliseconds. */
+static int next_timeout(int64_t now_ms)
+{
+    int64_t at_ms = now_ms + LOOK_MS;
+
+    if (feed.link.state == LINK_DOWN && feed.link.retry_ms > now_ms)
+        at_ms = feed.link.retry_ms;
+    else if (feed.link.deadline_ms != 0)
+        at_ms = feed.link.deadline_ms;
+    else if (feed.link.state == LINK_IDLE && feed.look_ms > now_ms)
+        at_ms = feed.look_ms;
+    return at_ms > now_ms ? (int)(at_ms - now_ms) : 0;
+}
+
+static void wait_and_step(int64_t now_ms)
+{
+    struct link *link = &feed.link;
+    struct pollfd polled[] = {
+        {.fd = feed.wakeup, .events = POLLIN},
+        {.fd = link->connection != NULL ? PQsocket(link->connection) : -1,
+         .events = link->state == LINK_IDLE ? POLLIN : link->events},
+    };
+    uint64_t unused;
+
+    if (poll(polled, 2, next_timeout(now_ms)) < 0)
+        return; /* EINTR: nothing is ready, the loop comes round again */
+    if (polled[0].revents != 0 && read(feed.wakeup, &unused, sizeof unused) < 0 && errno != EAGAIN)
+        log_event("wakeup_failed", NULL);
+    now_ms = clock_ms();
+    if (link->state != LINK_DOWN)
+        handle_event(link_step(link, polled[1].revents, now_ms), now_ms);
+}
+
+static void *run(void *unused)
+{
+    (void)unused;
+    while (!atomic_load(&feed.stopping)) {
+        int64_t now_ms = clock_ms();
+
+        connect_link(now_ms);
+        read_more(now_ms);
+        wait_and_step(now_ms);
+    }
+    link_close(&feed.link);
+    return NULL;
+}
+
+/* ---- from other threads ---- */
+
+bool feed_start(const struct config *config)
+{
+    feed.config = config;
+    feed.link.listens = true;
+    feed.link.timeout_ms = config->request_timeout * 1000;
+    feed.random = (unsigned)clock_us() ^ (unsigned)getpid();
+    feed.wakeup = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    int failure = feed.wakeup >= 0 ? pthread_create(&feed.thread, NULL, run, NULL) : errno;
+    if (failure != 0)
+        fprintf(stderr, "rxtrack-gateway: the thread of events: %s\n", strerror(failure));
+    return failure == 0;
+}
+
+void feed_wake(void)
+{
+    static const uint64_t one = 1;
+
+    if (write(feed.wakeup, &one, sizeof one) < 0)
+        return; /* only where the counter is full, and then the thread is awake */
+}
+
+void feed_stop(void)
+{
+    atomic_store(&feed.stopping, true);
+    feed_wake();
+    pthread_join(feed.thread, NULL);
+    close(feed.wakeup);
+}

@@ -1,0 +1,258 @@
+/*
+ * answer.c - see answer.h.
+ */
+#include "exchange/answer.h"
+
+#include "clock.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define FHIR_JSON "application/fhir+json"
+#define HEALTH_JSON "application/health+json"
+#define REQUEST_ID "X-Request-ID"
+#define CORRELATION_ID "X-Correlation-ID"
+
+static const struct fault_text {
+    unsigned status;
+    const char *code;        /* of the OperationOutcome's issue */
+    const char *diagnostics; /* never the text of an internal error */
+    const char *headers;     /* further header lines, or NULL */
+} faults[] = {
+    [FAULT_MALFORMED] = {400, "value", "The request's headers are not valid HTTP", NULL},
+    [FAULT_UNAUTHENTICATED] = {401, "processing", "A Bearer token is needed",
+                               "WWW-Authenticate: Bearer\n"},
+    [FAULT_NOT_FOUND] = {404, "not-found", "There is nothing at this path", NULL},
+    [FAULT_METHOD] = {405, "not-supported", "This path does not take this method", NULL},
+    [FAULT_CLIENT_SLOW] = {408, "timeout", "The request took too long to arrive", NULL},
+    [FAULT_TOO_LONG] = {413, "too-long", "The body is over the limit", NULL},
+    [FAULT_CONTENT_TYPE] = {415, "not-supported",
+                            "The body must be application/fhir+json or application/json", NULL},
+    [FAULT_FORM_TYPE] = {415, "not-supported", "The body must be application/x-www-form-urlencoded",
+                         NULL},
+    [FAULT_THROTTLED] = {429, "throttled", "The application has sent too many requests", NULL},
+    [FAULT_INTERNAL] = {500, "exception", "The service could not process the request", NULL},
+    [FAULT_AWAY] = {503, "transient", "The database is away", "Retry-After: 5\n"},
+    [FAULT_BUSY] = {503, "transient", "The database is busy", "Retry-After: 1\n"},
+    [FAULT_OVERLOADED] = {503, "transient", "The service is overloaded", "Retry-After: 1\n"},
+    [FAULT_UNSUITABLE] = {503, "transient", "The database's schema does not suit this gateway",
+                          "Retry-After: 60\n"},
+    [FAULT_STOPPING] = {503, "transient", "The service is stopping", "Retry-After: 5\n"},
+    [FAULT_STREAMS] = {503, "transient", "There are too many open streams", "Retry-After: 30\n"},
+    [FAULT_SLOW] = {504, "timeout", "The database took too long", NULL},
+};
+
+unsigned fault_status(enum fault fault)
+{
+    return faults[fault].status;
+}
+
+/* The text of a JSON object, whose reference is dropped; NULL without memory. */
+static char *take_json(json_t *object)
+{
+    char *text = json_dumps(object, JSON_COMPACT);
+
+    json_decref(object);
+    return text;
+}
+
+static json_t *outcome(const struct fault_text *fault)
+{
+    char now[CLOCK_UTC_TEXT];
+
+    clock_utc(now);
+    return json_pack("{s:s,s:{s:s},s:[{s:s,s:s,s:s}]}", "resourceType", "OperationOutcome", "meta",
+                     "lastUpdated", now, "issue", "severity", "error", "code", fault->code,
+                     "diagnostics", fault->diagnostics);
+}
+
+static char *outcome_text(const struct fault_text *fault)
+{
+    return take_json(outcome(fault));
+}
+
+/* The answer to a transaction, with one entry for a fault that belongs to no entry of its. */
+static char *response_text(const struct fault_text *fault, const char *status)
+{
+    return take_json(json_pack("{s:s,s:s,s:[{s:{s:s,s:o}}]}", "resourceType", "Bundle", "type",
+                               "transaction-response", "entry", "response", "status", status,
+                               "outcome", outcome(fault)));
+}
+
+/* An error of RFC 6749, section 5.2; for faults of ours the codes of section 4.1.2.1. */
+static char *token_error_text(const struct fault_text *fault)
+{
+    const char *error = fault->status < 500    ? "invalid_request"
+                        : fault->status == 500 ? "server_error"
+                                               : "temporarily_unavailable";
+
+    return take_json(
+        json_pack("{s:s,s:s}", "error", error, "error_description", fault->diagnostics));
+}
+
+/* The shape of gateway_status, as far as can be said without a database. */
+static char *failing_health_text(const char *why)
+{
+    char now[CLOCK_UTC_TEXT];
+
+    clock_utc(now);
+    return take_json(json_pack("{s:s,s:s,s:s,s:{s:[{s:s,s:s,s:s}],s:[{s:s,s:s,s:s,s:s}]}}",
+                               "status", "fail", "releaseId", RXTRACK_VERSION, "output", why,
+                               "checks", "gateway", "componentType", "component", "status", "pass",
+                               "version", RXTRACK_VERSION, "database", "componentType", "datastore",
+                               "status", "fail", "output", why, "time", now));
+}
+
+static void set_body(struct answer *answer, unsigned status, const char *content_type,
+                     const char *headers, char *body)
+{
+    answer_clear(answer);
+    answer->status = status;
+    answer->body = body;
+    answer->length = body != NULL ? strlen(body) : 0;
+    if (asprintf(&answer->headers, "Content-Type: %s\n%s", content_type,
+                 headers != NULL ? headers : "") < 0)
+        answer->headers = NULL;
+}
+
+void answer_fault(struct answer *answer, const struct route *route, enum fault fault)
+{
+    const struct fault_text *text = &faults[fault];
+
+    if (route != NULL && (route->flags & ROUTE_HEALTH) && text->status >= 500)
+        set_body(answer, text->status, HEALTH_JSON, text->headers,
+                 failing_health_text(text->diagnostics));
+    else if (route != NULL && (route->flags & ROUTE_FORM))
+        set_body(answer, text->status, "application/json", text->headers, token_error_text(text));
+    else
+        set_body(answer, text->status, FHIR_JSON, text->headers, outcome_text(text));
+}
+
+void answer_throttled(struct answer *answer, const struct route *route, int64_t seconds)
+{
+    const struct fault_text *text = &faults[FAULT_THROTTLED];
+    char retry[48];
+
+    snprintf(retry, sizeof retry, "Retry-After: %" PRId64 "\n", seconds);
+    set_body(answer, text->status, FHIR_JSON, retry,
+             route->flags & ROUTE_BODY ? response_text(text, "429 Too Many Requests")
+                                       : outcome_text(text));
+}
+
+void answer_alive(struct answer *answer)
+{
+    set_body(answer, 200, HEALTH_JSON, NULL, take_json(json_pack("{s:s}", "status", "pass")));
+}
+
+void answer_clear(struct answer *answer)
+{
+    free(answer->application);
+    free(answer->headers);
+    free(answer->body);
+    memset(answer, 0, sizeof *answer);
+}
+
+/* What the database tells the gateway alone: lines of this prefix never go out. */
+#define NOTE_PREFIX "X-Rxtrack-"
+
+char *answer_note(const struct answer *answer, const char *name)
+{
+    const char *line = answer->headers;
+
+    while (line != NULL && *line != '\0') {
+        const char *end = strchrnul(line, '\n');
+        const char *colon = memchr(line, ':', (size_t)(end - line));
+        size_t length = colon != NULL ? (size_t)(colon - line) : 0;
+        if (colon != NULL && length == strlen(NOTE_PREFIX) + strlen(name) &&
+            strncasecmp(line, NOTE_PREFIX, strlen(NOTE_PREFIX)) == 0 &&
+            strncasecmp(line + strlen(NOTE_PREFIX), name, strlen(name)) == 0) {
+            colon += 1 + strspn(colon + 1, " ");
+            return strndup(colon, (size_t)(end - colon));
+        }
+        line = *end != '\0' ? end + 1 : end;
+    }
+    return NULL;
+}
+
+/* Adds the header lines to the response, cutting the text up as it goes; true where one of them
+ * is a Content-Type. */
+static bool add_header_lines(struct MHD_Response *response, char *lines)
+{
+    bool has_type = false;
+    char *rest = NULL;
+
+    for (char *line = strtok_r(lines, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        char *colon = strchr(line, ':');
+        if (colon == NULL)
+            continue;
+        *colon = '\0';
+        if (strncasecmp(line, NOTE_PREFIX, strlen(NOTE_PREFIX)) == 0)
+            continue;
+        MHD_add_response_header(response, line, colon + 1 + strspn(colon + 1, " "));
+        if (strcasecmp(line, MHD_HTTP_HEADER_CONTENT_TYPE) == 0)
+            has_type = true;
+    }
+    return has_type;
+}
+
+void answer_add_headers(struct answer *answer, const struct mirror *mirror, bool last,
+                        struct MHD_Response *response)
+{
+    if (answer->headers == NULL || !add_header_lines(response, answer->headers))
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, FHIR_JSON);
+    MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+    if (mirror->request_id[0] != '\0')
+        MHD_add_response_header(response, REQUEST_ID, mirror->request_id);
+    if (mirror->correlation_id[0] != '\0')
+        MHD_add_response_header(response, CORRELATION_ID, mirror->correlation_id);
+    if (last)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+}
+
+struct MHD_Response *answer_response(struct answer *answer, const struct mirror *mirror, bool last)
+{
+    struct MHD_Response *response =
+        answer->body != NULL
+            ? MHD_create_response_from_buffer(answer->length, answer->body, MHD_RESPMEM_MUST_FREE)
+            : MHD_create_response_from_buffer(0, (void *)"", MHD_RESPMEM_PERSISTENT);
+
+    if (response == NULL)
+        return NULL;
+    answer->body = NULL; /* the response's now */
+    answer_add_headers(answer, mirror, last, response);
+    return response;
+}
+
+/* A header line to mirror an id, or nothing. */
+static void write_mirrored(char *out, size_t size, const char *name, const char *id)
+{
+    out[0] = '\0';
+    if (id[0] != '\0')
+        snprintf(out, size, "%s: %s\r\n", name, id);
+}
+
+size_t answer_raw_timeout(const struct mirror *mirror, char *out, size_t size)
+{
+    char request_id[MIRROR_TEXT + 32] = "", correlation_id[MIRROR_TEXT + 32] = "";
+    char *body = outcome_text(&faults[FAULT_CLIENT_SLOW]);
+
+    if (body == NULL)
+        return 0;
+    if (mirror != NULL) {
+        write_mirrored(request_id, sizeof request_id, REQUEST_ID, mirror->request_id);
+        write_mirrored(correlation_id, sizeof correlation_id, CORRELATION_ID,
+                       mirror->correlation_id);
+    }
+    int length = snprintf(out, size,
+                          "HTTP/1.1 408 Request Timeout\r\nContent-Type: " FHIR_JSON
+                          "\r\nCache-Control: no-store\r\nConnection: close\r\n"
+                          "%s%sContent-Length: %zu\r\n\r\n%s",
+                          request_id, correlation_id, strlen(body), body);
+    free(body);
+    return length > 0 && (size_t)length < size ? (size_t)length : 0;
+}

@@ -1,0 +1,98 @@
+/*
+ * answer.h - an answer to a request, from the database or of the gateway's own making, and its way
+ * into a response of libmicrohttpd.
+ * Threads: any; an answer belongs to one request and one thread at a time.
+ */
+#ifndef RXTRACK_ANSWER_H
+#define RXTRACK_ANSWER_H
+
+#include "exchange/routes.h"
+
+#include <microhttpd.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct answer {
+    unsigned status;   /* HTTP status; 0: no answer yet */
+    char *application; /* the caller's name for the log, or NULL */
+    char *headers;     /* further header lines, each "Name: value\n"; or NULL */
+    char *body;        /* or NULL */
+    size_t length;     /* of the body, in bytes */
+};
+
+#define MIRROR_TEXT 129 /* a longer id is not mirrored */
+
+/* The ids that an answer mirrors; "" where there is none, or none fit to be mirrored. */
+struct mirror {
+    char request_id[MIRROR_TEXT];
+    char correlation_id[MIRROR_TEXT];
+};
+
+/* What the gateway itself may find wrong. Their statuses and texts are a table in answer.c. */
+enum fault {
+    FAULT_NONE,
+    FAULT_MALFORMED,
+    FAULT_UNAUTHENTICATED,
+    FAULT_NOT_FOUND,
+    FAULT_METHOD,
+    FAULT_CLIENT_SLOW,
+    FAULT_TOO_LONG,
+    FAULT_CONTENT_TYPE,
+    FAULT_FORM_TYPE,
+    FAULT_THROTTLED,
+    FAULT_INTERNAL,
+    FAULT_AWAY,
+    FAULT_BUSY,
+    FAULT_OVERLOADED,
+    FAULT_UNSUITABLE,
+    FAULT_STOPPING,
+    FAULT_STREAMS,
+    FAULT_SLOW,
+};
+
+/* The HTTP status of a fault. */
+unsigned fault_status(enum fault fault);
+
+/*
+ * Makes *answer say a fault: an OperationOutcome, or what else the route has (route may be NULL):
+ * application/health+json, or an error as RFC 6749 has it. Whatever the answer held is freed.
+ * Without memory the body stays empty.
+ */
+void answer_fault(struct answer *answer, const struct route *route, enum fault fault);
+
+/*
+ * Makes *answer say that the caller has called too often, and may again after so many seconds. The
+ * caller being known, the answer to a POST is in the shape of a transaction's.
+ */
+void answer_throttled(struct answer *answer, const struct route *route, int64_t seconds);
+
+/* Makes *answer say, as application/health+json, that the gateway is alive. */
+void answer_alive(struct answer *answer);
+
+/* Frees what the answer holds and makes it empty. */
+void answer_clear(struct answer *answer);
+
+/*
+ * Turns the answer into a response, which takes over the answer's body; last says that the
+ * connection closes after it. NULL without memory. The caller destroys the response.
+ */
+struct MHD_Response *answer_response(struct answer *answer, const struct mirror *mirror, bool last);
+
+/*
+ * A note that the database gave to the gateway alone, by its name ("Pharmacies"), before the
+ * headers are cut up; to be freed. NULL where there is none, or without memory.
+ */
+char *answer_note(const struct answer *answer, const char *name);
+
+/* Adds the answer's headers to a response that has another body; cuts up the answer's lines. */
+void answer_add_headers(struct answer *answer, const struct mirror *mirror, bool last,
+                        struct MHD_Response *response);
+
+/*
+ * A whole 408 answer as bytes for a socket, to be sent past libmicrohttpd, which cannot answer in
+ * mid-upload. mirror may be NULL. Returns its length; 0 where it does not fit into size bytes.
+ */
+size_t answer_raw_timeout(const struct mirror *mirror, char *out, size_t size);
+
+#endif

@@ -1,0 +1,41 @@
+/*
+ * queue.h - a queue of jobs, linked by their own pointers: first in, first out.
+ * Threads: nothing here locks; the owner of a queue sees to that.
+ */
+#ifndef RXTRACK_QUEUE_H
+#define RXTRACK_QUEUE_H
+
+#include "exchange/job.h"
+
+struct queue {
+    struct job *head;  /* NULL: empty */
+    struct job **tail; /* where the next one goes */
+};
+
+/* Makes a queue empty; what it held is the caller's. */
+static inline void queue_clear(struct queue *queue)
+{
+    queue->head = NULL;
+    queue->tail = &queue->head;
+}
+
+/* Puts a job at the end. */
+static inline void queue_push(struct queue *queue, struct job *job)
+{
+    job->next = NULL;
+    *queue->tail = job;
+    queue->tail = &job->next;
+}
+
+/* Takes the first job out; the queue is not empty. */
+static inline struct job *queue_pop(struct queue *queue)
+{
+    struct job *job = queue->head;
+
+    queue->head = job->next;
+    if (queue->head == NULL)
+        queue->tail = &queue->head;
+    return job;
+}
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * client.c - see client.h. A shut down socket wakes libmicrohttpd, which closes the connection in
+ * its own thread; a socket's number cannot be used anew meanwhile, because client_close(), called
+ * before the socket is closed, waits for the lock that the sweep holds.
+ */
+#include "http/client.h"
+
+#include "clock.h"
+#include "http/tls.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+/* The phase and the time it began in one word, so that both change at once. */
+#define PHASE_BITS 3
+#define PHASE_MASK ((INT64_C(1) << PHASE_BITS) - 1)
+_Static_assert(CLIENT_TIMED_OUT <= PHASE_MASK, "all phases fit");
+
+/* A phase so young is left alone: its data may have been read and not yet looked at. */
+#define GONE_AFTER_MS 250
+
+/* So long the HTTP thread of a TLS connection has for its last words. */
+#define FAREWELL_MS 1000
+
+struct client {
+    struct client *next, *previous;
+    int socket;
+    struct tls_set *set;     /* NULL: no TLS */
+    struct request *request; /* its HTTP thread's */
+    _Atomic(const struct mirror *) mirror;
+    _Atomic int64_t phase; /* since, in ms, << PHASE_BITS | enum client_phase */
+};
+
+static struct {
+    pthread_mutex_t lock;
+    struct client *first;
+    atomic_size_t count;
+} clients = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static int64_t phase_word(enum client_phase phase)
+{
+    return clock_ms() << PHASE_BITS | (int64_t)phase;
+}
+
+struct client *client_open(int socket, struct tls_set *set)
+{
+    struct client *client = calloc(1, sizeof *client);
+
+    if (client == NULL)
+        return NULL;
+    client->socket = socket;
+    client->set = set;
+    atomic_init(&client->phase, phase_word(CLIENT_NEW));
+    pthread_mutex_lock(&clients.lock);
+    client->next = clients.first;
+    if (client->next != NULL)
+        client->next->previous = client;
+    clients.first = client;
+    pthread_mutex_unlock(&clients.lock);
+    atomic_fetch_add(&clients.count, 1);
+    return client;
+}
+
+void client_close(struct client *client)
+{
+    if (client == NULL)
+        return;
+    pthread_mutex_lock(&clients.lock);
+    if (client->next != NULL)
+        client->next->previous = client->previous;
+    if (client->previous != NULL)
+        client->previous->next = client->next;
+    else
+        clients.first = client->next;
+    pthread_mutex_unlock(&clients.lock);
+    atomic_fetch_sub(&clients.count, 1);
+    tls_release(client->set);
+    free(client);
+}
+
+void client_set_request(struct client *client, struct request *request)
+{
+    client->request = request;
+}
+
+struct request *client_request(const struct client *client)
+{
+    return client->request;
+}
+
+void client_lend_mirror(struct client *client, const struct mirror *mirror)
+{
+    atomic_store(&client->mirror, mirror);
+}
+
+bool client_enter(struct client *client, enum client_phase phase)
+{
+    int64_t before = atomic_load(&client->phase);
+    int64_t after = phase_word(phase);
+
+    do {
+        if ((before & PHASE_MASK) >= CLIENT_CUT)
+            return false;
+    } while (!atomic_compare_exchange_weak(&client->phase, &before, after));
+    return true;
+}
+
+enum client_phase client_finish(struct client *client)
+{
+    if (!client_enter(client, CLIENT_IDLE)) {
+        /* The sweep may be reading the mirror just now; it holds the lock while it does. */
+        pthread_mutex_lock(&clients.lock);
+        pthread_mutex_unlock(&clients.lock);
+    }
+    atomic_store(&client->mirror, NULL);
+    return client_phase(client);
+}
+
+enum client_phase client_phase(const struct client *client)
+{
+    return (enum client_phase)(atomic_load(&client->phase) & PHASE_MASK);
+}
+
+size_t client_last_words(const struct client *client, char *out, size_t size)
+{
+    if (client_phase(client) != CLIENT_TIMED_OUT)
+        return 0;
+    return answer_raw_timeout(atomic_load(&client->mirror), out, size);
+}
+
+int client_socket(const struct client *client)
+{
+    return client->socket;
+}
+
+size_t client_count(void)
+{
+    return atomic_load(&clients.count);
+}
+
+/* How long a client may be in a phase, in milliseconds; -1 for ever. */
+static int64_t limit_of(enum client_phase phase, const struct client_limits *limits)
+{
+    switch (phase) {
+    case CLIENT_NEW:
+        return limits->idle_ms < limits->request_ms ? limits->idle_ms : limits->request_ms;
+    case CLIENT_IDLE:
+        return limits->idle_ms;
+    case CLIENT_RECEIVING:
+    case CLIENT_ANSWERING:
+        return limits->request_ms;
+    default:
+        return -1;
+    }
+}
+
+/* A client that does not take these few bytes at once does without them. */
+static void send_timeout(struct client *client)
+{
+    char text[1024];
+    size_t length = answer_raw_timeout(atomic_load(&client->mirror), text, sizeof text);
+
+    (void)send(client->socket, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+/* Ends a client that was in one phase and is in another now. */
+static void cut(struct client *client, enum client_phase before, enum client_phase now)
+{
+    if (client->set != NULL && before <= CLIENT_RECEIVING) {
+        shutdown(client->socket, SHUT_RD);
+        return;
+    }
+    if (now == CLIENT_TIMED_OUT)
+        send_timeout(client);
+    shutdown(client->socket, SHUT_RDWR);
+}
+
+/* Ends what should have ended: a thread that has something to send first does not see that nothing
+ * more can be received. */
+static void finish_cut(struct client *client, int64_t duration_ms)
+{
+    if (client->set != NULL && duration_ms >= FAREWELL_MS)
+        shutdown(client->socket, SHUT_RDWR);
+}
+
+/*
+ * Whether the client has closed its side, with nothing left to read. libmicrohttpd can miss that
+ * where the last piece of data and the end arrive together: its epoll is edge-triggered, and a
+ * short read is taken for an empty socket. Without this a vanished client's half-sent body would
+ * stay until its time is up.
+ */
+static bool is_gone(const struct client *client)
+{
+    char unused;
+
+    return recv(client->socket, &unused, sizeof unused, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* What the sweep makes of a client that has been in a phase for so long; the phase itself where
+ * nothing is wrong. */
+static enum client_phase judge(const struct client *client, enum client_phase phase,
+                               int64_t duration_ms, const struct client_limits *limits)
+{
+    int64_t limit = limit_of(phase, limits);
+
+    if (limit >= 0 && duration_ms >= limit)
+        return phase == CLIENT_RECEIVING ? CLIENT_TIMED_OUT : CLIENT_CUT;
+    if (phase <= CLIENT_RECEIVING && duration_ms >= GONE_AFTER_MS && is_gone(client))
+        return CLIENT_CUT;
+    return phase;
+}
+
+void client_sweep(const struct client_limits *limits)
+{
+    int64_t now = clock_ms();
+
+    pthread_mutex_lock(&clients.lock);
+    for (struct client *client = clients.first; client != NULL; client = client->next) {
+        int64_t word = atomic_load(&client->phase);
+        enum client_phase phase = (enum client_phase)(word & PHASE_MASK);
+        int64_t duration_ms = now - (word >> PHASE_BITS);
+        enum client_phase next = judge(client, phase, duration_ms, limits);
+
+        if (phase >= CLIENT_CUT)
+            finish_cut(client, duration_ms);
+        else if (next != phase &&
+                 atomic_compare_exchange_strong(&client->phase, &word, phase_word(next)))
+            cut(client, phase, next);
+    }
+    pthread_mutex_unlock(&clients.lock);
+}

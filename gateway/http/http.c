@@ -1,0 +1,427 @@
+/*
+ * http.c - how a request goes through libmicrohttpd's callbacks: its first line, its headers, its
+ * body piece by piece, the end; then it is answered at once, or suspended until the database
+ * thread resumes it.
+ *
+ * Threads: the callbacks run on the HTTP thread of the connection; job_done() on the database's.
+ * libmicrohttpd does not touch a suspended connection, so a request cannot go away under its job.
+ */
+#include "http/http.h"
+
+#include "http/client.h"
+#include "clock.h"
+#include "database/database.h"
+#include "events/hub.h"
+#include "log.h"
+#include "exchange/loop.h"
+#include "http/request.h"
+#include "http/session.h"
+#include "http/tls.h"
+
+#include <microhttpd.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Of each connection, for headers and pieces of body: the upper limit of a request's headers, and
+ * what a thousand idle clients cost. */
+#define CONNECTION_MEMORY_BYTES (16 * 1024)
+
+/* Of each stream, unused but by clients of HTTP/1.0. */
+#define STREAM_BLOCK_BYTES 1024
+
+/* How many connections may be accepted beyond the limit before it is looked at again. */
+#define ACCEPT_SLACK 256
+
+/* While draining a busy connection gets so long, in ms, for its next request, which is then
+ * answered with Connection: close: cutting it between two requests could hit the second on its way.
+ */
+#define DRAIN_IDLE_MS 100
+
+/* When nine in ten connections are taken, those that do nothing have so long, in ms: who opens many
+ * and sends nothing does not keep others out. */
+#define CROWDED_IDLE_MS 2000
+
+static struct {
+    const struct config *config;
+    struct loop *loops[CONFIG_HTTP_THREADS_MAX];
+    size_t loop_count;
+    size_t next; /* the loop that gets the next connection */
+    atomic_bool draining;
+} http;
+
+/* ---- answers ---- */
+
+static enum MHD_Result send_answer(struct request *request)
+{
+    struct MHD_Response *response;
+
+    request_drop_body(request);
+    request->stage = REQUEST_ANSWERED;
+    if (!client_enter(request->client, CLIENT_ANSWERING))
+        return MHD_NO;
+    response = answer_response(&request->job.answer, &request->mirror, atomic_load(&http.draining));
+    if (response == NULL)
+        return MHD_NO;
+    if (request->refusal == FAULT_METHOD)
+        MHD_add_response_header(response, MHD_HTTP_HEADER_ALLOW, request->allow);
+    request->status = request->job.answer.status;
+    enum MHD_Result queued =
+        MHD_queue_response(request->resumption.connection, request->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static enum MHD_Result send_fault(struct request *request, enum fault fault)
+{
+    answer_fault(&request->job.answer, request->route, fault);
+    return send_answer(request);
+}
+
+/* ---- streams ---- */
+
+static bool is_stream(const struct request *request)
+{
+    const struct answer *answer = &request->job.answer;
+
+    return (request->route->flags & ROUTE_STREAM) && answer->status == MHD_HTTP_OK &&
+           answer->body != NULL && answer->headers != NULL &&
+           strcasestr(answer->headers, "text/event-stream") != NULL;
+}
+
+/* The stream that the answer grants; NULL without memory. */
+static struct stream *new_stream(const struct request *request, const char *version)
+{
+    struct filter *filter = NULL;
+
+    if (!request_read_filter(request, &filter))
+        return NULL;
+    struct stream *stream = stream_new(strtoll(request->job.answer.body, NULL, 10), filter);
+    if (stream == NULL)
+        free(filter);
+    else
+        stream->chunked = strcmp(version, MHD_HTTP_VERSION_1_0) != 0;
+    return stream;
+}
+
+/* The stream is the response's from now on, and ends with it. */
+static struct MHD_Response *stream_response(struct request *request, struct stream *stream)
+{
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, hub_read, stream, hub_close);
+
+    if (response == NULL) {
+        hub_close(stream);
+        return NULL;
+    }
+    answer_add_headers(&request->job.answer, &request->mirror, true, response);
+    MHD_add_response_header(response, "X-Accel-Buffering", "no");
+    return response;
+}
+
+static enum MHD_Result send_stream(struct request *request, const char *version)
+{
+    if (!client_enter(request->client, CLIENT_STREAMING))
+        return MHD_NO;
+    struct stream *stream = new_stream(request, version);
+    enum fault fault = hub_open(stream, &request->resumption);
+    if (fault != FAULT_NONE)
+        return send_fault(request, fault);
+    struct MHD_Response *response = stream_response(request, stream);
+    if (response == NULL)
+        return MHD_NO;
+    request->stage = REQUEST_ANSWERED;
+    request->status = MHD_HTTP_OK;
+    enum MHD_Result queued =
+        MHD_queue_response(request->resumption.connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+/* ---- the database's part ---- */
+
+/* The job is back: its connection goes on, where serve() finds the answer. */
+static void job_done(struct job *job)
+{
+    struct request *request = request_of_job(job);
+
+    request_drop_body(request);
+    loop_resume(&request->resumption);
+}
+
+static enum MHD_Result hand_over(struct request *request)
+{
+    enum database_state state = database_state();
+
+    if (state != DATABASE_USABLE)
+        return send_fault(request, state == DATABASE_AWAY ? FAULT_AWAY : FAULT_UNSUITABLE);
+    if (!client_enter(request->client, CLIENT_WAITING))
+        return MHD_NO;
+    request_make_job(request);
+    request->job.done = job_done;
+    request->stage = REQUEST_SUSPENDED;
+    /* First suspended, then handed over: the answer may be there before this function ends. */
+    MHD_suspend_connection(request->resumption.connection);
+    if (!database_submit(&request->job)) {
+        answer_fault(&request->job.answer, request->route, FAULT_STOPPING);
+        job_done(&request->job);
+    }
+    return MHD_YES;
+}
+
+/* ---- callbacks ---- */
+
+/* The request is there as a whole. */
+static enum MHD_Result serve(struct request *request)
+{
+    if (request->refusal != FAULT_NONE)
+        return send_fault(request, request->refusal);
+    if (request->route->function != NULL)
+        return hand_over(request);
+    answer_alive(&request->job.answer);
+    return send_answer(request);
+}
+
+/* The headers are there, the body is not: refuse now only where the client waits for that, or
+ * where its body cannot be read to the end. Any other refusal waits for the end of the upload,
+ * since many a client reads no answer before it has sent its all. */
+static enum MHD_Result begin(struct request *request, const char *method, const char *path,
+                             const char *version)
+{
+    request_read_headers(request, http.config, method, path, version);
+    request->stage = REQUEST_RECEIVING;
+    client_lend_mirror(request->client, &request->mirror);
+    if (request->refusal != FAULT_NONE &&
+        (request->expects_continue || request->unframed || !request_is_discardable(request)))
+        return send_fault(request, request->refusal);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *unused, struct MHD_Connection *connection, const char *path,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *length, void **context)
+{
+    struct request *request = *context;
+
+    (void)unused;
+    (void)connection;
+    if (request == NULL || client_phase(request->client) >= CLIENT_CUT)
+        return MHD_NO;
+    switch (request->stage) {
+    case REQUEST_NEW:
+        return begin(request, method, path, version);
+    case REQUEST_RECEIVING:
+        if (*length == 0)
+            return serve(request);
+        if (!request_take_body(request, http.config, data, *length))
+            return MHD_NO;
+        *length = 0;
+        return MHD_YES;
+    case REQUEST_SUSPENDED:
+        return is_stream(request) ? send_stream(request, version) : send_answer(request);
+    default:
+        return MHD_YES;
+    }
+}
+
+static struct client *client_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info != NULL ? info->socket_context : NULL;
+}
+
+/* The status of an answer that libmicrohttpd gave by itself, to what is no HTTP; or 0. */
+static unsigned status_of_library(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS);
+
+    return info != NULL ? info->http_status : 0;
+}
+
+/* Logs the request that the client has under way, if any, and frees it. */
+static void finish(struct client *client)
+{
+    struct request *request = client_request(client);
+
+    if (request == NULL)
+        return;
+    enum client_phase phase = client_finish(client);
+    client_set_request(client, NULL);
+    if (request->status == 0)
+        request->status = phase == CLIENT_TIMED_OUT
+                              ? fault_status(FAULT_CLIENT_SLOW)
+                              : status_of_library(request->resumption.connection);
+    log_request(&(struct log_request){
+        .method = request->method,
+        .path = request->path,
+        .status = request->status,
+        .duration_us = clock_us() - request->began_us,
+        .request_id = request->mirror.request_id,
+        .application = request->job.answer.application,
+    });
+    request_free(request);
+}
+
+/* Over TLS the sweep leaves the 408 to this thread. */
+static void say_timeout(const struct request *request)
+{
+    char text[1024];
+    size_t length = answer_raw_timeout(&request->mirror, text, sizeof text);
+
+    session_send_last(request->resumption.connection, text, length);
+}
+
+/* Registers a connection that begins. Where that fails its requests are refused, and so is its
+ * handshake, for lack of a certificate. */
+static struct client *welcome(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct tls_set *set = tls_acquire();
+    struct client *client = client_open(info->connect_fd, set);
+
+    if (client == NULL)
+        tls_release(set);
+    else if (set != NULL)
+        session_begin(connection, client, set);
+    return client;
+}
+
+/* Called with the first line of a request; the result is the request's context. */
+static void *on_first_line(void *loop, const char *uri, struct MHD_Connection *connection)
+{
+    struct client *client = client_of(connection);
+
+    if (client == NULL)
+        return NULL;
+    finish(client);
+    if (!client_enter(client, CLIENT_RECEIVING))
+        return NULL;
+    struct request *request = request_new(loop, connection, client, uri);
+    client_set_request(client, request);
+    return request;
+}
+
+static void on_completed(void *unused, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode how)
+{
+    struct request *request = *context;
+
+    (void)unused;
+    (void)connection;
+    (void)how;
+    *context = NULL;
+    if (request == NULL)
+        return;
+    if (client_phase(request->client) == CLIENT_TIMED_OUT)
+        say_timeout(request);
+    finish(request->client);
+}
+
+static void on_connection(void *unused, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    (void)unused;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = welcome(connection);
+    } else {
+        /* Some requests that cannot be read end here, without on_completed(). */
+        if (*context != NULL)
+            finish(*context);
+        client_close(*context);
+        *context = NULL;
+    }
+}
+
+/* ---- the main thread's part ---- */
+
+/* A daemon for a loop to drive. The library's timeouts are off, see client.h. */
+static struct MHD_Daemon *start_daemon(struct loop *loop)
+{
+    const struct MHD_OptionItem secured[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)tls_priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)tls_refuse},
+        {MHD_OPTION_END, 0, NULL}};
+    const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
+    struct MHD_Daemon *daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+            (tls_is_on() ? MHD_USE_TLS : 0),
+        0, NULL, NULL, on_request, NULL, MHD_OPTION_ARRAY, tls_is_on() ? secured : plain,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)http.config->connection_limit + ACCEPT_SLACK,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_URI_LOG_CALLBACK, on_first_line, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
+
+    if (daemon == NULL)
+        fprintf(stderr, "rxtrack-gateway: libmicrohttpd does not start\n");
+    return daemon;
+}
+
+/* One loop more; false after a message on stderr. */
+static bool start_loop(void)
+{
+    struct loop *loop = loop_new();
+
+    if (loop == NULL)
+        return false;
+    struct MHD_Daemon *daemon = start_daemon(loop);
+    if (daemon == NULL || !loop_start(loop, daemon)) {
+        loop_stop(loop);
+        return false;
+    }
+    http.loops[http.loop_count++] = loop;
+    return true;
+}
+
+bool http_start(const struct config *config)
+{
+    http.config = config;
+    while (http.loop_count < (size_t)config->http_threads) {
+        if (!start_loop()) {
+            http_stop();
+            return false;
+        }
+    }
+    return true;
+}
+
+void http_add(int socket, const struct sockaddr *address, socklen_t length)
+{
+    loop_add(http.loops[http.next++ % http.loop_count], socket, address, length);
+}
+
+/* How long a connection may be idle. */
+static int64_t idle_ms(void)
+{
+    int64_t usual = http.config->idle_timeout * 1000;
+    bool crowded = client_count() >= (size_t)http.config->connection_limit * 9 / 10;
+
+    if (atomic_load(&http.draining))
+        return DRAIN_IDLE_MS;
+    return crowded && usual > CROWDED_IDLE_MS ? CROWDED_IDLE_MS : usual;
+}
+
+void http_sweep(void)
+{
+    const struct client_limits limits = {
+        .idle_ms = idle_ms(),
+        .request_ms = http.config->client_timeout * 1000,
+    };
+
+    client_sweep(&limits);
+}
+
+void http_drain(void)
+{
+    atomic_store(&http.draining, true);
+}
+
+void http_stop(void)
+{
+    while (http.loop_count > 0)
+        loop_stop(http.loops[--http.loop_count]);
+}

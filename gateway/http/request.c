@@ -1,0 +1,426 @@
+/*
+ * request.c - see request.h.
+ */
+#include "http/request.h"
+
+#include "clock.h"
+#include "http/session.h"
+
+#include <ctype.h>
+#include <gnutls/crypto.h>
+#include <jansson.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define BODY_FIRST_BYTES 4096       /* then doubled by need: Content-Length is only a promise */
+#define BODY_FREE_BYTES (16 * 1024) /* a larger one takes of config->body_memory */
+#define DISCARD_MAX_BYTES (16 * 1024 * 1024)
+#define REPLACEMENT                                                                                \
+    "\xEF\xBF\xBD" /* U+FFFD, in place of what is no text; no id or value has it                   \
+                    */
+
+/* The request headers that the gateway itself reads. */
+struct headers {
+    const char *authorization, *content_type, *content_length, *transfer_encoding, *expect, *host,
+        *request_id, *correlation_id;
+    bool malformed; /* a name with a blank, or one of those that may come once came twice */
+};
+
+static const struct {
+    const char *name;
+    size_t offset; /* in struct headers */
+    bool once;
+} known_headers[] = {
+    {"Authorization", offsetof(struct headers, authorization), true},
+    {"Content-Type", offsetof(struct headers, content_type), true},
+    {"Content-Length", offsetof(struct headers, content_length), true},
+    {"Transfer-Encoding", offsetof(struct headers, transfer_encoding), true},
+    {"Expect", offsetof(struct headers, expect), false},
+    {"Host", offsetof(struct headers, host), true},
+    {"X-Request-ID", offsetof(struct headers, request_id), false},
+    {"X-Correlation-ID", offsetof(struct headers, correlation_id), false},
+};
+
+struct request *request_of_job(struct job *job)
+{
+    return (struct request *)((char *)job - offsetof(struct request, job));
+}
+
+struct request *request_new(struct loop *loop, struct MHD_Connection *connection,
+                            struct client *client, const char *uri)
+{
+    struct request *request = calloc(1, sizeof *request);
+
+    if (request == NULL)
+        return NULL;
+    request->resumption = (struct resumption){.loop = loop, .connection = connection};
+    request->client = client;
+    request->began_us = clock_us();
+    /* libmicrohttpd unescapes the path into a C string, which a NUL would cut short. */
+    request->path_has_nul = memmem(uri, strcspn(uri, "?"), "%00", 3) != NULL;
+    return request;
+}
+
+void request_free(struct request *request)
+{
+    if (request == NULL)
+        return;
+    answer_clear(&request->job.answer);
+    free(request->parameters);
+    request_drop_body(request);
+    free(request);
+}
+
+/* ---- headers ---- */
+
+static enum MHD_Result note_header(void *data, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
+{
+    struct headers *headers = data;
+
+    (void)kind;
+    if (strpbrk(name, " \t") != NULL)
+        headers->malformed = true;
+    for (size_t i = 0; i < sizeof known_headers / sizeof known_headers[0]; i++) {
+        if (strcasecmp(name, known_headers[i].name) != 0)
+            continue;
+        const char **field = (const char **)((char *)headers + known_headers[i].offset);
+        if (*field != NULL && known_headers[i].once)
+            headers->malformed = true;
+        else if (*field == NULL)
+            *field = value != NULL ? value : "";
+    }
+    return MHD_YES;
+}
+
+static const char *known_method(const char *method)
+{
+    static const char *const methods[] = {"GET",     "POST",  "PUT",   "DELETE", "HEAD",
+                                          "OPTIONS", "PATCH", "TRACE", "CONNECT"};
+
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(method, methods[i]) == 0)
+            return methods[i];
+    return NULL;
+}
+
+/* Copies an id that is to be mirrored, where it is printable ASCII and not too long. */
+static void copy_id(const char *value, char out[MIRROR_TEXT])
+{
+    size_t length = value != NULL ? strlen(value) : 0;
+
+    if (length >= MIRROR_TEXT)
+        return;
+    for (size_t i = 0; i < length; i++)
+        if (value[i] < ' ' || value[i] > '~')
+            return;
+    if (length > 0)
+        memcpy(out, value, length + 1);
+}
+
+/* Hashes the token of "Bearer TOKEN" into request->credential; false where there is none. The
+ * certificate comes from the connection's TLS alone: nothing that a request says stands in for it.
+ */
+static bool read_credential(struct request *request, const char *authorization)
+{
+    static const char scheme[] = "Bearer";
+
+    if (authorization == NULL || strncasecmp(authorization, scheme, sizeof scheme - 1) != 0)
+        return false;
+    const char *token = authorization + sizeof scheme - 1;
+    if (*token != ' ')
+        return false;
+    token += strspn(token, " ");
+    size_t length = strcspn(token, " \t");
+    if (length == 0 || token[length + strspn(token + length, " \t")] != '\0')
+        return false;
+    if (gnutls_hash_fast(GNUTLS_DIG_SHA256, token, length, request->credential) != 0)
+        return false;
+    request->job.credential = request->credential;
+    request->job.credential_length = CREDENTIAL_BYTES;
+    if (session_fingerprint(request->resumption.connection, request->credential + CREDENTIAL_BYTES))
+        request->job.credential_length += TLS_FINGERPRINT_BYTES;
+    return true;
+}
+
+/* Whether a Content-Type is this one, with any parameters. */
+static bool is_type(const char *content_type, const char *type)
+{
+    size_t length = strcspn(content_type, "; \t");
+
+    return strlen(type) == length && strncasecmp(content_type, type, length) == 0;
+}
+
+/* A body whose type is not said is taken for what the route takes. */
+static enum fault check_type(const struct route *route, const char *content_type)
+{
+    if (content_type == NULL)
+        return FAULT_NONE;
+    if ((route->flags & ROUTE_BODY) && !is_type(content_type, "application/fhir+json") &&
+        !is_type(content_type, "application/json"))
+        return FAULT_CONTENT_TYPE;
+    if ((route->flags & ROUTE_FORM) && !is_type(content_type, "application/x-www-form-urlencoded"))
+        return FAULT_FORM_TYPE;
+    return FAULT_NONE;
+}
+
+/* Two parties that disagree on where a body ends can be made to disagree on whose request the rest
+ * is, so what is not plain is refused. */
+static bool is_unframed(const struct headers *headers)
+{
+    return headers->malformed || (headers->transfer_encoding != NULL &&
+                                  (headers->content_length != NULL ||
+                                   strcasecmp(headers->transfer_encoding, "chunked") != 0));
+}
+
+static enum fault find_refusal(struct request *request, const struct headers *headers,
+                               const struct config *config)
+{
+    const struct route *route = request->route;
+    bool has_credential = read_credential(request, headers->authorization);
+
+    if (route == NULL && request->path != NULL) {
+        route_allow(request->path, request->allow, sizeof request->allow);
+        return FAULT_METHOD;
+    }
+    if (route == NULL)
+        return FAULT_NOT_FOUND;
+    if (route->scope != NULL && !has_credential)
+        return FAULT_UNAUTHENTICATED;
+    if (check_type(route, headers->content_type) != FAULT_NONE)
+        return check_type(route, headers->content_type);
+    if (request->announced > (uint64_t)config->body_limit)
+        return FAULT_TOO_LONG;
+    return FAULT_NONE;
+}
+
+/* ---- parameters ---- */
+
+struct parameters {
+    json_t *object;
+    const char *const *names; /* of the headers to take, NULL-ended; NULL: take all */
+};
+
+static bool is_wanted(const struct parameters *parameters, const char *name)
+{
+    if (parameters->names == NULL)
+        return true;
+    for (const char *const *wanted = parameters->names; *wanted != NULL; wanted++)
+        if (strcasecmp(*wanted, name) == 0)
+            return true;
+    return false;
+}
+
+static enum MHD_Result note_parameter(void *data, enum MHD_ValueKind kind, const char *name,
+                                      size_t name_length, const char *value, size_t value_length)
+{
+    struct parameters *parameters = data;
+    char lower[64];
+
+    (void)kind;
+    if (name_length >= sizeof lower || memchr(name, '\0', name_length) != NULL ||
+        !is_wanted(parameters, name))
+        return MHD_YES; /* no route names a parameter so long */
+    for (size_t i = 0; i <= name_length; i++)
+        lower[i] = (char)tolower((unsigned char)name[i]);
+
+    json_t *text = NULL;
+    if (value == NULL)
+        text = json_string("");
+    else if (memchr(value, '\0', value_length) == NULL)
+        text = json_stringn(value, value_length); /* NULL where it is no UTF-8 */
+    if (text == NULL)
+        text = json_string(REPLACEMENT);
+    if (json_object_get(parameters->object, lower) == NULL)
+        json_object_set(parameters->object, lower, text); /* refuses a name that is no UTF-8 */
+    json_decref(text);
+    return MHD_YES;
+}
+
+/* The JSON object of the parameters that a route takes, or NULL. */
+static char *read_parameters(struct MHD_Connection *connection, const struct route *route)
+{
+    struct parameters parameters = {.object = NULL};
+
+    if (!(route->flags & ROUTE_QUERY) && route->headers == NULL)
+        return NULL;
+    parameters.object = json_object();
+    if (route->flags & ROUTE_QUERY)
+        MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, note_parameter, &parameters);
+    parameters.names = route->headers;
+    if (route->headers != NULL)
+        MHD_get_connection_values_n(connection, MHD_HEADER_KIND, note_parameter, &parameters);
+    char *text = json_dumps(parameters.object, JSON_COMPACT);
+    json_decref(parameters.object);
+    return text;
+}
+
+bool request_read_filter(const struct request *request, struct filter **filter)
+{
+    /* the pharmacies that the caller is restricted to stand in place of those it asked for */
+    char *allowed = answer_note(&request->job.answer, "Pharmacies");
+    if (allowed != NULL) {
+        *filter = filter_new(allowed);
+        free(allowed);
+        return *filter != NULL;
+    }
+    json_t *parameters = json_loads(request->parameters, 0, NULL);
+    const char *ods_codes = json_string_value(json_object_get(parameters, "ods"));
+    bool is_for_all = ods_codes == NULL || ods_codes[0] == '\0'; /* as the database sees it */
+
+    if (!is_for_all)
+        *filter = filter_new(ods_codes);
+    json_decref(parameters);
+    return parameters != NULL && (is_for_all || *filter != NULL);
+}
+
+/* The request id as the database gets it: as sent, if it is text of bearable length. */
+static const char *id_for_database(const struct request *request, const char *sent)
+{
+    if (sent == NULL)
+        return NULL;
+    return request->mirror.request_id[0] != '\0' ? request->mirror.request_id : REPLACEMENT;
+}
+
+/* The path of a target in absolute form (http://host/path), which proxies get; others are paths. */
+static const char *path_of_target(const char *target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t length = strlen(schemes[i]);
+
+        if (strncasecmp(target, schemes[i], length) != 0)
+            continue;
+        const char *path = strchr(target + length, '/');
+        return path != NULL ? path : "/";
+    }
+    return target;
+}
+
+void request_read_headers(struct request *request, const struct config *config, const char *method,
+                          const char *path, const char *version)
+{
+    struct headers headers = {.malformed = false};
+
+    MHD_get_connection_values(request->resumption.connection, MHD_HEADER_KIND, note_header,
+                              &headers);
+    copy_id(headers.request_id, request->mirror.request_id);
+    copy_id(headers.correlation_id, request->mirror.correlation_id);
+    request->job.request_id = id_for_database(request, headers.request_id);
+    request->method = known_method(method);
+    request->announced =
+        headers.content_length != NULL ? strtoull(headers.content_length, NULL, 10) : 0;
+    request->expects_continue = headers.expect != NULL &&
+                                strcasecmp(headers.expect, "100-continue") == 0 &&
+                                strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
+
+    if (is_unframed(&headers)) {
+        request->unframed = true;
+        request->refusal = FAULT_MALFORMED;
+        return;
+    }
+    if (headers.host == NULL && strcmp(version, MHD_HTTP_VERSION_1_1) == 0) {
+        request->refusal = FAULT_MALFORMED;
+        return;
+    }
+    if (!request->path_has_nul)
+        request->route = route_find(method, path_of_target(path), &request->path);
+    request->refusal = find_refusal(request, &headers, config);
+    if (request->refusal == FAULT_NONE)
+        request->parameters = read_parameters(request->resumption.connection, request->route);
+}
+
+/* ---- body ---- */
+
+bool request_is_discardable(const struct request *request)
+{
+    return request->announced <= DISCARD_MAX_BYTES;
+}
+
+/* What all large bodies take together: many clients that send slowly would fill the memory. Small
+ * ones, which nearly all are, always find room: there are no more than connections. */
+static atomic_size_t large_bytes;
+
+/* What a buffer takes of it. */
+static size_t large_part(size_t capacity)
+{
+    return capacity > BODY_FREE_BYTES ? capacity : 0;
+}
+
+static bool take_memory(const struct request *request, size_t capacity, size_t most)
+{
+    size_t more = large_part(capacity) - large_part(request->body_capacity);
+
+    if (atomic_fetch_add(&large_bytes, more) + more <= most || more == 0)
+        return true;
+    atomic_fetch_sub(&large_bytes, more);
+    return false;
+}
+
+void request_drop_body(struct request *request)
+{
+    atomic_fetch_sub(&large_bytes, large_part(request->body_capacity));
+    free(request->body);
+    request->body = NULL;
+    request->body_length = request->body_capacity = 0;
+}
+
+static bool discard(struct request *request, size_t length)
+{
+    request->discarded += length;
+    return request->discarded <= DISCARD_MAX_BYTES;
+}
+
+/* Makes the buffer large enough; says what is wrong where it can't be. */
+static enum fault make_room(struct request *request, size_t needed, size_t memory)
+{
+    size_t capacity = request->body_capacity != 0 ? request->body_capacity : BODY_FIRST_BYTES;
+
+    while (capacity < needed)
+        capacity *= 2;
+    if (capacity == request->body_capacity)
+        return FAULT_NONE;
+    if (!take_memory(request, capacity, memory))
+        return FAULT_OVERLOADED;
+    char *grown = realloc(request->body, capacity);
+    if (grown == NULL) {
+        atomic_fetch_sub(&large_bytes, large_part(capacity) - large_part(request->body_capacity));
+        return FAULT_INTERNAL;
+    }
+    request->body = grown;
+    request->body_capacity = capacity;
+    return FAULT_NONE;
+}
+
+bool request_take_body(struct request *request, const struct config *config, const char *data,
+                       size_t length)
+{
+    if (request->refusal == FAULT_NONE &&
+        request->body_length + length > (size_t)config->body_limit)
+        request->refusal = FAULT_TOO_LONG;
+    if (request->refusal == FAULT_NONE)
+        request->refusal =
+            make_room(request, request->body_length + length, (size_t)config->body_memory);
+    if (request->refusal != FAULT_NONE) {
+        request_drop_body(request);
+        return discard(request, length);
+    }
+    memcpy(request->body + request->body_length, data, length);
+    request->body_length += length;
+    return true;
+}
+
+void request_make_job(struct request *request)
+{
+    struct job *job = &request->job;
+
+    job->route = request->route;
+    job->parameters = request->parameters;
+    if (request->route->flags & (ROUTE_BODY | ROUTE_FORM)) {
+        job->body = request->body != NULL ? request->body : "";
+        job->body_length = request->body_length;
+    }
+}

@@ -1,0 +1,311 @@
+-- Privileges and comments, from the catalogs: what is not named here nobody may do, so that a new object has to be
+-- added here; and whatever is there says what it is.
+BEGIN;
+SELECT plan(105);
+\ir ../lib/bundles.sql
+
+CREATE TEMP TABLE role AS
+SELECT rolname AS name, pr.* FROM pg_roles pr WHERE rolname IN ('rxtrack_gateway', 'rxtrack_listener', 'rxtrack_application', 'rxtrack_reader', 'rxtrack_admin');
+
+-- ---------- Roles ----------
+
+SELECT is((SELECT count(*) FROM role), 5::bigint, 'there are five roles');
+SELECT is_empty($$ SELECT name FROM role WHERE rolcanlogin OR rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls $$,
+                'that cannot log in and have no power of their own');
+SELECT is_empty($$ SELECT r.name, m.roleid::regrole FROM role r JOIN pg_auth_members m ON m.member = r.oid $$, 'and are members of nothing');
+SELECT is_empty('SELECT name FROM role WHERE shobj_description(oid, ''pg_authid'') IS NULL', 'each says what it is for');
+
+-- ---------- Functions ----------
+
+-- Functions for callers, and by whom they may be executed. Support of types and operators is below; all others nobody
+-- but the owner may execute.
+CREATE TEMP TABLE function_grant (signature text, roles text[]);
+INSERT INTO function_grant VALUES
+  ('rxtrack.add_application(text,text[])', '{rxtrack_admin}'),
+  ('rxtrack.rotate_key(text,interval)', '{rxtrack_admin}'),
+  ('rxtrack.change_application(text,text[],boolean,integer)', '{rxtrack_admin}'),
+  ('rxtrack.restrict_application(text,rxtrack.ods_code[])', '{rxtrack_admin}'),
+  ('rxtrack.add_public_key(text,text,text,timestamp with time zone,timestamp with time zone)', '{rxtrack_admin}'),
+  ('rxtrack.remove_public_key(text,text)', '{rxtrack_admin}'),
+  ('rxtrack.bind_certificate(text,text)', '{rxtrack_admin}'),
+  ('rxtrack.unbind_certificate(text,text)', '{rxtrack_admin}'),
+  ('rxtrack.accept_without_certificate(text)', '{rxtrack_admin}'),
+  ('rxtrack.set_database_role(text,text)', '{rxtrack_admin}'),
+  ('rxtrack.entitle_listener(text,rxtrack.ods_code[])', '{rxtrack_admin}'),
+  ('rxtrack.dismiss_listener(text)', '{rxtrack_admin}'),
+  ('rxtrack.submit(jsonb,uuid,text)', '{rxtrack_admin}'),
+  ('rxtrack.submit(text,uuid,text)', '{rxtrack_admin}'),
+  ('rxtrack.dispatch(integer)', '{rxtrack_admin}'),
+  ('rxtrack.prune_events(integer)', '{rxtrack_admin}'),
+  ('rxtrack.check_transition(rxtrack.business_status,rxtrack.business_status)', '{rxtrack_admin}'),
+  ('rxtrack.status_history(rxtrack.prescription_id)', '{rxtrack_admin,rxtrack_reader}'),
+  ('rxtrack.status_at(rxtrack.prescription_id,uuid,timestamp with time zone)', '{rxtrack_admin,rxtrack_reader}'),
+  ('rxtrack.subscribe(text,rxtrack.ods_code[],boolean)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.unsubscribe(text)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.fetch_events(text,integer)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.ack_events(text,bigint)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.is_live(rxtrack.subscription)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.acts_for(text)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.entitled_pharmacies()', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.last_release()', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.current_application()', '{rxtrack_application}'),
+  ('rxtrack.short_name(rxtrack.business_status)', '{rxtrack_admin,rxtrack_application,rxtrack_listener,rxtrack_reader}'),
+  ('rxtrack.gateway_interface()', '{rxtrack_gateway}'),
+  ('rxtrack.gateway_feed(bigint,integer)', '{rxtrack_gateway}'),
+  ('rxtrack.gateway_submit(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack.gateway_format_1(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack.gateway_check(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack.gateway_events(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack.gateway_metadata(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack.gateway_status(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack.gateway_token(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack.calling_role()', '{}'),
+  ('rxtrack.require_grantable(text)', '{}'),
+  ('rxtrack.require_entitlement()', '{}'),
+  ('rxtrack.find_application(text)', '{}'),
+  ('rxtrack.find_subscription(text)', '{}'),
+  ('rxtrack.new_secret()', '{}'),
+  ('rxtrack.read_fingerprint(text)', '{}'),
+  ('rxtrack.give_token(integer)', '{}'),
+  ('rxtrack.accept_assertion(text)', '{}'),
+  ('rxtrack.form_field(bytea,text)', '{}'),
+  ('rxtrack.decode_base64url(text)', '{}'),
+  ('rxtrack.public_key_algorithms(text)', '{}'),
+  ('rxtrack.verify_signature(text,text,bytea,bytea)', '{}'),
+  ('rxtrack.duration(text)', '{}'),
+  ('rxtrack.audit_change()', '{}'),
+  ('rxtrack.announce_change()', '{}'),
+  ('rxtrack.keep_rule_change()', '{}'),
+  ('rxtrack.remove_shipped_rule()', '{}'),
+  ('rxtrack.keep_ready_status()', '{}'),
+  ('rxtrack.business_status_names()', '{}'),
+  ('rxtrack.note_removed_releases()', '{}');
+
+-- Support: what the types, their casts, operators and operator classes are made of.
+CREATE TEMP TABLE our_function AS
+SELECT p.*, p.oid::regprocedure::text AS signature,
+       EXISTS (SELECT FROM pg_type t WHERE p.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend))
+       OR EXISTS (SELECT FROM pg_cast c WHERE c.castfunc = p.oid) OR EXISTS (SELECT FROM pg_operator o WHERE o.oprcode = p.oid)
+       OR EXISTS (SELECT FROM pg_amproc a WHERE a.amproc = p.oid) AS is_support
+FROM pg_proc p WHERE p.pronamespace = 'rxtrack'::regnamespace;
+
+SELECT set_eq('SELECT signature FROM our_function WHERE NOT is_support', 'SELECT signature FROM function_grant', 'the functions are those of the matrix');
+SELECT set_eq(format('SELECT signature FROM our_function WHERE NOT is_support AND has_function_privilege(%L, oid, ''EXECUTE'')', name),
+              format('SELECT signature FROM function_grant WHERE %L = ANY (roles)', name), name || ' may execute its own and no other') FROM role ORDER BY name;
+SELECT is_empty($$ SELECT signature, name FROM our_function, role
+                   WHERE is_support AND has_function_privilege(name, our_function.oid, 'EXECUTE') <> (name <> 'rxtrack_gateway') $$,
+                'support of the types is for all who see values, not for the gateway');
+SELECT is_empty($$ SELECT signature FROM our_function WHERE prosecdef AND NOT coalesce((
+                     SELECT setting ~ '^search_path=pg_catalog,.*\mpg_temp$' AND setting !~ '(public|\$user)'
+                     FROM unnest(proconfig) AS setting WHERE setting LIKE 'search_path=%'), false) $$,
+                'SECURITY DEFINER functions pin search_path: pg_catalog first, pg_temp last');
+SELECT is_empty($$ SELECT signature FROM our_function JOIN pg_language l ON l.oid = prolang
+                   WHERE lanname = 'plpgsql' AND NOT EXISTS (SELECT FROM unnest(proconfig) AS s WHERE s LIKE 'search_path=%') $$,
+                'so do those in PL/pgSQL');
+SELECT is_empty($$ SELECT signature FROM our_function WHERE pg_get_userbyid(proowner) <> (SELECT pg_get_userbyid(extowner) FROM pg_extension WHERE extname = 'rxtrack') $$,
+                'all belong to the owner of the extension');
+
+-- ---------- Tables, views and sequences ----------
+
+CREATE TEMP TABLE relation_grant (relation text, name text, privileges text);
+-- Those that nobody but the owner may touch have no role.
+INSERT INTO relation_grant VALUES
+  ('item_status', 'rxtrack_reader', 'SELECT'),
+  ('item_status', 'rxtrack_admin', 'SELECT'),
+  ('readiness_event', 'rxtrack_listener', 'SELECT'),
+  ('readiness_event', 'rxtrack_admin', 'SELECT'),
+  ('subscription_lag', 'rxtrack_listener', 'SELECT'),
+  ('subscription_lag', 'rxtrack_admin', 'SELECT'),
+  ('item', 'rxtrack_admin', 'SELECT'),
+  ('status_update', 'rxtrack_admin', 'SELECT'),
+  ('applications', 'rxtrack_admin', 'SELECT'),
+  ('audit', 'rxtrack_admin', 'SELECT'),
+  ('listener_entitlement', 'rxtrack_admin', 'SELECT'),
+  ('subscription', 'rxtrack_admin', 'SELECT'),
+  ('last_removed_release', 'rxtrack_admin', 'SELECT'),
+  ('transition_rule', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
+  ('transition_rule_removed', 'rxtrack_admin', 'SELECT INSERT DELETE'),
+  ('rehearsal', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
+  ('alert_pharmacy', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
+  ('blocked_pharmacy', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
+  ('alert_application', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
+  ('ready_status', 'rxtrack_admin', 'SELECT UPDATE'),
+  ('readiness_queue', NULL, ''),
+  ('application', NULL, ''),
+  ('api_key', NULL, ''),
+  ('public_key', NULL, ''),
+  ('access_token', NULL, ''),
+  ('used_assertion', NULL, '');
+
+CREATE TEMP TABLE our_relation AS
+SELECT c.* FROM pg_class c WHERE c.relnamespace = 'rxtrack'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S');
+
+SELECT set_eq($$ SELECT relname::text FROM our_relation WHERE relkind <> 'S' $$, 'SELECT DISTINCT relation FROM relation_grant', 'the tables and views are those of the matrix');
+SELECT set_eq(
+  format($$ SELECT relname::text, p FROM our_relation, unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) AS p
+            WHERE relkind <> 'S' AND has_table_privilege(%L, oid, p) $$, name),
+  format($$ SELECT relation, p FROM relation_grant, unnest(string_to_array(privileges, ' ')) AS p WHERE name = %L $$, name),
+  name || ' may do to tables what the matrix says') FROM role ORDER BY name;
+SELECT set_eq($$ SELECT name::text COLLATE "C", relname::text COLLATE "C", string_agg(attname, ' ' ORDER BY attname) COLLATE "C"
+                     FROM our_relation, role, unnest('{SELECT,INSERT,UPDATE,REFERENCES}'::text[]) AS p, pg_attribute a
+                     WHERE relkind <> 'S' AND attrelid = our_relation.oid AND attnum > 0 AND has_column_privilege(name, attrelid, attnum, p)
+                       AND NOT has_table_privilege(name, attrelid, p) GROUP BY name, relname, p $$,
+                  $$ VALUES ('rxtrack_application', 'status_update', 'application_id completed last_modified line_item_id nhs_number ods_code post_dated_set_at prescription_id received_at repeat_number request_entries request_id status task_id') $$,
+                  'by columns, an application reads of its updates what tells of no others');
+SELECT set_eq($$ SELECT relname::text FROM our_relation WHERE relrowsecurity $$, '{status_update,readiness_event,readiness_queue}'::text[], 'three tables have row-level security');
+SELECT set_eq($$ SELECT polrelid::regclass::text, polname::text, polcmd::text, polpermissive, (SELECT string_agg(r::regrole::text, ' ') FROM unnest(polroles) AS r)
+                 FROM pg_policy $$,
+                  $$ VALUES ('rxtrack.readiness_event', 'all_events', 'r', true, 'rxtrack_admin'), ('rxtrack.readiness_event', 'entitled_events', 'r', true, 'rxtrack_listener'),
+                            ('rxtrack.status_update', 'all_updates', 'r', true, 'rxtrack_admin'), ('rxtrack.status_update', 'own_updates', 'r', true, 'rxtrack_application') $$,
+                  'these are the policies');
+SELECT set_eq($$ SELECT proname::text FROM our_function WHERE proleakproof AND NOT is_support $$, '{}'::text[], 'only what compares values of our types is called leakproof');
+SELECT is_empty($$ SELECT relname, name FROM our_relation, role
+                   WHERE name = 'rxtrack_gateway' AND relkind <> 'S' AND has_any_column_privilege(name, our_relation.oid, 'SELECT, INSERT, UPDATE, REFERENCES') $$,
+                'the gateway touches no table');
+SELECT is_empty($$ SELECT relname, name FROM our_relation, role WHERE relkind = 'S' AND has_sequence_privilege(name, our_relation.oid, 'USAGE, SELECT, UPDATE') $$,
+                'and nobody a sequence');
+SELECT is_empty($$ SELECT name FROM role WHERE has_schema_privilege(name, 'rxtrack', 'CREATE') OR NOT has_schema_privilege(name, 'rxtrack', 'USAGE') $$,
+                'all may use the schema, and none may create in it');
+
+-- ---------- Types ----------
+
+-- PUBLIC may use types, as any type's values may be held by who may see them; a type that is new has to be named here.
+SELECT set_eq($$ SELECT typname::text FROM pg_type t WHERE typnamespace = 'rxtrack'::regnamespace AND typelem = 0
+                 AND NOT EXISTS (SELECT FROM our_relation c WHERE c.oid = t.typrelid) $$,
+              '{nhs_number,prescription_id,ods_code,business_status,transition_kind,event_state,alert_reason,answer,gateway_answer,released_event}'::text[],
+              'the types are those of the matrix');
+
+-- ---------- PUBLIC ----------
+
+SELECT is_empty($$
+  SELECT kind, name, privilege_type FROM (
+    SELECT 'schema' AS kind, nspname::text AS name, coalesce(nspacl, acldefault('n', nspowner)) AS acl FROM pg_namespace WHERE nspname = 'rxtrack'
+    UNION ALL SELECT 'function', signature, coalesce(proacl, acldefault('f', proowner)) FROM our_function
+    UNION ALL SELECT 'relation', relname, coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)) FROM our_relation
+    UNION ALL SELECT 'column', attname, attacl FROM pg_attribute JOIN our_relation c ON c.oid = attrelid WHERE attacl IS NOT NULL
+    UNION ALL SELECT 'default', defaclobjtype::text, defaclacl FROM pg_default_acl WHERE defaclnamespace = 'rxtrack'::regnamespace
+  ) AS o, aclexplode(acl) WHERE grantee = 0 $$, 'PUBLIC has nothing in the schema');
+SELECT is_empty($$ SELECT typname, privilege_type FROM pg_type t, aclexplode(coalesce(typacl, acldefault('T', typowner)))
+                   WHERE typnamespace = 'rxtrack'::regnamespace AND grantee = 0 AND privilege_type <> 'USAGE' $$,
+                'but for the use of types, which needs the schema to be reached');
+SELECT is_empty($$ SELECT grantee::regrole, name FROM (
+                     SELECT signature AS name, proacl AS acl, proowner AS owner FROM our_function UNION ALL SELECT relname, relacl, relowner FROM our_relation) AS o, aclexplode(acl)
+                   WHERE grantee <> owner AND grantee NOT IN (SELECT oid FROM role) $$, 'nor has anybody else');
+SELECT is_empty($$ SELECT name, is_grantable FROM (SELECT signature AS name, proacl AS acl, proowner AS owner FROM our_function
+                     UNION ALL SELECT relname, relacl, relowner FROM our_relation) AS o, aclexplode(acl) WHERE is_grantable AND grantee <> owner $$, 'and none may hand it on');
+
+-- ---------- What the roles can do in deed ----------
+
+CREATE ROLE rxtrack_outsider;
+SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(1, 'RC', item => 1)))), 201, 'there is an update to be read');
+CREATE FUNCTION pg_temp.as_role(role text, statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('SET LOCAL ROLE %I', role);
+  EXECUTE statement;
+  RESET ROLE;
+  RETURN 'may';
+EXCEPTION WHEN insufficient_privilege THEN
+  RESET ROLE;
+  RETURN 'may not';
+WHEN data_exception OR undefined_object OR integrity_constraint_violation THEN
+  RESET ROLE;
+  RETURN 'may, with other arguments';
+END $$;
+-- Every table by every role, tried: what the catalogs say is what happens.
+CREATE TEMP TABLE tried AS
+SELECT r.name, c.relname, p,
+       pg_temp.as_role(r.name, CASE p WHEN 'SELECT' THEN format('SELECT count(*) FROM rxtrack.%I', c.relname)
+                                      WHEN 'DELETE' THEN format('DELETE FROM rxtrack.%I WHERE false', c.relname)
+                                      ELSE format('TRUNCATE rxtrack.%I', c.relname) END) AS verdict
+FROM (SELECT name FROM role UNION ALL SELECT 'rxtrack_outsider') AS r, our_relation c, unnest('{SELECT,DELETE,TRUNCATE}'::text[]) AS p
+WHERE c.relkind = 'r' OR c.relkind = 'v' AND p = 'SELECT';
+SELECT cmp_ok((SELECT count(*) FROM tried), '>', 300::bigint, 'every table and view was tried by every role');
+SELECT set_eq($$ SELECT name::text, relname::text, p FROM tried WHERE verdict = 'may' $$,
+              $$ SELECT name, relation, p FROM relation_grant, unnest(string_to_array(privileges, ' ')) AS p WHERE p IN ('SELECT', 'DELETE')
+                 UNION ALL VALUES ('rxtrack_application', 'status_update', 'SELECT') $$, 'and what they could do is what the matrix says');
+
+-- Every function that is not for the type system, by every role, called with nulls (not constants, for which
+-- a strict function is not even looked up): it is refused before it looks at them.
+CREATE TEMP TABLE called AS
+SELECT r.name, f.signature,
+       pg_temp.as_role(r.name, format('SELECT rxtrack.%I(%s) FROM (SELECT %s OFFSET 0) AS x', f.proname,
+         (SELECT string_agg('a' || n, ', ' ORDER BY n) FROM unnest(f.proargtypes) WITH ORDINALITY AS t (a, n)),
+         (SELECT string_agg(format('NULL::%s AS a%s', format_type(a, NULL), n), ', ') FROM unnest(f.proargtypes) WITH ORDINALITY AS t (a, n)))) AS verdict
+FROM (SELECT name FROM role UNION ALL SELECT 'rxtrack_outsider') AS r, our_function f
+WHERE NOT f.is_support AND f.prorettype <> 'trigger'::regtype;
+SELECT set_eq($$ SELECT name::text, signature FROM called WHERE verdict <> 'may not' $$,
+              $$ SELECT r, signature FROM function_grant, unnest(roles) AS r $$, 'the functions that they could call are those of the matrix');
+
+CREATE TEMP TABLE deed (n serial, role text, verdict text, statement text);
+INSERT INTO deed (role, verdict, statement) VALUES
+  ('rxtrack_reader', 'may', $$ SELECT * FROM rxtrack.item_status WHERE prescription_id = '07A66F-A83008-1EEEA0' AND status > 'With Pharmacy' ORDER BY nhs_number, ods_code $$),
+  ('rxtrack_reader', 'may', $$ SELECT ods_code::text, '9449304130'::rxtrack.nhs_number FROM rxtrack.item_status $$),
+  ('rxtrack_reader', 'may', $$ SELECT * FROM rxtrack.status_history('07A66F-A83008-1EEEA0') $$),
+  ('rxtrack_reader', 'may not', 'SELECT FROM rxtrack.status_update'),
+  ('rxtrack_reader', 'may not', 'SELECT FROM rxtrack.api_key'),
+  ('rxtrack_reader', 'may not', 'SELECT FROM rxtrack.readiness_event'),
+  ('rxtrack_reader', 'may not', $$ SELECT rxtrack.submit('{}', gen_random_uuid(), 'Supplier one') $$),
+  ('rxtrack_listener', 'may', $$ SELECT * FROM rxtrack.readiness_event WHERE status = 'Ready to Collect' ORDER BY prescription_id $$),
+  ('rxtrack_listener', 'may not', 'UPDATE rxtrack.readiness_event SET released_at = NULL'),
+  ('rxtrack_listener', 'may not', 'SELECT FROM rxtrack.item_status'),
+  ('rxtrack_listener', 'may not', 'SELECT FROM rxtrack.listener_entitlement'),
+  ('rxtrack_listener', 'may not', 'SELECT FROM rxtrack.subscription'),
+  ('rxtrack_listener', 'may not', $$ SELECT rxtrack.entitle_listener('rxtrack_listener') $$),
+  ('rxtrack_listener', 'may not', $$ SELECT rxtrack.subscribe('mine') $$),
+  ('rxtrack_application', 'may', $$ SELECT prescription_id, status FROM rxtrack.status_update WHERE prescription_id = '07A66F-A83008-1EEEA0' ORDER BY nhs_number $$),
+  ('rxtrack_application', 'may not', 'SELECT kind FROM rxtrack.status_update'),
+  ('rxtrack_application', 'may not', 'SELECT receipt FROM rxtrack.status_update'),
+  ('rxtrack_application', 'may not', 'SELECT FROM rxtrack.item'),
+  ('rxtrack_application', 'may not', 'SELECT FROM rxtrack.readiness_event'),
+  ('rxtrack_application', 'may not', 'DELETE FROM rxtrack.status_update'),
+  ('rxtrack_application', 'may not', 'SELECT FROM rxtrack.applications'),
+  ('rxtrack_gateway', 'may not', $$ SELECT rxtrack.accept_assertion('x.y.z') $$),
+  ('rxtrack_gateway', 'may not', 'SELECT rxtrack.give_token(1)'),
+  ('rxtrack_gateway', 'may not', 'SELECT FROM rxtrack.access_token'),
+  ('rxtrack_gateway', 'may not', 'SET rxtrack.token_url = x'),
+  ('rxtrack_admin', 'may not', 'SET rxtrack.token_url = x'),
+  ('rxtrack_admin', 'may not', 'SET rxtrack.token_lifetime = 1'),
+  ('rxtrack_admin', 'may not', 'DELETE FROM rxtrack.audit'),
+  ('rxtrack_admin', 'may not', 'SELECT FROM rxtrack.access_token'),
+  ('rxtrack_admin', 'may', 'SELECT FROM rxtrack.audit, rxtrack.applications'),
+  ('rxtrack_admin', 'may', $$ SELECT rxtrack.rotate_key('Supplier one') $$),
+  ('rxtrack_gateway', 'may not', 'SELECT FROM rxtrack.item_status'),
+  ('rxtrack_gateway', 'may not', $$ SELECT rxtrack.submit('{}', gen_random_uuid(), 'Supplier one') $$),
+  ('rxtrack_gateway', 'may not', $$ SELECT rxtrack.add_application('x', '{}') $$),
+  ('rxtrack_gateway', 'may not', $$ SELECT * FROM rxtrack.status_history('07A66F-A83008-1EEEA0') $$),
+  ('rxtrack_gateway', 'may not', 'SET rxtrack.transition_policy = off'),
+  ('rxtrack_gateway', 'may not', 'SET rxtrack.sandbox = on'),
+  ('rxtrack_admin', 'may not', 'SET rxtrack.sandbox = on'),
+  ('rxtrack_admin', 'may', $$ SELECT rxtrack.submit('{}', gen_random_uuid(), 'Supplier one') $$),
+  ('rxtrack_admin', 'may', $$ SELECT rxtrack.add_application('Made by an admin', '{}') $$),
+  ('rxtrack_admin', 'may', $$ SELECT rxtrack.check_transition('With Pharmacy', 'Collected') $$),
+  ('rxtrack_admin', 'may', $$ INSERT INTO rxtrack.transition_rule (from_status, to_status, kind) VALUES ('Collected', 'Not Dispensed', 'correction'), ('With Pharmacy', 'Collected', 'correction') $$),
+  ('rxtrack_admin', 'may', $$ UPDATE rxtrack.transition_rule SET kind = 'correction' $$),
+  ('rxtrack_admin', 'may', $$ DELETE FROM rxtrack.transition_rule $$),
+  ('rxtrack_admin', 'may not', 'SELECT FROM rxtrack.api_key'),
+  ('rxtrack_admin', 'may not', 'DELETE FROM rxtrack.status_update'),
+  ('rxtrack_admin', 'may not', 'UPDATE rxtrack.item SET receipts = 0'),
+  ('rxtrack_admin', 'may not', 'DELETE FROM rxtrack.readiness_event'),
+  ('rxtrack_admin', 'may not', 'INSERT INTO rxtrack.api_key SELECT sha256(''x''), 1');
+SELECT is(pg_temp.as_role(role, statement), verdict, format('%s %s: %s', role, verdict, left(statement, 70))) FROM deed ORDER BY n;
+CREATE ROLE rxtrack_stranger;
+SELECT is(pg_temp.as_role('rxtrack_stranger', statement), 'may not', 'a stranger: ' || left(statement, 70)) FROM deed WHERE verdict = 'may';
+
+-- ---------- Comments ----------
+
+SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension says what it is') FROM pg_extension WHERE extname = 'rxtrack';
+SELECT is_empty('SELECT signature FROM our_function WHERE obj_description(oid, ''pg_proc'') IS NULL', 'so does every function');
+SELECT is_empty('SELECT relname FROM our_relation WHERE relkind <> ''S'' AND obj_description(oid, ''pg_class'') IS NULL', 'and every table and view');
+SELECT is_empty($$ SELECT typname FROM pg_type t WHERE typnamespace = 'rxtrack'::regnamespace AND typelem = 0 AND obj_description(oid, 'pg_type') IS NULL
+                   AND NOT EXISTS (SELECT FROM our_relation c WHERE c.oid = t.typrelid) $$, 'and every type');
+SELECT is_empty($$ SELECT opcname, amname FROM pg_opclass c JOIN pg_am a ON a.oid = opcmethod WHERE opcnamespace = 'rxtrack'::regnamespace AND obj_description(c.oid, 'pg_opclass') IS NULL $$,
+                'and every operator class');
+SELECT is_empty($$ SELECT relname, attname FROM our_relation c JOIN pg_attribute a ON attrelid = c.oid
+                   WHERE relkind = 'v' AND attnum > 0 AND col_description(c.oid, attnum) IS NULL
+                     AND attname NOT IN ('prescription_id', 'line_item_id', 'nhs_number', 'ods_code', 'status') $$,
+                'and every column of a view that its name does not say already');
+SELECT is_empty($$ SELECT objid::regclass FROM pg_depend RIGHT JOIN our_relation c ON objid = c.oid AND classid = 'pg_class'::regclass AND deptype IN ('e', 'i', 'a') WHERE objid IS NULL $$,
+                'all of it belongs to the extension');
+
+SELECT * FROM finish();
+ROLLBACK;

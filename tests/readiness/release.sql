@@ -1,0 +1,229 @@
+-- Releasing readiness events: states, numbers and batches; what is cancelled; whom to alert and why not; the cooldown.
+BEGIN;
+SELECT no_plan();
+\ir ../lib/bundles.sql
+SET LOCAL rxtrack.transition_policy = 'off';
+
+-- An update of item n, which is of patient n unless said otherwise; the times are offsets from the clock.
+CREATE TEMP SEQUENCE task;
+CREATE FUNCTION pg_temp.tell(item integer, short text, effect interval DEFAULT '-1 min', set_at interval DEFAULT NULL,
+                             ods text DEFAULT 'AL001', patient integer DEFAULT NULL, application text DEFAULT 'Supplier one')
+  RETURNS integer LANGUAGE sql AS $$
+  SELECT pg_temp.status(pg_temp.submit(pg_temp.bundle(jsonb_set(jsonb_set(
+    pg_temp.task(nextval('task')::integer, short, clock_timestamp() + effect, item, clock_timestamp() + set_at),
+    '{owner,identifier,value}', to_jsonb(ods)),
+    '{for,identifier,value}', to_jsonb(pg_temp.nhs_number(coalesce(patient, item))))), application => application))
+$$;
+
+-- Time goes by: all that is stored is moved into the past.
+CREATE FUNCTION pg_temp.pass(t interval) RETURNS void LANGUAGE sql AS $$
+  UPDATE rxtrack.status_update SET last_modified = last_modified - t, received_at = received_at - t,
+    post_dated_set_at = post_dated_set_at - t;
+  UPDATE rxtrack.item SET asserted_at = asserted_at - t, takes_effect_at = takes_effect_at - t;
+  UPDATE rxtrack.readiness_event SET occurred_at = occurred_at - t, due_at = due_at - t, released_at = released_at - t;
+$$;
+
+-- What has become of an item's events, in the order in which they were recorded.
+CREATE FUNCTION pg_temp.fate(item integer) RETURNS text LANGUAGE sql AS $$
+  SELECT string_agg(e.state || CASE WHEN state = 'released' THEN CASE WHEN alert THEN ': alert' ELSE ': ' || alert_reason END
+                             ELSE '' END, ', ' ORDER BY u.receipt)
+  FROM rxtrack.readiness_event e LEFT JOIN rxtrack.status_update u USING (prescription_id, task_id) WHERE e.line_item_id = pg_temp.uuid(item)::uuid
+$$;
+
+-- Nothing about a row is left half said.
+CREATE FUNCTION pg_temp.oddities() RETURNS SETOF text LANGUAGE sql AS $$
+  SELECT e::text FROM rxtrack.readiness_event e
+  WHERE ((state = 'released') <> (release_number IS NOT NULL)) OR ((state = 'released') <> (alert IS NOT NULL))
+     OR ((state = 'pending') <> (released_at IS NULL)) OR (state = 'released' AND alert <> (alert_reason IS NULL))
+     OR (state <> 'released' AND alert_reason IS NOT NULL)
+$$;
+
+INSERT INTO rxtrack.alert_pharmacy VALUES ('AL001'), ('AL002'), ('BL001');
+INSERT INTO rxtrack.blocked_pharmacy VALUES ('BL001'), ('BL002');
+INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack.application WHERE name = 'Supplier one';
+
+-- ---------- States and numbers ----------
+
+SELECT is(rxtrack.dispatch(), 0, 'nothing is due');
+SELECT is(rxtrack.last_release(), 0::bigint, 'and nothing was released');
+SELECT pg_temp.tell(n, 'RC') FROM generate_series(1, 5) AS n \g /dev/null
+SELECT pg_temp.tell(6, 'RC', '1 h', '-1 min') \g /dev/null
+SELECT is(pg_temp.fate(1), 'pending', 'in the transaction that records it an event is pending');
+SELECT is(rxtrack.dispatch(2), 2, 'at most so many');
+SELECT is(rxtrack.dispatch(2), 2, 'and then the next');
+SELECT is(rxtrack.dispatch(2), 1, 'and the rest');
+SELECT is(rxtrack.dispatch(), 0, 'nothing twice');
+SELECT is((SELECT array_agg(release_number ORDER BY line_item_id) FROM rxtrack.readiness_event WHERE state = 'released'),
+  '{1,2,3,4,5}'::bigint[], 'numbers run on over batches, in the order in which events came due');
+SELECT is(pg_temp.fate(6), 'pending', 'one of later is not released');
+SELECT is(rxtrack.last_release(), 5::bigint, 'the last number');
+SELECT is((SELECT count(DISTINCT released_at) FROM rxtrack.readiness_event), 3::bigint, 'released at the clock of the release');
+SELECT is_empty('SELECT pg_temp.oddities()', 'no row is half settled');
+SELECT throws_ok('SELECT rxtrack.dispatch(0)', '22023', NULL, 'at most none is an error');
+SELECT throws_ok('SELECT rxtrack.dispatch(-1)', '22023', NULL, 'and so is less');
+SELECT is(rxtrack.dispatch(NULL), NULL, 'NULL is no number');
+SELECT pg_temp.pass('1 h') \g /dev/null
+SELECT is(rxtrack.dispatch(), 1, 'then it is due');
+SELECT is(pg_temp.fate(6), 'released: alert', 'and released');
+
+DELETE FROM rxtrack.readiness_event WHERE release_number > 3;
+SELECT pg_temp.tell(7, 'RC') \g /dev/null
+SELECT is(rxtrack.dispatch(), 1, 'events removed by hand');
+SELECT is((SELECT max(release_number) FROM rxtrack.readiness_event), 7::bigint, 'leave their numbers behind');
+DELETE FROM rxtrack.readiness_event;
+SELECT is(rxtrack.last_release(), 7::bigint, 'also where all are removed');
+SELECT is((SELECT array_agg(release_number) FROM rxtrack.last_removed_release), '{7}'::bigint[], 'the highest is noted, alone');
+
+-- ---------- Overtaken, or not ----------
+
+-- Each scene is told before the event is due, and 2 hours go by; what is told after that is in its second list.
+CREATE TEMP TABLE scene (item serial, name text, before jsonb, after jsonb, fate text);
+ALTER SEQUENCE scene_item_seq RESTART 100;
+INSERT INTO scene (name, before, after, fate) VALUES
+  ('a promise that is kept', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"]]', '[]', 'released: alert'),
+  ('withdrawn: it is with the pharmacy', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["WP", "-1 h"]]', '[]', 'cancelled'),
+  ('not dispensed', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["ND", "-1 h"]]', '[]', 'cancelled'),
+  ('withdrawn by what has yet to begin', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["WP", "30 min", "-1 h"]]', '[]', 'cancelled'),
+  ('told to be ready now', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "-1 min"]]', '[]', 'cancelled, released: alert'),
+  ('ready in part', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RCP", "-1 min"]]', '[]', 'cancelled, released: alert'),
+  ('ready already, as is told late', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "-150 min"]]', '[]', 'cancelled, released: alert'),
+  ('ready in part already, as is told late', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RCP", "-150 min"]]', '[]', 'released: cooldown, released: alert'),
+  ('ready before, as is told late', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "-4 h"]]', '[]', 'released: alert'),
+  ('put off', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "90 min", "-1 h"]]', '[]', 'cancelled, released: alert'),
+  ('put off beyond now', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "3 h", "-1 h"]]', '[]', 'cancelled, pending'),
+  ('brought forward', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "10 min", "-1 h"]]', '[]', 'cancelled, released: alert'),
+  ('by a late one: not', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["WPR", "-150 min"]]', '[]', 'released: alert'),
+  ('of one time, received later', '[["RC", "1 h", "0 h"], ["WP", "30 min", "0 h"]]', '[]', 'cancelled'),
+  ('what came when it had begun: not', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"]]', '[["C", "0 h"]]', 'released: alert'),
+  ('told again when it had begun', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"]]', '[["RC", "0 h"]]', 'released: alert'),
+  ('told again twice', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"]]', '[["RC", "0 h"], ["RC", "1 min"]]', 'released: alert'),
+  ('withdrawn in time, and then ready', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["WP", "-1 h"]]', '[["RC", "0 h"]]',
+   'cancelled, released: alert'),
+  ('not post-dated, then collected', '[["RC", "-3 h"], ["C", "-2 h"]]', '[]', 'released: alert');
+SELECT pg_temp.tell(item, u ->> 0, (u ->> 1)::interval, (u ->> 2)::interval)
+FROM (SELECT item, u FROM scene, jsonb_array_elements(before) WITH ORDINALITY AS b (u, n) ORDER BY item, n) AS x \g /dev/null
+SELECT pg_temp.pass('2 h') \g /dev/null
+SELECT pg_temp.tell(item, u ->> 0, (u ->> 1)::interval, (u ->> 2)::interval)
+FROM (SELECT item, u FROM scene, jsonb_array_elements(after) WITH ORDINALITY AS b (u, n) ORDER BY item, n) AS x \g /dev/null
+SELECT cmp_ok(rxtrack.dispatch(), '>', 0, 'all that is due');
+SELECT is(pg_temp.fate(item), fate, name) FROM scene ORDER BY item;
+SELECT is_empty('SELECT pg_temp.oddities()', 'no row is half settled');
+SELECT is((SELECT max(release_number) - count(*) FROM rxtrack.readiness_event WHERE state = 'released'), 7::bigint,
+  'cancelled events leave no gap among the numbers');
+
+-- An update that is not there yet, because a restore is under way.
+SELECT pg_temp.tell(150, 'RC', '1 h', '-1 min') \g /dev/null
+SELECT pg_temp.pass('2 h') \g /dev/null
+CREATE TEMP TABLE to_come AS SELECT * FROM rxtrack.status_update WHERE line_item_id = pg_temp.uuid(150)::uuid;
+DELETE FROM rxtrack.status_update WHERE line_item_id = pg_temp.uuid(150)::uuid;
+SELECT rxtrack.dispatch() \g /dev/null
+SELECT is(pg_temp.fate(150), 'pending', 'a promise whose update is missing waits for it');
+INSERT INTO rxtrack.status_update SELECT * FROM to_come;
+SELECT is(rxtrack.dispatch(), 1, 'and is settled when it is there');
+
+-- ---------- Whom to alert ----------
+
+SELECT pg_temp.tell(200, 'RC'), pg_temp.tell(201, 'RC', ods => 'XX001'), pg_temp.tell(202, 'RC', ods => 'BL001'),
+       pg_temp.tell(203, 'RC', ods => 'BL002'), pg_temp.tell(204, 'RC', application => 'Supplier two'),
+       pg_temp.tell(205, 'RC', ods => 'BL002', application => 'Supplier two'),
+       pg_temp.tell(206, 'RC', ods => 'XX001', application => 'Supplier two') \g /dev/null
+SELECT is(rxtrack.dispatch(), 7, 'events of all kinds');
+SELECT is(pg_temp.fate(item), fate, name) FROM (VALUES
+  (200, 'released: alert', 'enabled'),
+  (201, 'released: pharmacy not enabled', 'the pharmacy is not enabled'),
+  (202, 'released: pharmacy blocked', 'it is enabled, and blocked'),
+  (203, 'released: pharmacy blocked', 'it is blocked only'),
+  (204, 'released: application not enabled', 'the application is not enabled'),
+  (205, 'released: pharmacy blocked', 'blocked comes first'),
+  (206, 'released: pharmacy not enabled', 'then the pharmacy, then the application')) AS x (item, fate, name);
+
+SELECT pg_temp.tell(210, 'RC', ods => 'BL001', patient => 200), pg_temp.tell(211, 'RC', patient => 200, ods => 'XX001'),
+       pg_temp.tell(212, 'RC', patient => 200, application => 'Supplier two'), pg_temp.tell(213, 'RC', patient => 200) \g /dev/null
+SELECT is(rxtrack.dispatch(), 4, 'of the patient who was alerted');
+SELECT is(pg_temp.fate(item), fate, name) FROM (VALUES
+  (210, 'released: pharmacy blocked', 'blocked comes before the cooldown'),
+  (211, 'released: pharmacy not enabled', 'so does a pharmacy that is not enabled'),
+  (212, 'released: application not enabled', 'and an application'),
+  (213, 'released: cooldown', 'and last the cooldown')) AS x (item, fate, name);
+
+-- A change of the settings counts for the next release, also one that is taken back.
+SAVEPOINT settings;
+DELETE FROM rxtrack.blocked_pharmacy;
+INSERT INTO rxtrack.alert_pharmacy VALUES ('XX001');
+INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack.application WHERE name = 'Supplier two';
+SELECT pg_temp.tell(220, 'RC', ods => 'XX001', application => 'Supplier two'), pg_temp.tell(221, 'RC', ods => 'BL001') \g /dev/null
+SELECT is(rxtrack.dispatch(), 2, 'after a change of the settings');
+SELECT is(pg_temp.fate(220), 'released: alert', 'what was enabled is');
+SELECT is(pg_temp.fate(221), 'released: alert', 'what was unblocked is');
+ROLLBACK TO settings;
+SELECT pg_temp.tell(222, 'RC', ods => 'BL001') \g /dev/null
+SELECT is(rxtrack.dispatch(), 1, 'the change is taken back');
+SELECT is(pg_temp.fate(222), 'released: pharmacy blocked', 'and so is its effect');
+TRUNCATE rxtrack.alert_pharmacy;
+SELECT pg_temp.tell(223, 'RC') \g /dev/null
+SELECT is(rxtrack.dispatch(), 1, 'with no pharmacy enabled');
+SELECT is(pg_temp.fate(223), 'released: pharmacy not enabled', 'nobody is alerted');
+INSERT INTO rxtrack.alert_pharmacy VALUES ('AL001'), ('AL002');
+
+-- ---------- The cooldown ----------
+
+SELECT is(rxtrack.duration('rxtrack.alert_cooldown'), interval '2 h', 'two hours, unless configured');
+SELECT pg_temp.tell(300, 'RC'), pg_temp.tell(301, 'RC', patient => 300), pg_temp.tell(302, 'RC', patient => 300, ods => 'AL002'),
+       pg_temp.tell(303, 'RC', patient => 303), pg_temp.tell(304, 'RC', patient => 300) \g /dev/null
+SELECT is(rxtrack.dispatch(), 5, 'several of one patient in one batch');
+SELECT is(pg_temp.fate(300), 'released: alert', 'the first is alerted');
+SELECT is(pg_temp.fate(301) || ', ' || pg_temp.fate(304), 'released: cooldown, released: cooldown', 'the others are not');
+SELECT is(pg_temp.fate(302), 'released: alert', 'at another pharmacy');
+SELECT is(pg_temp.fate(303), 'released: alert', 'another patient');
+SELECT pg_temp.pass('119 min') \g /dev/null
+SELECT pg_temp.tell(310, 'RC', patient => 300) \g /dev/null
+SELECT is(rxtrack.dispatch(), 1, 'within two hours');
+SELECT is(pg_temp.fate(310), 'released: cooldown', 'still');
+SELECT pg_temp.pass('61 s') \g /dev/null
+SELECT pg_temp.tell(311, 'RC', patient => 300) \g /dev/null
+SELECT is(rxtrack.dispatch(), 1, 'after two hours');
+SELECT is(pg_temp.fate(311), 'released: alert', 'no longer: what the cooldown kept back does not begin another');
+SET LOCAL rxtrack.alert_cooldown = '5 min';
+SELECT pg_temp.pass('4 min') \g /dev/null
+SELECT pg_temp.tell(312, 'RC', patient => 300) \g /dev/null
+SELECT is(rxtrack.dispatch(), 1, 'with a shorter cooldown');
+SELECT is(pg_temp.fate(312), 'released: cooldown', 'within it');
+SELECT pg_temp.pass('61 s') \g /dev/null
+SELECT pg_temp.tell(313, 'RC', patient => 300) \g /dev/null
+SELECT is(rxtrack.dispatch(), 1, 'and after');
+SELECT is(pg_temp.fate(313), 'released: alert', 'it is over');
+SET LOCAL rxtrack.alert_cooldown = 0;
+SELECT pg_temp.tell(n, 'RC', patient => 300) FROM generate_series(320, 322) AS n \g /dev/null
+SELECT is(rxtrack.dispatch(), 3, 'without cooldown');
+SELECT is((SELECT string_agg(pg_temp.fate(n), ', ') FROM generate_series(320, 322) AS n),
+  'released: alert, released: alert, released: alert', 'everyone is, within a batch too');
+SELECT pg_temp.tell(323, 'RC', patient => 300) \g /dev/null
+SELECT is(rxtrack.dispatch(), 1, 'and across batches');
+SELECT is(pg_temp.fate(323), 'released: alert', 'too');
+RESET rxtrack.alert_cooldown;
+SELECT is(rxtrack.duration('rxtrack.event_retention'), interval '168 h', 'events are kept for seven days');
+SELECT is(rxtrack.duration('rxtrack.subscription_expiry'), interval '168 h', 'and subscriptions');
+SELECT throws_ok($$ SELECT rxtrack.duration('rxtrack.sandbox') $$, '42704', NULL, 'no other setting is a duration');
+SELECT is_empty('SELECT pg_temp.oddities()', 'no row is half settled');
+
+-- ---------- What a DBA does to the table ----------
+
+CREATE FUNCTION pg_temp.keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER keep BEFORE UPDATE ON rxtrack.readiness_event FOR EACH ROW EXECUTE FUNCTION pg_temp.keep();
+SELECT pg_temp.tell(400, 'RC') \g /dev/null
+SELECT is(rxtrack.dispatch(), 1, 'a trigger before an update, and an event of this very transaction');
+DROP TRIGGER keep ON rxtrack.readiness_event;
+UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'rxtrack.readiness_event_pending'::regclass;
+SELECT throws_ok('SELECT rxtrack.dispatch()', '55000', 'index "readiness_event_pending" is not valid', 'an index that may lack events is not trusted');
+UPDATE pg_index SET indisvalid = true WHERE indexrelid = 'rxtrack.readiness_event_pending'::regclass;
+
+-- ---------- Who may ----------
+
+SELECT throws_ok('SET LOCAL ROLE rxtrack_listener; SELECT rxtrack.dispatch()', '42501', NULL, 'a listener may not release');
+SELECT throws_ok('SET LOCAL ROLE rxtrack_gateway; SELECT rxtrack.dispatch()', '42501', NULL, 'nor the gateway');
+SELECT throws_ok('SET LOCAL ROLE rxtrack_listener; SET rxtrack.alert_cooldown = 0', '42501', NULL, 'nor change the settings');
+SELECT lives_ok('SET LOCAL ROLE rxtrack_admin; SELECT rxtrack.dispatch()', 'an administrator may');
+RESET ROLE;
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,188 @@
+-- Reading: the status of an item by the clock, whatever the order in which its updates came. The judge is a slow query
+-- over all updates, written from the words of the contract.
+BEGIN;
+SELECT plan(48);
+\ir ../lib/bundles.sql
+SET LOCAL rxtrack.transition_policy = 'off';
+SELECT setseed(0.2026);
+
+-- "At any time T the item's status is that of the newest assertion whose effect has begun, except that a post-dated
+-- update that a newer assertion has replaced never counts, whether or not that newer one has begun. Equal times: the
+-- one received later wins."
+CREATE TEMP VIEW assertion AS
+SELECT *, coalesce(post_dated_set_at, last_modified) AS asserted_at, last_modified AS takes_effect_at
+FROM rxtrack.status_update;
+CREATE FUNCTION pg_temp.reference(t timestamptz)
+RETURNS TABLE (prescription_id rxtrack.prescription_id, line_item_id uuid, nhs_number rxtrack.nhs_number,
+               ods_code rxtrack.ods_code, status rxtrack.business_status, terminal boolean, since timestamptz,
+               application text) LANGUAGE sql AS $$
+  SELECT DISTINCT ON (u.prescription_id, u.line_item_id)
+         u.prescription_id, u.line_item_id, u.nhs_number, u.ods_code, u.status, u.completed, u.takes_effect_at,
+         (SELECT name FROM rxtrack.application a WHERE a.application_id = u.application_id)
+  FROM pg_temp.assertion u
+  WHERE u.takes_effect_at <= t
+    AND NOT (u.post_dated_set_at IS NOT NULL
+             AND EXISTS (SELECT FROM pg_temp.assertion newer
+                         WHERE newer.prescription_id = u.prescription_id AND newer.line_item_id = u.line_item_id
+                           AND (newer.asserted_at, newer.receipt) > (u.asserted_at, u.receipt)))
+  ORDER BY u.prescription_id, u.line_item_id, u.asserted_at DESC, u.receipt DESC
+$$;
+
+-- ---------- By the clock ----------
+
+-- One update: minutes, or seconds, before or after the clock.
+CREATE FUNCTION pg_temp.update(item integer, short text, effect interval, set_at interval DEFAULT NULL) RETURNS integer
+  LANGUAGE plpgsql AS $$
+BEGIN
+  RETURN pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(
+    (SELECT count(*) FROM rxtrack.status_update)::integer, short, clock_timestamp() + effect, item,
+      clock_timestamp() + set_at))));
+END $$;
+CREATE FUNCTION pg_temp.now_at(item integer) RETURNS text LANGUAGE sql AS
+$$ SELECT pg_temp.short_name(status) FROM rxtrack.item_status WHERE line_item_id = pg_temp.uuid(item)::uuid $$;
+
+CREATE TEMP TABLE scene (item integer, name text, updates jsonb, now text, later text);
+INSERT INTO scene VALUES
+  (1, 'an update ahead of the clock', '[["WP", "-2 h"], ["RC", "1 s"]]', 'WP', 'RC'),
+  (2, 'a post-dated one as the first', '[["RC", "1 s", "-1 h"]]', NULL, 'RC'),
+  (3, 'a post-dated one', '[["WP", "-2 h"], ["RC", "1 s", "-1 h"]]', 'WP', 'RC'),
+  (4, 'a post-dated one, and a newer one that has begun', '[["WP", "-2 h"], ["RC", "1 s", "-1 h"], ["RCP", "-5 min"]]',
+    'RCP', 'RCP'),
+  (5, 'a post-dated one, and a newer one that has not', '[["WP", "-2 h"], ["RC", "1 s", "-1 h"], ["RD", "1 h"]]', 'WP',
+    'WP'),
+  (6, 'a post-dated one that is late', '[["WP", "-2 h"], ["C", "-5 min"], ["RC", "1 s", "-1 h"]]', 'C', 'C'),
+  (7, 'two post-dated ones', '[["WP", "-2 h"], ["RC", "1 s", "-1 h"], ["WPR", "1100 ms", "-5 min"]]', 'WP', 'WPR'),
+  (8, 'two post-dated ones, the later effect replaced',
+    '[["WP", "-2 h"], ["RC", "2 h", "-1 h"], ["WPR", "1 s", "-5 min"]]', 'WP', 'WPR'),
+  (9, 'two post-dated ones that came the other way',
+    '[["WP", "-2 h"], ["WPR", "2 h", "-5 min"], ["RC", "1 s", "-1 h"]]', 'WP', 'WP'),
+  (10, 'one that has begun, replaced by one that has not', '[["WP", "-3 h"], ["RC", "-1 h", "-2 h"], ["RD", "1 s"]]',
+    'WP', 'RD'),
+  (11, 'the same without an older one', '[["RC", "-1 h", "-2 h"], ["RD", "1 s"]]', NULL, 'RD'),
+  (12, 'asserted ahead, effect behind', '[["WP", "-3 h"], ["RC", "-2 h", "1 h"], ["C", "-1 h"]]', 'RC', 'RC'),
+  (13, 'a late one', '[["C", "-1 h"], ["RC", "-2 h"], ["WP", "-3 h"]]', 'C', 'C'),
+  (14, 'a late one while the newest has not begun', '[["C", "2 h"], ["RC", "-2 h"], ["WP", "-3 h"]]', 'RC', 'RC'),
+  (15, 'a late one ahead of the clock', '[["C", "2 h"], ["RC", "1 s"], ["WP", "-3 h"]]', 'WP', 'RC');
+SELECT is((SELECT array_agg(DISTINCT pg_temp.update(item, u ->> 0, (u ->> 1)::interval, (u ->> 2)::interval))
+           FROM (SELECT item, u FROM scene, jsonb_array_elements(updates) WITH ORDINALITY AS x (u, n) ORDER BY item,
+             n) AS s),
+          '{201}', 'the scenes are set');
+SELECT is(pg_temp.now_at(item), now, name) FROM scene ORDER BY item;
+SELECT pg_sleep(1.2) AS slept \gset
+SELECT is(pg_temp.now_at(item), later, name || ', later') FROM scene ORDER BY item;
+SELECT is((SELECT count(*) FROM rxtrack.status_update), (SELECT sum(jsonb_array_length(updates)) FROM scene)::bigint,
+          'no job was needed, and no row has been added');
+
+-- Equal times, of all kinds: the one received later.
+CREATE FUNCTION pg_temp.tie(item integer, VARIADIC set_ats timestamptz[]) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  FOR i IN 1..array_length(set_ats, 1) LOOP
+    PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(i, (ARRAY['RD', 'RC', 'WP'])[i], '2026-01-05 10:00Z', item,
+      set_ats[i])));
+  END LOOP;
+  RETURN pg_temp.now_at(item);
+END $$;
+SELECT is(pg_temp.tie(100, NULL, NULL, NULL), 'WP', 'three of the same time: the last one received');
+SELECT is(pg_temp.tie(101, '2026-01-05 10:00Z', NULL), 'RC', 'so it is after a post-dated one');
+SELECT is(pg_temp.tie(102, NULL, '2026-01-05 10:00Z'), 'RC', 'and with one');
+
+-- ---------- Random histories ----------
+
+-- Minutes from now, none of them now; distinct ones in a history of the first sort, few of them in one of the other.
+CREATE TEMP TABLE history (h integer, k integer, short text, effect integer, set_at integer, ods text);
+CREATE FUNCTION pg_temp.make_histories(first integer, last integer, spread integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  moments integer[];
+BEGIN
+  FOR h IN first..last LOOP
+    -- from some days ago to some hours ahead
+    SELECT array_agg(CASE WHEN m <= 0 THEN m - 1 ELSE m END ORDER BY random()) INTO moments
+    FROM (SELECT m FROM generate_series(-2 * spread, spread) AS m ORDER BY random() LIMIT 16) AS x;
+    FOR k IN 1..(2 + random() * 5)::integer LOOP
+      INSERT INTO history SELECT h, k,
+        (ARRAY['WP', 'WPR', 'RC', 'RCP', 'RD', 'RDP', 'C', 'D', 'ND'])[1 + floor(random() * 9)::integer],
+        moments[1 + (2 * k) % array_length(moments, 1)],
+        CASE WHEN random() < 0.4 THEN moments[1 + (2 * k + 1) % array_length(moments, 1)] END, 'FX' || k;
+    END LOOP;
+  END LOOP;
+END $$;
+
+-- Brings a history in one random order, in bundles of random length, as an item of its own.
+CREATE TEMP SEQUENCE task;
+CREATE FUNCTION pg_temp.bring(the_h integer, item integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  tasks jsonb[] := array(
+    SELECT jsonb_set(pg_temp.task(nextval('task')::integer, short, now() + effect * interval '1 min', item,
+      now() + set_at * interval '1 min', the_h % 20),
+                     '{owner,identifier,value}', to_jsonb(ods))
+    FROM history WHERE h = the_h ORDER BY random());
+  size integer;
+  answer rxtrack.answer;
+BEGIN
+  WHILE tasks <> '{}' LOOP
+    size := 1 + floor(random() * 3)::integer;
+    answer := pg_temp.submit(pg_temp.bundle(VARIADIC tasks[1:size]));
+    IF answer.status <> 201 THEN
+      RAISE EXCEPTION 'history %: %', the_h, answer.body;
+    END IF;
+    tasks := tasks[size + 1:];
+  END LOOP;
+END $$;
+CREATE FUNCTION pg_temp.item_of(h integer, permutation integer) RETURNS integer LANGUAGE sql AS
+$$ SELECT 100000 + 10 * h + permutation $$;
+DELETE FROM rxtrack.status_update;
+DELETE FROM rxtrack.item;
+SELECT pg_temp.make_histories(1, 200, 1200) AS made, pg_temp.make_histories(201, 250, 2) AS made_too \gset
+SELECT pg_temp.bring(h, pg_temp.item_of(h, p)) AS brought FROM generate_series(1, 250) AS h,
+  generate_series(1, 3) AS p \g /dev/null
+SELECT is((SELECT count(*) FROM rxtrack.item), 750::bigint, '250 histories in three orders each');
+
+SELECT is((SELECT count(*) FROM rxtrack.status_update), 3 * (SELECT count(*) FROM history), 'all of it is kept');
+SELECT set_eq('SELECT * FROM rxtrack.item_status', 'SELECT * FROM pg_temp.reference(statement_timestamp())',
+  'item_status is what the contract says');
+SELECT cmp_ok((SELECT count(*) FROM rxtrack.item_status)::integer, '>', 500, 'of most items');
+SELECT is_empty($$ SELECT h FROM generate_series(1, 200) AS h, generate_series(1, 3) AS p
+                   LEFT JOIN LATERAL (SELECT to_jsonb(s) - 'line_item_id' AS item FROM rxtrack.item_status s
+                                      WHERE s.line_item_id = pg_temp.uuid(pg_temp.item_of(h, p))::uuid) AS s ON true
+                   GROUP BY h HAVING count(DISTINCT coalesce(item, 'null')) <> 1 $$,
+                'and the same whatever the order of arrival, where times are distinct');
+SELECT is_empty($$ SELECT line_item_id FROM (
+                     SELECT a.*, lag(kind) OVER w AS before, row_number() OVER w AS n,
+                            asserted_at < max(asserted_at) OVER (w ROWS BETWEEN UNBOUNDED PRECEDING
+                              AND 1 PRECEDING) AS is_late
+                     FROM pg_temp.assertion a WINDOW w AS (PARTITION BY prescription_id, line_item_id ORDER BY receipt))
+                       AS x
+                   WHERE (kind = 'first') <> (n = 1) OR (kind = 'late') <> coalesce(is_late, false) OR receipt <> n $$,
+                'first is the first received, late is whatever is not the newest when it comes');
+
+-- ---------- status_at ----------
+
+SELECT is_empty($$ SELECT t, i.line_item_id, rxtrack.status_at(i.prescription_id, i.line_item_id, t), r.status
+                   FROM (SELECT now() + n * interval '200 min' AS t FROM generate_series(-13, 7) AS n) AS times
+                   CROSS JOIN rxtrack.item i
+                   LEFT JOIN LATERAL (SELECT * FROM pg_temp.reference(t)) AS r USING (prescription_id, line_item_id)
+                   WHERE rxtrack.status_at(i.prescription_id, i.line_item_id, t) IS DISTINCT FROM r.status $$,
+                'status_at is what the contract says, of times past and to come');
+SELECT is(rxtrack.status_at(prescription::rxtrack.prescription_id, line_item::uuid, t), NULL, 'status_at: ' || name) FROM (VALUES
+  ('an unknown item', pg_temp.prescription(1), pg_temp.uuid(1), now()),
+  ('a time before all', (SELECT prescription_id::text FROM rxtrack.item LIMIT 1),
+   (SELECT line_item_id::text FROM rxtrack.item LIMIT 1), '-infinity'),
+  ('no time', pg_temp.prescription(1), pg_temp.uuid(1), NULL)) AS v (name, prescription, line_item, t);
+
+-- ---------- status_history ----------
+
+SELECT is_empty($$ SELECT prescription_id FROM (SELECT DISTINCT prescription_id FROM rxtrack.status_update) AS p
+                   WHERE (SELECT array_agg(s::text) FROM rxtrack.status_history(p.prescription_id) AS s) IS DISTINCT
+                     FROM
+                     (SELECT array_agg(row(line_item_id, task_id, status, completed, last_modified, post_dated_set_at,
+                       kind, nhs_number,
+                                           ods_code, repeat_number, name, request_id, received_at)::text
+                                       ORDER BY line_item_id, asserted_at, receipt)
+                      FROM pg_temp.assertion u JOIN rxtrack.application a USING (application_id)
+                        WHERE u.prescription_id = p.prescription_id) $$,
+                'status_history holds all updates of a prescription, item by item as they were asserted');
+SELECT is_empty($$ SELECT * FROM rxtrack.status_history('07A66F-A83008-1EEEA0') $$, 'and nothing of an unknown one');
+SELECT is_empty('SELECT * FROM rxtrack.status_history(NULL)', 'or of none');
+
+SELECT * FROM finish();
+ROLLBACK;
