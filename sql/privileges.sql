@@ -15,7 +15,9 @@ BEGIN
 END
 $$;
 
+REVOKE ALL ON SCHEMA rxtrack_internal, rxtrack_http FROM PUBLIC;
 GRANT USAGE ON SCHEMA rxtrack TO rxtrack_gateway, rxtrack_listener, rxtrack_application, rxtrack_reader, rxtrack_admin;
+GRANT USAGE ON SCHEMA rxtrack_http TO rxtrack_gateway;
 
 -- The functions of the types and their operators do nothing but compare and
 -- convert; whoever may see a value may use them.

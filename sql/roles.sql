@@ -1,21 +1,4 @@
--- Roles and what the database must be.  Privileges are granted in the last file.
-
-DO $$
-BEGIN
-	IF pg_catalog.current_setting('server_encoding') <> 'UTF8' THEN
-		RAISE EXCEPTION 'rxtrack needs a database with the encoding UTF8'
-			USING HINT = 'CREATE DATABASE ... ENCODING ''UTF8'' TEMPLATE template0';
-	END IF;
-	-- its owner could put functions of his own beside those that run with our rights
-	IF NOT (SELECT o.rolsuper FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
-			WHERE n.nspname = 'rxtrack') THEN
-		RAISE EXCEPTION 'the schema rxtrack belongs to a user who is no superuser'
-			USING HINT = 'Drop or rename it: CREATE EXTENSION makes its own.';
-	END IF;
-END
-$$;
-
-COMMENT ON SCHEMA rxtrack IS 'rxtrack: prescription status tracking';
+-- Roles.  Privileges are granted in the last file.
 
 -- Roles belong to the whole cluster, so that they may be there already; they
 -- cannot log in, and a DBA grants them to roles that can.

@@ -1,7 +1,7 @@
 -- Privileges and comments, from the catalogs: what is not named here nobody may do, so that a new object has to be
 -- added here; and whatever is there says what it is.
 BEGIN;
-SELECT plan(105);
+SELECT plan(107);
 \ir ../lib/bundles.sql
 
 CREATE TEMP TABLE role AS
@@ -14,6 +14,10 @@ SELECT is_empty($$ SELECT name FROM role WHERE rolcanlogin OR rolsuper OR rolcre
                 'that cannot log in and have no power of their own');
 SELECT is_empty($$ SELECT r.name, m.roleid::regrole FROM role r JOIN pg_auth_members m ON m.member = r.oid $$, 'and are members of nothing');
 SELECT is_empty('SELECT name FROM role WHERE shobj_description(oid, ''pg_authid'') IS NULL', 'each says what it is for');
+
+-- What is ours is in three schemas; what people use, in the first.
+CREATE TEMP TABLE our_schema AS
+SELECT n.* FROM pg_namespace n WHERE nspname IN ('rxtrack', 'rxtrack_internal', 'rxtrack_http');
 
 -- ---------- Functions ----------
 
@@ -83,11 +87,11 @@ INSERT INTO function_grant VALUES
 
 -- Support: what the types, their casts, operators and operator classes are made of.
 CREATE TEMP TABLE our_function AS
-SELECT p.*, p.oid::regprocedure::text AS signature,
+SELECT p.*, p.pronamespace::regnamespace::text AS schema, p.oid::regprocedure::text AS signature,
        EXISTS (SELECT FROM pg_type t WHERE p.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend))
        OR EXISTS (SELECT FROM pg_cast c WHERE c.castfunc = p.oid) OR EXISTS (SELECT FROM pg_operator o WHERE o.oprcode = p.oid)
        OR EXISTS (SELECT FROM pg_amproc a WHERE a.amproc = p.oid) AS is_support
-FROM pg_proc p WHERE p.pronamespace = 'rxtrack'::regnamespace;
+FROM pg_proc p JOIN our_schema n ON n.oid = p.pronamespace;
 
 SELECT set_eq('SELECT signature FROM our_function WHERE NOT is_support', 'SELECT signature FROM function_grant', 'the functions are those of the matrix');
 SELECT set_eq(format('SELECT signature FROM our_function WHERE NOT is_support AND has_function_privilege(%L, oid, ''EXECUTE'')', name),
@@ -138,7 +142,7 @@ INSERT INTO relation_grant VALUES
   ('used_assertion', NULL, '');
 
 CREATE TEMP TABLE our_relation AS
-SELECT c.* FROM pg_class c WHERE c.relnamespace = 'rxtrack'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S');
+SELECT c.*, n.nspname AS schema FROM pg_class c JOIN our_schema n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S');
 
 SELECT set_eq($$ SELECT relname::text FROM our_relation WHERE relkind <> 'S' $$, 'SELECT DISTINCT relation FROM relation_grant', 'the tables and views are those of the matrix');
 SELECT set_eq(
@@ -164,13 +168,15 @@ SELECT is_empty($$ SELECT relname, name FROM our_relation, role
                 'the gateway touches no table');
 SELECT is_empty($$ SELECT relname, name FROM our_relation, role WHERE relkind = 'S' AND has_sequence_privilege(name, our_relation.oid, 'USAGE, SELECT, UPDATE') $$,
                 'and nobody a sequence');
-SELECT is_empty($$ SELECT name FROM role WHERE has_schema_privilege(name, 'rxtrack', 'CREATE') OR NOT has_schema_privilege(name, 'rxtrack', 'USAGE') $$,
-                'all may use the schema, and none may create in it');
+SELECT set_eq($$ SELECT name::text, nspname::text FROM role, our_schema n WHERE has_schema_privilege(name, n.oid, 'USAGE') $$,
+              $$ SELECT name::text, 'rxtrack' FROM role UNION ALL VALUES ('rxtrack_gateway', 'rxtrack_http') $$,
+              'all may use the public schema, the gateway its own, and nobody what is internal');
+SELECT is_empty($$ SELECT name, nspname FROM role, our_schema n WHERE has_schema_privilege(name, n.oid, 'CREATE') $$, 'and none may create in any');
 
 -- ---------- Types ----------
 
 -- PUBLIC may use types, as any type's values may be held by who may see them; a type that is new has to be named here.
-SELECT set_eq($$ SELECT typname::text FROM pg_type t WHERE typnamespace = 'rxtrack'::regnamespace AND typelem = 0
+SELECT set_eq($$ SELECT typname::text FROM pg_type t WHERE typnamespace IN (SELECT oid FROM our_schema) AND typelem = 0
                  AND NOT EXISTS (SELECT FROM our_relation c WHERE c.oid = t.typrelid) $$,
               '{nhs_number,prescription_id,ods_code,business_status,transition_kind,event_state,alert_reason,answer,gateway_answer,released_event}'::text[],
               'the types are those of the matrix');
@@ -179,14 +185,14 @@ SELECT set_eq($$ SELECT typname::text FROM pg_type t WHERE typnamespace = 'rxtra
 
 SELECT is_empty($$
   SELECT kind, name, privilege_type FROM (
-    SELECT 'schema' AS kind, nspname::text AS name, coalesce(nspacl, acldefault('n', nspowner)) AS acl FROM pg_namespace WHERE nspname = 'rxtrack'
+    SELECT 'schema' AS kind, nspname::text AS name, coalesce(nspacl, acldefault('n', nspowner)) AS acl FROM our_schema
     UNION ALL SELECT 'function', signature, coalesce(proacl, acldefault('f', proowner)) FROM our_function
     UNION ALL SELECT 'relation', relname, coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", relowner)) FROM our_relation
     UNION ALL SELECT 'column', attname, attacl FROM pg_attribute JOIN our_relation c ON c.oid = attrelid WHERE attacl IS NOT NULL
-    UNION ALL SELECT 'default', defaclobjtype::text, defaclacl FROM pg_default_acl WHERE defaclnamespace = 'rxtrack'::regnamespace
-  ) AS o, aclexplode(acl) WHERE grantee = 0 $$, 'PUBLIC has nothing in the schema');
+    UNION ALL SELECT 'default', defaclobjtype::text, defaclacl FROM pg_default_acl WHERE defaclnamespace IN (SELECT oid FROM our_schema)
+  ) AS o, aclexplode(acl) WHERE grantee = 0 $$, 'PUBLIC has nothing in the schemas');
 SELECT is_empty($$ SELECT typname, privilege_type FROM pg_type t, aclexplode(coalesce(typacl, acldefault('T', typowner)))
-                   WHERE typnamespace = 'rxtrack'::regnamespace AND grantee = 0 AND privilege_type <> 'USAGE' $$,
+                   WHERE typnamespace IN (SELECT oid FROM our_schema) AND grantee = 0 AND privilege_type <> 'USAGE' $$,
                 'but for the use of types, which needs the schema to be reached');
 SELECT is_empty($$ SELECT grantee::regrole, name FROM (
                      SELECT signature AS name, proacl AS acl, proowner AS owner FROM our_function UNION ALL SELECT relname, relacl, relowner FROM our_relation) AS o, aclexplode(acl)
@@ -214,9 +220,9 @@ END $$;
 -- Every table by every role, tried: what the catalogs say is what happens.
 CREATE TEMP TABLE tried AS
 SELECT r.name, c.relname, p,
-       pg_temp.as_role(r.name, CASE p WHEN 'SELECT' THEN format('SELECT count(*) FROM rxtrack.%I', c.relname)
-                                      WHEN 'DELETE' THEN format('DELETE FROM rxtrack.%I WHERE false', c.relname)
-                                      ELSE format('TRUNCATE rxtrack.%I', c.relname) END) AS verdict
+       pg_temp.as_role(r.name, CASE p WHEN 'SELECT' THEN format('SELECT count(*) FROM %I.%I', c.schema, c.relname)
+                                      WHEN 'DELETE' THEN format('DELETE FROM %I.%I WHERE false', c.schema, c.relname)
+                                      ELSE format('TRUNCATE %I.%I', c.schema, c.relname) END) AS verdict
 FROM (SELECT name FROM role UNION ALL SELECT 'rxtrack_outsider') AS r, our_relation c, unnest('{SELECT,DELETE,TRUNCATE}'::text[]) AS p
 WHERE c.relkind = 'r' OR c.relkind = 'v' AND p = 'SELECT';
 SELECT cmp_ok((SELECT count(*) FROM tried), '>', 300::bigint, 'every table and view was tried by every role');
@@ -228,7 +234,7 @@ SELECT set_eq($$ SELECT name::text, relname::text, p FROM tried WHERE verdict = 
 -- a strict function is not even looked up): it is refused before it looks at them.
 CREATE TEMP TABLE called AS
 SELECT r.name, f.signature,
-       pg_temp.as_role(r.name, format('SELECT rxtrack.%I(%s) FROM (SELECT %s OFFSET 0) AS x', f.proname,
+       pg_temp.as_role(r.name, format('SELECT %I.%I(%s) FROM (SELECT %s OFFSET 0) AS x', f.schema, f.proname,
          (SELECT string_agg('a' || n, ', ' ORDER BY n) FROM unnest(f.proargtypes) WITH ORDINALITY AS t (a, n)),
          (SELECT string_agg(format('NULL::%s AS a%s', format_type(a, NULL), n), ', ') FROM unnest(f.proargtypes) WITH ORDINALITY AS t (a, n)))) AS verdict
 FROM (SELECT name FROM role UNION ALL SELECT 'rxtrack_outsider') AS r, our_function f
@@ -294,11 +300,12 @@ SELECT is(pg_temp.as_role('rxtrack_stranger', statement), 'may not', 'a stranger
 -- ---------- Comments ----------
 
 SELECT isnt(obj_description(oid, 'pg_extension'), NULL, 'the extension says what it is') FROM pg_extension WHERE extname = 'rxtrack';
+SELECT is_empty('SELECT nspname FROM our_schema WHERE obj_description(oid, ''pg_namespace'') IS NULL', 'so does every schema');
 SELECT is_empty('SELECT signature FROM our_function WHERE obj_description(oid, ''pg_proc'') IS NULL', 'so does every function');
 SELECT is_empty('SELECT relname FROM our_relation WHERE relkind <> ''S'' AND obj_description(oid, ''pg_class'') IS NULL', 'and every table and view');
-SELECT is_empty($$ SELECT typname FROM pg_type t WHERE typnamespace = 'rxtrack'::regnamespace AND typelem = 0 AND obj_description(oid, 'pg_type') IS NULL
+SELECT is_empty($$ SELECT typname FROM pg_type t WHERE typnamespace IN (SELECT oid FROM our_schema) AND typelem = 0 AND obj_description(oid, 'pg_type') IS NULL
                    AND NOT EXISTS (SELECT FROM our_relation c WHERE c.oid = t.typrelid) $$, 'and every type');
-SELECT is_empty($$ SELECT opcname, amname FROM pg_opclass c JOIN pg_am a ON a.oid = opcmethod WHERE opcnamespace = 'rxtrack'::regnamespace AND obj_description(c.oid, 'pg_opclass') IS NULL $$,
+SELECT is_empty($$ SELECT opcname, amname FROM pg_opclass c JOIN pg_am a ON a.oid = opcmethod WHERE opcnamespace IN (SELECT oid FROM our_schema) AND obj_description(c.oid, 'pg_opclass') IS NULL $$,
                 'and every operator class');
 SELECT is_empty($$ SELECT relname, attname FROM our_relation c JOIN pg_attribute a ON attrelid = c.oid
                    WHERE relkind = 'v' AND attnum > 0 AND col_description(c.oid, attnum) IS NULL
