@@ -16,7 +16,7 @@ export PG_CONFIG PREFIX PORT RUN_DIR DESTDIR
 MAKEFLAGS += --no-print-directory
 QUIET      = $(if $(V),,-s)
 
-.PHONY: all extension gateway run test fuzz fuzz-c fuzz-http bench bench-storage bench-scale bench-notify bench-access chaos lint format clean help \
+.PHONY: all extension gateway run test fuzz fuzz-c fuzz-http bench bench-compare bench-storage bench-scale bench-notify bench-access chaos lint format clean help \
 	install install-extension install-gateway \
 	uninstall uninstall-extension uninstall-gateway
 
@@ -58,6 +58,12 @@ bench:                                  ## measure it beside other ways to do it
 	@$(MAKE) all
 	@BENCH=1 BENCH_SECONDS=$(SECONDS) BENCH_REPEAT=$(REPEAT) BENCH_READY=$(READY) BENCH_GATEWAY='$(GATEWAY)' PROVE_FLAGS=--verbose \
 		exec tests/run tests/bench/bench.t
+
+bench-compare:                          ## this build and another revision's in turns (BASE=revision, ROUNDS=20, SECONDS=2, least ratios HTTP=0.9 EVENTS=0.9 SUBMIT=0.85)
+	@scripts/dependencies bench
+	@$(MAKE) all
+	@BENCH_ROUNDS=$(ROUNDS) BENCH_SECONDS=$(SECONDS) BENCH_HTTP=$(HTTP) BENCH_EVENTS=$(EVENTS) BENCH_SUBMIT=$(SUBMIT) \
+		exec tests/bench/compare/run $(BASE)
 
 bench-storage:                          ## bytes an update on disk, beside text and jsonb (COUNT=1000000)
 	@scripts/dependencies bench

@@ -15,9 +15,13 @@ schema C<bench>, and an application named Benchmark; C<< $node->{bench_key} >> i
 
 The generator's path, built from generate.c.
 
-=head2 requests($file, $count, $entries, $key)
+=head2 enable_alerts($node)
 
-Writes a file of requests; returns C<< { file, size, count } >>.
+Lets events of the updates of all benchmarks lead to alerts.
+
+=head2 requests($file, $count, $entries, $key, $ready)
+
+Writes a file of requests, of which C<$ready> per cent (C<BENCH_READY>, unless given) raise an event; returns C<< { file, size, count } >>.
 
 =head2 wrk(%options), pgbench(%options)
 
@@ -41,7 +45,7 @@ use PostgreSQL::Test::Utils;
 use RxTrack;
 use Test::More ();
 
-our @EXPORT = qw(bench_node compiled requests wrk pgbench median spread rows fresh load_source process conditions report);
+our @EXPORT = qw(bench_node enable_alerts compiled requests wrk pgbench median spread rows fresh load_source process conditions report);
 
 my $here = dirname(__FILE__) . '/..';
 
@@ -77,6 +81,16 @@ sub bench_node
 	return $node;
 }
 
+sub enable_alerts
+{
+	my ($node) = @_;
+	$node->safe_psql('rxtrack', <<'SQL');
+INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack.application WHERE name = 'Benchmark';
+INSERT INTO rxtrack.alert_pharmacy SELECT ('F' || lpad(n::text, 4, '0'))::rxtrack.ods_code FROM generate_series(0, 9999) AS n;
+SQL
+	return;
+}
+
 sub compiled
 {
 	my $program = "@{[ scratch() ]}/generate";
@@ -86,9 +100,9 @@ sub compiled
 
 sub requests
 {
-	my ($file, $count, $entries, $key) = @_;
+	my ($file, $count, $entries, $key, $percent) = @_;
 	my $program = compiled();
-	my $size = qx('$program' requests '@{[ scratch() ]}/$file' $count $entries $ready $key);
+	my $size = qx('$program' requests '@{[ scratch() ]}/$file' $count $entries @{[ $percent // $ready ]} $key);
 	die 'generate' if $? || $size <= 0;
 	chomp $size;
 	return { file => "@{[ scratch() ]}/$file", size => $size, count => $count };
