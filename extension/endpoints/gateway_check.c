@@ -18,6 +18,7 @@
 
 #include "wire/bundle.h"
 #include "tables/catalog.h"
+#include "tables/statement.h"
 #include "wire/date_time.h"
 #include "endpoints/gateway.h"
 #include "wire/json.h"
@@ -43,8 +44,8 @@ typedef struct Search
 } Search;
 
 /* Arguments: application, prescription, patient, pharmacy, and where to start. */
-#define SEARCH_ARGUMENTS {&element_integer, &element_prescription_id, &element_nhs_number, \
-	&element_ods_code, &element_prescription_id, &element_uuid}
+#define SEARCH_ARGUMENTS {&catalog_integer, &catalog_prescription_id, &catalog_nhs_number, \
+	&catalog_ods_code, &catalog_prescription_id, &catalog_uuid}
 #define SEARCH_ARGUMENT_COUNT 6
 
 #define UPDATE_COLUMNS "u.prescription_id, u.task_id, u.line_item_id, u.nhs_number, u.ods_code, u.status," \
@@ -144,7 +145,7 @@ run_search(Search *search)
 	Datum		arguments[SEARCH_ARGUMENT_COUNT];
 
 	for (int i = 0; i < SEARCH_ARGUMENT_COUNT; i++)
-		arguments[i] = element_array(statement->arguments[i], &values[i], &nulls[i], 1);
+		arguments[i] = statement_array(statement->arguments[i], &values[i], &nulls[i], 1);
 	statement_execute(statement, arguments);
 }
 

@@ -10,6 +10,7 @@
 #include "utils/timestamp.h"
 
 #include "tables/catalog.h"
+#include "tables/statement.h"
 #include "endpoints/gateway.h"
 #include "wire/outcome.h"
 #include "types/types.h"

@@ -8,6 +8,7 @@
 #include "utils/guc.h"
 
 #include "tables/catalog.h"
+#include "tables/statement.h"
 #include "endpoints/rehearsal.h"
 #include "types/types.h"
 
@@ -30,14 +31,14 @@ static Statement lock_rehearsals = {
 	.sql = "SELECT r.prescription_id, r.answer, r.remaining FROM rxtrack.rehearsal r"
 	" WHERE r.prescription_id = ANY ($1) ORDER BY r.prescription_id FOR UPDATE",
 	.argument_count = 1,
-	.arguments = {&element_prescription_id}
+	.arguments = {&catalog_prescription_id}
 };
 
 static Statement count_down = {
 	.sql = "UPDATE rxtrack.rehearsal r SET remaining = r.remaining - k.taken"
 	" FROM unnest($1, $2) AS k (prescription_id, taken) WHERE r.prescription_id = k.prescription_id",
 	.argument_count = 2,
-	.arguments = {&element_prescription_id, &element_integer}
+	.arguments = {&catalog_prescription_id, &catalog_integer}
 };
 
 static const struct
@@ -93,7 +94,7 @@ named_prescriptions(const Submission *submissions, int count)
 		for (int j = 0; j < submissions[i].bundle->count; j++)
 			ids[n++] = PrescriptionIdGetDatum(&submissions[i].bundle->entries[j].update.prescription_id);
 	}
-	return element_array(&element_prescription_id, ids, NULL, n);
+	return statement_array(&catalog_prescription_id, ids, NULL, n);
 }
 
 /* Locks and reads the rehearsals of these prescriptions; they come in order. */
@@ -158,8 +159,8 @@ store_remainders(const Rehearsal *rehearsals, int count)
 	}
 	if (changed == 0)
 		return;
-	arguments[0] = element_array(&element_prescription_id, ids, NULL, changed);
-	arguments[1] = element_array(&element_integer, taken, NULL, changed);
+	arguments[0] = statement_array(&catalog_prescription_id, ids, NULL, changed);
+	arguments[1] = statement_array(&catalog_integer, taken, NULL, changed);
 	statement_execute(&count_down, arguments);
 }
 

@@ -17,6 +17,7 @@
 
 #include "tables/access.h"
 #include "tables/catalog.h"
+#include "tables/statement.h"
 #include "readiness/readiness.h"
 #include "tables/remembered.h"
 #include "types/types.h"

@@ -10,6 +10,7 @@
 
 #include "tables/access.h"
 #include "tables/catalog.h"
+#include "tables/statement.h"
 #include "readiness/readiness.h"
 
 /*
@@ -53,7 +54,7 @@ static Statement select_overtaken = {
 	" FROM rxtrack.status_update u"
 	" WHERE u.prescription_id = ($1)[1] AND u.task_id = ($2)[1]",
 	.argument_count = 4,
-	.arguments = {&element_prescription_id, &element_uuid, &element_timestamptz, &element_business_status}
+	.arguments = {&catalog_prescription_id, &catalog_uuid, &catalog_timestamptz, &catalog_business_status}
 };
 
 /* From when on a look for events that are due is to begin. */
@@ -154,7 +155,7 @@ due_fate(Access *events)
 	{
 		Datum		value = access_column(events, columns[i], &isnull);
 
-		arguments[i] = element_array(select_overtaken.arguments[i], &value, NULL, 1);
+		arguments[i] = statement_array(select_overtaken.arguments[i], &value, NULL, 1);
 	}
 	execute_by_index(&select_overtaken, arguments);
 	if (SPI_processed > 0)

@@ -13,6 +13,7 @@
 
 #include "tables/append.h"
 #include "tables/catalog.h"
+#include "tables/statement.h"
 #include "readiness/queue.h"
 #include "readiness/readiness.h"
 #include "tables/remembered.h"

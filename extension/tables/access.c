@@ -95,7 +95,7 @@ open_table(Oid oid, const char *index_name, LOCKMODE lock, Access *root)
 	access->root = root == NULL ? access : root;
 	if (access->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && index_name == NULL)
 	{
-		partition_check_key(access->relation);
+		partition_check_key(access->relation, 1);
 		return access;
 	}
 	if (access->relation->rd_rel->relkind != RELKIND_RELATION)
@@ -148,7 +148,6 @@ find_partition(Access *access, Datum first_column)
 		if (RelationGetRelid(((Access *) lfirst(cell))->relation) == oid)
 			return lfirst(cell);
 	partition = open_table(oid, NULL, access->lock, access->root);
-	partition_check_columns(access->relation, partition->relation);
 	if (partition->key_index != NULL && partition->key_index->rd_index->indkey.values[0] != 1)
 		partition_refuse(partition->relation, "its primary key does not begin with its first column");
 	access->partitions = lappend(access->partitions, partition);

@@ -1,6 +1,6 @@
 /*
  * catalog.c
- *		Finding the extension's types, and keeping prepared statements.
+ *		Finding the extension's types.
  */
 #include "postgres.h"
 
@@ -8,14 +8,13 @@
 #include "catalog/pg_enum.h"
 #include "catalog/pg_type.h"
 #include "catalog/namespace.h"
-#include "utils/array.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
-#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 #include "utils/uuid.h"
 
 #include "tables/catalog.h"
+#include "types/identifiers.h"
 
 static Catalog catalog;
 static uint64 doubts = 1;		/* how often its types may have become others */
@@ -23,18 +22,33 @@ static uint64 doubts_settled = 0;
 
 #define OURS(member) .ours = offsetof(Catalog, member)
 
-const ElementType element_nhs_number = {OURS(nhs_number), .length = 4, .by_value = true, .alignment = TYPALIGN_INT};
-const ElementType element_prescription_id = {OURS(prescription_id), .length = sizeof(PrescriptionId), .alignment = TYPALIGN_CHAR};
-const ElementType element_ods_code = {OURS(ods_code), .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
-const ElementType element_business_status = {OURS(business_status), .length = 1, .by_value = true, .alignment = TYPALIGN_CHAR};
-const ElementType element_transition_kind = {OURS(transition_kind), .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT};
-const ElementType element_uuid = {UUIDOID, .length = UUID_LEN, .alignment = TYPALIGN_CHAR};
-const ElementType element_timestamptz = {TIMESTAMPTZOID, .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
-const ElementType element_integer = {INT4OID, .length = 4, .by_value = true, .alignment = TYPALIGN_INT};
-const ElementType element_bigint = {INT8OID, .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
-const ElementType element_boolean = {BOOLOID, .length = 1, .by_value = true, .alignment = TYPALIGN_CHAR};
-const ElementType element_bytea = {BYTEAOID, .length = -1, .alignment = TYPALIGN_INT};
-const ElementType element_text = {TEXTOID, .length = -1, .alignment = TYPALIGN_INT};
+const CatalogType catalog_nhs_number = {OURS(nhs_number), .length = 4, .by_value = true, .alignment = TYPALIGN_INT};
+const CatalogType catalog_prescription_id = {OURS(prescription_id), .length = sizeof(PrescriptionId), .alignment = TYPALIGN_CHAR};
+const CatalogType catalog_ods_code = {OURS(ods_code), .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
+const CatalogType catalog_ods_code_array = {OURS(ods_code_array), .length = -1, .alignment = TYPALIGN_DOUBLE};
+const CatalogType catalog_business_status = {OURS(business_status), .length = 1, .by_value = true, .alignment = TYPALIGN_CHAR};
+const CatalogType catalog_transition_kind = {OURS(transition_kind), .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT};
+const CatalogType catalog_event_state = {OURS(event_state), .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT};
+const CatalogType catalog_alert_reason = {OURS(alert_reason), .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT};
+const CatalogType catalog_uuid = {UUIDOID, .length = UUID_LEN, .alignment = TYPALIGN_CHAR};
+const CatalogType catalog_timestamptz = {TIMESTAMPTZOID, .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
+const CatalogType catalog_smallint = {INT2OID, .length = 2, .by_value = true, .alignment = TYPALIGN_SHORT};
+const CatalogType catalog_integer = {INT4OID, .length = 4, .by_value = true, .alignment = TYPALIGN_INT};
+const CatalogType catalog_bigint = {INT8OID, .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
+const CatalogType catalog_boolean = {BOOLOID, .length = 1, .by_value = true, .alignment = TYPALIGN_CHAR};
+const CatalogType catalog_bytea = {BYTEAOID, .length = -1, .alignment = TYPALIGN_INT};
+const CatalogType catalog_bytea_array = {BYTEAARRAYOID, .length = -1, .alignment = TYPALIGN_INT};
+const CatalogType catalog_text = {TEXTOID, .length = -1, .alignment = TYPALIGN_INT};
+const CatalogType catalog_text_array = {TEXTARRAYOID, .length = -1, .alignment = TYPALIGN_INT};
+
+static const char *const transition_kinds[TRANSITION_KIND_COUNT] = {
+	[TRANSITION_FIRST] = "first",
+	[TRANSITION_FORWARD] = "forward",
+	[TRANSITION_CORRECTION] = "correction",
+	[TRANSITION_REPEAT] = "repeat",
+	[TRANSITION_UNEXPECTED] = "unexpected",
+	[TRANSITION_LATE] = "late"
+};
 
 static const char *const event_states[EVENT_STATE_COUNT] = {
 	[EVENT_PENDING] = "pending",
@@ -108,12 +122,14 @@ look_up(Catalog *found)
 	found->nhs_number = type_oid(schema, "nhs_number");
 	found->prescription_id = type_oid(schema, "prescription_id");
 	found->ods_code = type_oid(schema, "ods_code");
+	found->ods_code_array = get_array_type(found->ods_code);
 	found->business_status = type_oid(schema, "business_status");
 	found->transition_kind = type_oid(schema, "transition_kind");
-	for (int kind = 0; kind < TRANSITION_KIND_COUNT; kind++)
-		found->transition_kinds[kind] = enum_label(found->transition_kind, transition_kind_name(kind));
-	look_up_labels(found->event_states, type_oid(schema, "event_state"), event_states, EVENT_STATE_COUNT);
-	look_up_labels(found->alert_reasons, type_oid(schema, "alert_reason"), alert_reasons, ALERT_REASON_COUNT);
+	found->event_state = type_oid(schema, "event_state");
+	found->alert_reason = type_oid(schema, "alert_reason");
+	look_up_labels(found->transition_kinds, found->transition_kind, transition_kinds, TRANSITION_KIND_COUNT);
+	look_up_labels(found->event_states, found->event_state, event_states, EVENT_STATE_COUNT);
+	look_up_labels(found->alert_reasons, found->alert_reason, alert_reasons, ALERT_REASON_COUNT);
 }
 
 const Catalog *
@@ -135,68 +151,20 @@ catalog_get(void)
 	return &catalog;
 }
 
-static Oid
-element_oid(const ElementType *type, const Catalog *types)
+Oid
+catalog_type_oid(const CatalogType *type)
 {
 	if (OidIsValid(type->built_in))
 		return type->built_in;
-	return *(const Oid *) ((const char *) types + type->ours);
+	return *(const Oid *) ((const char *) catalog_get() + type->ours);
 }
 
-Datum
-element_array(const ElementType *type, Datum *values, bool *nulls, int count)
+int
+catalog_label_number(Oid label, const Oid *labels, int count)
 {
-	int			lower_bound = 1;
+	int			number = 0;
 
-	return PointerGetDatum(construct_md_array(values, nulls, 1, &count, &lower_bound,
-											  element_oid(type, catalog_get()),
-											  type->length, type->by_value, type->alignment));
-}
-
-static void
-prepare(Statement *statement, const Catalog *types)
-{
-	Oid			arguments[STATEMENT_MAX_ARGUMENTS];
-
-	if (statement->plan != NULL)
-	{
-		SPI_freeplan(statement->plan);
-		statement->plan = NULL;
-	}
-	for (int i = 0; i < statement->argument_count; i++)
-		arguments[i] = get_array_type(element_oid(statement->arguments[i], types));
-	/* one plan for all lengths of the arrays; a custom one would be made at each call */
-	statement->plan = SPI_prepare_cursor(statement->sql, statement->argument_count, arguments,
-										 CURSOR_OPT_GENERIC_PLAN);
-	if (statement->plan == NULL || SPI_keepplan(statement->plan) != 0)
-		elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
-	statement->generation = types->generation;
-}
-
-static void
-execute_at(Statement *statement, Datum *arguments, Snapshot snapshot)
-{
-	const Catalog *types = catalog_get();
-	int			result;
-
-	if (statement->plan == NULL || statement->generation != types->generation)
-		prepare(statement, types);
-	result = SPI_execute_snapshot(statement->plan, arguments, NULL, snapshot, InvalidSnapshot, false, true, 0);
-	if (result < 0)
-		elog(ERROR, "could not execute a statement: %s", SPI_result_code_string(result));
-}
-
-void
-statement_execute(Statement *statement, Datum *arguments)
-{
-	execute_at(statement, arguments, InvalidSnapshot);
-}
-
-void
-statement_execute_latest(Statement *statement, Datum *arguments)
-{
-	Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
-
-	execute_at(statement, arguments, latest);
-	UnregisterSnapshot(latest);
+	while (number < count - 1 && labels[number] != label)
+		number++;
+	return number;
 }

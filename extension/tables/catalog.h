@@ -1,33 +1,13 @@
 /*
  * catalog.h
- *		The extension's own types, by OID, and statements prepared against them.
+ *		The extension's own types in this database, by OID.
  */
 #ifndef RXTRACK_CATALOG_H
 #define RXTRACK_CATALOG_H
 
 #include "postgres.h"
-#include "executor/spi.h"
 
-#include "updates/transition.h"
-
-/* The labels of rxtrack.event_state. */
-typedef enum EventState
-{
-	EVENT_PENDING,
-	EVENT_RELEASED,
-	EVENT_CANCELLED,
-	EVENT_STATE_COUNT
-} EventState;
-
-/* The labels of rxtrack.alert_reason; the count stands for none of them. */
-typedef enum AlertReason
-{
-	ALERT_PHARMACY_BLOCKED,
-	ALERT_PHARMACY_NOT_ENABLED,
-	ALERT_APPLICATION_NOT_ENABLED,
-	ALERT_COOLDOWN,
-	ALERT_REASON_COUNT
-} AlertReason;
+#include "types/enums.h"
 
 /* What this database's copy of the extension is made of. */
 typedef struct Catalog
@@ -36,50 +16,47 @@ typedef struct Catalog
 	Oid			nhs_number;
 	Oid			prescription_id;
 	Oid			ods_code;
+	Oid			ods_code_array;
 	Oid			business_status;
 	Oid			transition_kind;
-	Oid			transition_kinds[TRANSITION_KIND_COUNT];	/* its labels */
+	Oid			event_state;
+	Oid			alert_reason;
+	Oid			transition_kinds[TRANSITION_KIND_COUNT];	/* the labels of these */
 	Oid			event_states[EVENT_STATE_COUNT];
 	Oid			alert_reasons[ALERT_REASON_COUNT];
 	uint64		generation;		/* counts how often these were others */
 } Catalog;
 
-/* A type that an argument is an array of. */
-typedef struct ElementType
+/* A type of a column or an argument. */
+typedef struct CatalogType
 {
 	Oid			built_in;		/* its OID, or InvalidOid for one of ours: */
 	size_t		ours;			/* its place in the Catalog */
 	int16		length;
 	bool		by_value;
 	char		alignment;
-} ElementType;
+} CatalogType;
 
 #pragma GCC visibility push(hidden)
 
-extern const ElementType element_nhs_number;
-extern const ElementType element_prescription_id;
-extern const ElementType element_ods_code;
-extern const ElementType element_business_status;
-extern const ElementType element_transition_kind;
-extern const ElementType element_uuid;
-extern const ElementType element_timestamptz;
-extern const ElementType element_integer;
-extern const ElementType element_bigint;
-extern const ElementType element_boolean;
-extern const ElementType element_bytea;
-extern const ElementType element_text;
-
-#define STATEMENT_MAX_ARGUMENTS 17
-
-/* A statement that is prepared once a session; to be kept in static storage. */
-typedef struct Statement
-{
-	const char *sql;
-	int			argument_count; /* every argument is an array */
-	const ElementType *arguments[STATEMENT_MAX_ARGUMENTS];
-	SPIPlanPtr	plan;
-	uint64		generation;		/* of the catalog that the plan was made for */
-} Statement;
+extern const CatalogType catalog_nhs_number;
+extern const CatalogType catalog_prescription_id;
+extern const CatalogType catalog_ods_code;
+extern const CatalogType catalog_ods_code_array;
+extern const CatalogType catalog_business_status;
+extern const CatalogType catalog_transition_kind;
+extern const CatalogType catalog_event_state;
+extern const CatalogType catalog_alert_reason;
+extern const CatalogType catalog_uuid;
+extern const CatalogType catalog_timestamptz;
+extern const CatalogType catalog_smallint;
+extern const CatalogType catalog_integer;
+extern const CatalogType catalog_bigint;
+extern const CatalogType catalog_boolean;
+extern const CatalogType catalog_bytea;
+extern const CatalogType catalog_bytea_array;
+extern const CatalogType catalog_text;
+extern const CatalogType catalog_text_array;
 
 /* To be called once, when the library is loaded. */
 extern void catalog_init(void);
@@ -90,17 +67,10 @@ extern void catalog_init(void);
  */
 extern const Catalog *catalog_get(void);
 
-/* An array argument; nulls may be NULL where no element is. */
-extern Datum element_array(const ElementType *type, Datum *values, bool *nulls, int count);
+extern Oid	catalog_type_oid(const CatalogType *type);
 
-/*
- * Runs a statement inside SPI, preparing it where needed; the rows are in
- * SPI_tuptable.  Raises what the statement raises.
- */
-extern void statement_execute(Statement *statement, Datum *arguments);
-
-/* The same with a snapshot of now, also where the isolation has one of its own. */
-extern void statement_execute_latest(Statement *statement, Datum *arguments);
+/* Which of so many labels one is; the last where it is none of the others. */
+extern int	catalog_label_number(Oid label, const Oid *labels, int count);
 
 #pragma GCC visibility pop
 

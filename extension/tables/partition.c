@@ -18,34 +18,16 @@ partition_refuse(Relation relation, const char *why)
 			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 			 errmsg("cannot use relation \"%s\": %s", RelationGetRelationName(relation), why),
 			 errhint("Tables of rxtrack may be partitioned by hash of their first column, "
-					 "with a primary key and partitions that have the same columns in the same order.")));
+					 "with a primary key that begins with it.")));
 }
 
 void
-partition_check_key(Relation relation)
+partition_check_key(Relation relation, AttrNumber first_column)
 {
 	PartitionKey key = RelationGetPartitionKey(relation);
 
-	if (key->strategy != PARTITION_STRATEGY_HASH || key->partnatts != 1 || key->partattrs[0] != 1)
+	if (key->strategy != PARTITION_STRATEGY_HASH || key->partnatts != 1 || key->partattrs[0] != first_column)
 		partition_refuse(relation, "it is not partitioned by hash of its first column");
-}
-
-void
-partition_check_columns(Relation table, Relation partition)
-{
-	TupleDesc	ours = table->rd_att;
-	TupleDesc	theirs = partition->rd_att;
-
-	if (ours->natts != theirs->natts)
-		partition_refuse(partition, "it has other columns than the table that it is a partition of");
-	for (int i = 0; i < ours->natts; i++)
-	{
-		Form_pg_attribute our = TupleDescAttr(ours, i);
-		Form_pg_attribute their = TupleDescAttr(theirs, i);
-
-		if (our->atttypid != their->atttypid || strcmp(NameStr(our->attname), NameStr(their->attname)) != 0)
-			partition_refuse(partition, "its columns are not in the order of the table that it is a partition of");
-	}
 }
 
 Oid

@@ -9,6 +9,7 @@
 #define RXTRACK_PARTITION_H
 
 #include "postgres.h"
+#include "access/attnum.h"
 #include "utils/relcache.h"
 
 #pragma GCC visibility push(hidden)
@@ -16,11 +17,8 @@
 /* Raises 0A000: the relation is made for something else, and not ours to guess at. */
 extern void partition_refuse(Relation relation, const char *why);
 
-/* Refuses a table that is partitioned in another way. */
-extern void partition_check_key(Relation table);
-
-/* Refuses a partition with other columns, or in another order: rows are handed on by their numbers. */
-extern void partition_check_columns(Relation table, Relation partition);
+/* Refuses a table that is partitioned in another way than by hash of that column. */
+extern void partition_check_key(Relation table, AttrNumber first_column);
 
 /* The partition of rows with that first column; raises 55000 where there is none. */
 extern Oid	partition_of(Relation table, Datum first_column);

@@ -9,6 +9,7 @@
 
 #include "tables/access.h"
 #include "tables/catalog.h"
+#include "tables/statement.h"
 #include "readiness/readiness.h"
 #include "updates/store.h"
 #include "types/types.h"
@@ -37,7 +38,7 @@ static Statement select_statuses_before = {
 	" JOIN unnest($1, $2, $3) AS k (prescription_id, task_id, place) USING (prescription_id, task_id)"
 	" WHERE u.before IS NOT NULL",
 	.argument_count = 3,
-	.arguments = {&element_prescription_id, &element_uuid, &element_integer}
+	.arguments = {&catalog_prescription_id, &catalog_uuid, &catalog_integer}
 };
 
 static Datum
@@ -307,9 +308,9 @@ find_statuses_before(TaskState *tasks, int count)
 	}
 	if (unexpected == 0)
 		return;
-	arguments[0] = element_array(&element_prescription_id, prescriptions, NULL, unexpected);
-	arguments[1] = element_array(&element_uuid, task_ids, NULL, unexpected);
-	arguments[2] = element_array(&element_integer, places, NULL, unexpected);
+	arguments[0] = statement_array(&catalog_prescription_id, prescriptions, NULL, unexpected);
+	arguments[1] = statement_array(&catalog_uuid, task_ids, NULL, unexpected);
+	arguments[2] = statement_array(&catalog_integer, places, NULL, unexpected);
 	statement_execute(&select_statuses_before, arguments);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{

@@ -11,8 +11,10 @@
 #include "utils/inval.h"
 
 #include "tables/catalog.h"
+#include "tables/statement.h"
 #include "tables/remembered.h"
 #include "types/types.h"
+#include "updates/transition.h"
 
 int			transition_policy = TRANSITION_POLICY_ENFORCE;
 
@@ -21,10 +23,6 @@ static const struct config_enum_entry policies[] = {
 	{"warn", TRANSITION_POLICY_WARN, false},
 	{"off", TRANSITION_POLICY_OFF, false},
 	{NULL, 0, false}
-};
-
-static const char *const kind_names[TRANSITION_KIND_COUNT] = {
-	"first", "forward", "correction", "repeat", "unexpected", "late"
 };
 
 /* The rules, by status from and to; what is not in the table is unexpected. */
@@ -57,12 +55,6 @@ transition_init(void)
 							 &transition_policy, TRANSITION_POLICY_ENFORCE, policies,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
 	remembered_init(&rules.remembered);
-}
-
-const char *
-transition_kind_name(TransitionKind kind)
-{
-	return kind_names[kind];
 }
 
 static void

@@ -5,19 +5,8 @@
 #ifndef RXTRACK_TRANSITION_H
 #define RXTRACK_TRANSITION_H
 
+#include "types/enums.h"
 #include "types/identifiers.h"
-
-/* What an update is to its item, in the order of the SQL enumeration. */
-typedef enum TransitionKind
-{
-	TRANSITION_FIRST,
-	TRANSITION_FORWARD,
-	TRANSITION_CORRECTION,
-	TRANSITION_REPEAT,
-	TRANSITION_UNEXPECTED,
-	TRANSITION_LATE,
-	TRANSITION_KIND_COUNT
-} TransitionKind;
 
 /* What becomes of an unexpected one: rxtrack.transition_policy. */
 typedef enum TransitionPolicy
@@ -32,7 +21,6 @@ typedef enum TransitionPolicy
 extern int	transition_policy;
 
 extern void transition_init(void);
-extern const char *transition_kind_name(TransitionKind kind);
 
 /*
  * Judges a step by the rules of rxtrack.transition_rule; never answers first or

@@ -1,0 +1,54 @@
+/*
+ * compat.h
+ *		Every difference between server versions, and the only place that asks for one.
+ */
+#ifndef RXTRACK_COMPAT_H
+#define RXTRACK_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* From 16 an input function may be asked to return its error. */
+#if PG_VERSION_NUM >= 160000
+#define compat_soft_error(...) ereturn(fcinfo->context, (Datum) 0, __VA_ARGS__)
+#else
+#define compat_soft_error(...) ereport(ERROR, __VA_ARGS__)
+#endif
+
+#if PG_VERSION_NUM >= 180000
+#define compat_index_beginscan(table, index, snapshot, key_count) \
+	index_beginscan(table, index, snapshot, NULL, key_count, 0)
+#define compat_primary_key_index(table) RelationGetPrimaryKeyIndex(table, false)
+#else
+#define compat_index_beginscan(table, index, snapshot, key_count) \
+	index_beginscan(table, index, snapshot, key_count, 0)
+#define compat_primary_key_index(table) RelationGetPrimaryKeyIndex(table)
+#endif
+
+#if PG_VERSION_NUM >= 160000
+#define compat_eval_plan_qual_init(state, estate) EvalPlanQualInit(state, estate, NULL, NIL, -1, NIL)
+#else
+#define compat_eval_plan_qual_init(state, estate) EvalPlanQualInit(state, estate, NULL, NIL, -1)
+#endif
+
+#if PG_VERSION_NUM >= 170000
+#define compat_json_lexer(text, length, need_escapes) \
+	makeJsonLexContextCstringLen(NULL, text, length, PG_UTF8, need_escapes)
+#else
+#define compat_json_lexer(text, length, need_escapes) \
+	makeJsonLexContextCstringLen((char *) (text), (int) (length), PG_UTF8, need_escapes)
+#endif
+
+#if PG_VERSION_NUM >= 150000
+#define compat_hash_final(hash, digest, size) pg_cryptohash_final(hash, digest, size)
+#define compat_reserve_settings(prefix) MarkGUCPrefixReserved(prefix)
+#define COMPAT_HAS_SHMEM_REQUEST_HOOK
+#else
+#define compat_hash_final(hash, digest, size) pg_cryptohash_final(hash, digest)
+#define compat_reserve_settings(prefix) EmitWarningsOnPlaceholders(prefix)
+#endif
+
+#endif							/* RXTRACK_COMPAT_H */

@@ -1,0 +1,664 @@
+/*
+ * rows.c
+ *		Reading and writing rows of a table by its keys.
+ *
+ * What a partitioned table needs is in the section on partitions; all else happens in one
+ * plain table or partition.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/skey.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_am.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "nodes/execnodes.h"
+#include "optimizer/optimizer.h"
+#include "rewrite/rewriteHandler.h"
+#include "storage/bufmgr.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "compat.h"
+#include "tables/partition.h"
+#include "tables/rows.h"
+#include "tables/through_sql.h"
+
+/* A column that is not ours, and what a new row has there. */
+typedef struct Default
+{
+	int			attribute;		/* from 0 */
+	ExprState  *expression;
+} Default;
+
+/* A plain table in which rows are: the one that was opened, or a partition of it. */
+typedef struct Part
+{
+	Relation	relation;
+	Columns		columns;
+	Relation	index;			/* by which rows are searched, or NULL */
+	ScanKeyData keys[ROWS_MAX_KEY]; /* made when there is a first search */
+	bool		has_keys;
+	IndexScanDesc scan;			/* the search under way, or NULL: */
+	TableScanDesc table_scan;	/* likewise */
+	TupleTableSlot *found;		/* the row that was found */
+
+	/* for writing; NULL until the first write */
+	ResultRelInfo *result;
+	TupleTableSlot *written;
+	TupleTableSlot *before;		/* the row that it replaces, where some of that stays */
+	Default    *defaults;
+	int			default_count;
+} Part;
+
+struct Rows
+{
+	const RowsTable *table;
+	const RowsKey *key;
+	LOCKMODE	lock;
+	Relation	relation;		/* the one of that name */
+	List	   *parts;			/* itself, or those of its partitions that were used */
+	Part	   *part;			/* that was searched last */
+	bool		sees_latest;
+	Snapshot	latest;			/* of the first search, where it does; NULL before that */
+	Snapshot	snapshot;		/* of the search under way, or NULL */
+	EState	   *estate;			/* NULL until the first write */
+	EPQState	recheck;
+};
+
+/* ---------- Opening ---------- */
+
+static Oid
+find_relation(const char *schema, const char *name)
+{
+	Oid			oid = get_relname_relid(name, get_namespace_oid(schema, false));
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"%s.%s\" does not exist", schema, name)));
+	return oid;
+}
+
+/*
+ * Opens the index of a key.  One that is not valid, as CREATE INDEX CONCURRENTLY may leave it, does
+ * not have all rows.  REINDEX CONCURRENTLY may put another one in its place, which is then valid,
+ * between our look for it and our lock on it.
+ */
+static Relation
+open_index(const Rows *rows, Relation table)
+{
+	Oid			before = InvalidOid;
+
+	for (;;)
+	{
+		Oid			oid = rows->key->index == NULL ? compat_primary_key_index(table) :
+			find_relation(rows->table->schema, rows->key->index);
+		Relation	index;
+
+		if (!OidIsValid(oid))
+			partition_refuse(table, "it has no primary key");
+		index = index_open(oid, rows->lock);
+		if (index->rd_index->indisvalid)
+			return index;
+		if (oid == before)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("index \"%s\" is not valid", RelationGetRelationName(index)),
+					 errhint("Run REINDEX.")));
+		index_close(index, rows->lock);
+		before = oid;
+	}
+}
+
+/* Refuses an index that is not the one that the key describes. */
+static void
+check_index(const Rows *rows, const Part *part)
+{
+	const RowsKey *key = rows->key;
+	Form_pg_index index = part->index->rd_index;
+
+	if (index->indrelid != RelationGetRelid(part->relation) || part->index->rd_rel->relam != BTREE_AM_OID)
+		partition_refuse(part->relation, psprintf("\"%s\" is no btree index of it", RelationGetRelationName(part->index)));
+	for (int i = 0; i < key->count; i++)
+		if (i >= index->indnkeyatts || index->indkey.values[i] != part->columns.numbers[key->columns[i]])
+			partition_refuse(part->relation,
+							 psprintf("column %d of its index \"%s\" is not \"%s\"", i + 1,
+									  RelationGetRelationName(part->index), rows->table->columns[key->columns[i]].name));
+}
+
+/* A column of an index and an operator, as a scan key whose argument is yet to come. */
+static void
+make_key(Relation index, ScanKey key, int column, StrategyNumber strategy)
+{
+	Oid			type = index->rd_opcintype[column];
+	Oid			operator = get_opfamily_member(index->rd_opfamily[column], type, type, strategy);
+
+	ScanKeyEntryInitialize(key, 0, column + 1, strategy, InvalidOid, index->rd_indcollation[column],
+						   get_opcode(operator), (Datum) 0);
+}
+
+/* Takes over a relation that is open. */
+static Part *
+add_part(Rows *rows, Relation relation)
+{
+	MemoryContext context = MemoryContextSwitchTo(GetMemoryChunkContext(rows));
+	Part	   *part = palloc0(sizeof(Part));
+
+	part->relation = relation;
+	part->columns = columns_find(rows->table, relation);
+	part->found = table_slot_create(relation, NULL);
+	if (rows->key != NULL)
+	{
+		part->index = open_index(rows, relation);
+		check_index(rows, part);
+	}
+	rows->parts = lappend(rows->parts, part);
+	MemoryContextSwitchTo(context);
+	return part;
+}
+
+Rows *
+rows_open(const RowsTable *table, const RowsKey *key, LOCKMODE lock)
+{
+	Rows	   *rows = palloc0(sizeof(Rows));
+
+	rows->table = table;
+	rows->key = key;
+	rows->lock = lock;
+	rows->relation = table_open(find_relation(table->schema, table->name), lock);
+	if (rows->relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		rows->part = add_part(rows, rows->relation);
+	else if (key != NULL && key->index != NULL)
+		partition_refuse(rows->relation, "it is searched by an index that is not its primary key");
+	else
+		partition_check_key(rows->relation, columns_find(table, rows->relation).numbers[0]);
+	return rows;
+}
+
+void
+rows_see_latest(Rows *rows)
+{
+	rows->sees_latest = true;
+}
+
+/* ---------- Partitions ---------- */
+
+/* The plain table of that relation, which is a partition. */
+static Part *
+find_part(Rows *rows, Oid relation)
+{
+	ListCell   *cell;
+
+	foreach(cell, rows->parts)
+		if (RelationGetRelid(((Part *) lfirst(cell))->relation) == relation)
+			return lfirst(cell);
+	return add_part(rows, table_open(relation, rows->lock));
+}
+
+/* The plain table in which rows with that first column are. */
+static Part *
+choose_part(Rows *rows, Datum first_column)
+{
+	Relation	relation = rows->relation;
+	Oid			partition;
+
+	if (relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return linitial(rows->parts);
+	for (;;)
+	{
+		Relation	above = relation;
+
+		partition = partition_of(above, first_column);
+		if (get_rel_relkind(partition) != RELKIND_PARTITIONED_TABLE)
+			break;
+		relation = table_open(partition, rows->lock);
+		partition_check_key(relation, columns_find(rows->table, relation).numbers[0]);
+		if (above != rows->relation)
+			table_close(above, NoLock);
+	}
+	if (relation != rows->relation)
+		table_close(relation, NoLock);
+	return find_part(rows, partition);
+}
+
+/* ---------- Reading ---------- */
+
+static void
+end_search(Rows *rows)
+{
+	Part	   *part = rows->part;
+
+	if (rows->snapshot == NULL)
+		return;
+	if (part->scan != NULL)
+		index_endscan(part->scan);
+	if (part->table_scan != NULL)
+		table_endscan(part->table_scan);
+	part->scan = NULL;
+	part->table_scan = NULL;
+	UnregisterSnapshot(rows->snapshot);
+	rows->snapshot = NULL;
+}
+
+/* What the next search sees: always also what this transaction has written. */
+static Snapshot
+take_snapshot(Rows *rows)
+{
+	Snapshot	snapshot;
+
+	CommandCounterIncrement();
+	if (!rows->sees_latest)
+		return RegisterSnapshot(GetTransactionSnapshot());
+	if (rows->latest == NULL)
+		rows->latest = RegisterSnapshot(GetLatestSnapshot());
+	PushCopiedSnapshot(rows->latest);
+	UpdateActiveSnapshotCommandId();
+	snapshot = RegisterSnapshot(GetActiveSnapshot());
+	PopActiveSnapshot();
+	return snapshot;
+}
+
+static void
+begin_search(Rows *rows, Part *part, ScanKey keys, int key_count)
+{
+	end_search(rows);
+	/* the row that was found keeps its page from being pruned */
+	ExecClearTuple(part->found);
+	rows->part = part;
+	rows->snapshot = take_snapshot(rows);
+	part->scan = compat_index_beginscan(part->relation, part->index, rows->snapshot, key_count);
+	index_rescan(part->scan, keys, key_count, NULL, 0);
+}
+
+void
+rows_search(Rows *rows, const Datum *key, int key_count)
+{
+	Part	   *part = choose_part(rows, key[0]);
+
+	for (int i = 0; i < rows->key->count && !part->has_keys; i++)
+		make_key(part->index, &part->keys[i], i, BTEqualStrategyNumber);
+	part->has_keys = true;
+	for (int i = 0; i < key_count; i++)
+		part->keys[i].sk_argument = key[i];
+	begin_search(rows, part, part->keys, key_count);
+}
+
+void
+rows_search_between(Rows *rows, Datum above, Datum upto)
+{
+	Part	   *part = linitial(rows->parts);
+	ScanKeyData range[2];
+
+	make_key(part->index, &range[0], 0, BTGreaterStrategyNumber);
+	make_key(part->index, &range[1], 0, BTLessEqualStrategyNumber);
+	range[0].sk_argument = above;
+	range[1].sk_argument = upto;
+	begin_search(rows, part, range, 2);
+}
+
+void
+rows_scan(Rows *rows, BlockNumber from)
+{
+	ItemPointerData first;
+	ItemPointerData last;
+
+	if (rows->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		partition_refuse(rows->relation, "it is read from its beginning to its end");
+	end_search(rows);
+	rows->part = linitial(rows->parts);
+	rows->snapshot = take_snapshot(rows);
+	ItemPointerSet(&first, from, FirstOffsetNumber);
+	ItemPointerSet(&last, MaxBlockNumber, MaxOffsetNumber);
+	rows->part->table_scan = table_beginscan_tidrange(rows->part->relation, rows->snapshot, &first, &last);
+}
+
+BlockNumber
+rows_block_count(Rows *rows)
+{
+	return RelationGetNumberOfBlocks(rows->relation);
+}
+
+bool
+rows_next(Rows *rows)
+{
+	Part	   *part = rows->part;
+
+	if (part->table_scan != NULL)
+		return table_scan_getnextslot_tidrange(part->table_scan, ForwardScanDirection, part->found);
+	return index_getnext_slot(part->scan, ForwardScanDirection, part->found);
+}
+
+/*
+ * Locks the row that was found; false when it has been deleted meanwhile.  A
+ * newer version that somebody else committed takes its place, but for a
+ * transaction whose isolation forbids to see it.
+ */
+static bool
+lock_found(Rows *rows)
+{
+	TupleTableSlot *found = rows->part->found;
+	TM_FailureData failure;
+	TM_Result	result = table_tuple_lock(rows->part->relation, &found->tts_tid, rows->snapshot,
+										  found, GetCurrentCommandId(false),
+										  LockTupleNoKeyExclusive, LockWaitBlock,
+										  IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
+										  &failure);
+
+	switch (result)
+	{
+		case TM_Ok:
+			return true;
+		case TM_Deleted:
+			if (!IsolationUsesXactSnapshot())
+				return false;
+			/* FALLTHROUGH */
+		case TM_Updated:
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("could not serialize access due to concurrent update")));
+			break;
+		default:
+			elog(ERROR, "unexpected result of locking a row: %d", (int) result);
+	}
+	return false;
+}
+
+bool
+rows_find(Rows *rows, const Datum *key, int key_count, bool lock)
+{
+	bool		found;
+
+	rows_search(rows, key, key_count);
+	found = rows_next(rows) && (!lock || lock_found(rows));
+	end_search(rows);
+	return found;
+}
+
+bool
+rows_find_last(Rows *rows)
+{
+	Part	   *part = linitial(rows->parts);
+	bool		found;
+
+	begin_search(rows, part, NULL, 0);
+	found = index_getnext_slot(part->scan, BackwardScanDirection, part->found);
+	end_search(rows);
+	return found;
+}
+
+Datum
+rows_column(Rows *rows, int column, bool *isnull)
+{
+	return slot_getattr(rows->part->found, rows->part->columns.numbers[column], isnull);
+}
+
+Datum
+rows_value(Rows *rows, int column)
+{
+	bool		isnull;
+	Datum		value = rows_column(rows, column, &isnull);
+
+	if (isnull)
+		elog(ERROR, "column \"%s\" of relation \"%s\" is null", rows->table->columns[column].name, rows->table->name);
+	return value;
+}
+
+RowsPlace
+rows_place(const Rows *rows)
+{
+	return (RowsPlace)
+	{
+		.relation = RelationGetRelid(rows->part->relation), .tid = rows->part->found->tts_tid
+	};
+}
+
+/* ---------- Writing ---------- */
+
+/* Learns what the columns that are not ours have in new rows. */
+static void
+find_defaults(Rows *rows, Part *part)
+{
+	TupleDesc	columns = RelationGetDescr(part->relation);
+
+	part->defaults = palloc(columns->natts * sizeof(Default));
+	for (int i = 0; i < columns->natts; i++)
+	{
+		bool		is_ours = false;
+		Expr	   *expression = NULL;
+
+		for (int j = 0; j < rows->table->column_count; j++)
+			is_ours |= part->columns.numbers[j] == i + 1;
+		/* a generated one is computed when the row is written */
+		if (!is_ours && !TupleDescAttr(columns, i)->attisdropped && TupleDescAttr(columns, i)->attgenerated == '\0')
+			expression = (Expr *) build_column_default(part->relation, i + 1);
+		if (expression == NULL)
+			continue;
+		part->defaults[part->default_count].attribute = i;
+		part->defaults[part->default_count++].expression = ExecPrepareExpr(expression, rows->estate);
+	}
+}
+
+/* As logical replication's apply worker does it. */
+static void
+begin_writing(Rows *rows, Part *part)
+{
+	MemoryContext context;
+
+	if (part->result != NULL)
+		return;
+	context = MemoryContextSwitchTo(GetMemoryChunkContext(rows));
+	if (rows->estate == NULL)
+	{
+		rows->estate = CreateExecutorState();
+		compat_eval_plan_qual_init(&rows->recheck, rows->estate);
+	}
+	part->result = makeNode(ResultRelInfo);
+	InitResultRelInfo(part->result, part->relation, 0, NULL, 0);
+	ExecOpenIndices(part->result, false);
+	/* where triggers look for it */
+	rows->estate->es_opened_result_relations = lappend(rows->estate->es_opened_result_relations, part->result);
+	part->written = table_slot_create(part->relation, NULL);
+	if (!part->columns.is_all)
+		find_defaults(rows, part);
+	MemoryContextSwitchTo(context);
+}
+
+/* Reads the row at a place into the one to be written, but for those of our columns that change. */
+static void
+take_before(Part *part, const RowsPlace *place)
+{
+	if (part->before == NULL)
+		part->before = table_slot_create(part->relation, NULL);
+	if (!table_tuple_fetch_row_version(part->relation, (ItemPointer) &place->tid, SnapshotAny, part->before))
+		elog(ERROR, "a row that was to be changed is gone");
+	slot_getallattrs(part->before);
+	memcpy(part->written->tts_values, part->before->tts_values, part->before->tts_nvalid * sizeof(Datum));
+	memcpy(part->written->tts_isnull, part->before->tts_isnull, part->before->tts_nvalid * sizeof(bool));
+}
+
+static void
+take_defaults(Rows *rows, Part *part)
+{
+	TupleTableSlot *written = part->written;
+
+	memset(written->tts_isnull, true, RelationGetNumberOfAttributes(part->relation) * sizeof(bool));
+	for (int i = 0; i < part->default_count; i++)
+	{
+		int			attribute = part->defaults[i].attribute;
+
+		written->tts_values[attribute] = ExecEvalExprSwitchContext(part->defaults[i].expression,
+																   GetPerTupleExprContext(rows->estate),
+																   &written->tts_isnull[attribute]);
+	}
+}
+
+/* Makes the row to be written; place: of the one that it replaces, or NULL. */
+static void
+make_row(Rows *rows, Part *part, const RowsPlace *place, const bool *changes, const Datum *values, const bool *nulls)
+{
+	TupleTableSlot *written = ExecClearTuple(part->written);
+
+	if (place != NULL && (changes != NULL || !part->columns.is_all))
+		take_before(part, place);
+	else if (place == NULL && !part->columns.is_all)
+		take_defaults(rows, part);
+	for (int i = 0; i < rows->table->column_count; i++)
+	{
+		int			attribute = part->columns.numbers[i] - 1;
+
+		if (changes != NULL && !changes[i])
+			continue;
+		written->tts_values[attribute] = values[i];
+		written->tts_isnull[attribute] = nulls[i];
+	}
+	ExecStoreVirtualTuple(written);
+}
+
+/* Each row is a statement of its own, so that its triggers fire before the next one. */
+static void
+begin_statement(Rows *rows, Part *part)
+{
+	begin_writing(rows, part);
+	/* checks, triggers and defaults allocate by the row */
+	ResetPerTupleExprContext(rows->estate);
+	rows->estate->es_output_cid = GetCurrentCommandId(true);
+	if (part->result->ri_TrigDesc == NULL)
+		return;
+	PushActiveSnapshot(GetTransactionSnapshot());
+	AfterTriggerBeginQuery();
+}
+
+static void
+end_statement(Rows *rows, Part *part)
+{
+	if (part->result->ri_TrigDesc == NULL)
+		return;
+	AfterTriggerEndQuery(rows->estate);
+	PopActiveSnapshot();
+}
+
+/* What a statement by SQL is to see of the table. */
+static Snapshot
+begin_sql(Rows *rows)
+{
+	return rows->sees_latest ? take_snapshot(rows) : InvalidSnapshot;
+}
+
+static bool
+end_sql(Snapshot snapshot, bool written)
+{
+	if (snapshot != InvalidSnapshot)
+		UnregisterSnapshot(snapshot);
+	return written;
+}
+
+bool
+rows_insert(Rows *rows, const Datum *values, const bool *nulls)
+{
+	Part	   *part = choose_part(rows, values[0]);
+
+	if (through_sql_is_needed(rows->relation, part->relation, CMD_INSERT))
+		return through_sql_insert(rows->table, values, nulls);
+	begin_statement(rows, part);
+	make_row(rows, part, NULL, NULL, values, nulls);
+	ExecSimpleRelationInsert(part->result, rows->estate, part->written);
+	end_statement(rows, part);
+	return ItemPointerIsValid(&part->written->tts_tid);
+}
+
+bool
+rows_update(Rows *rows, const RowsPlace *place, const bool *changes, const Datum *values, const bool *nulls)
+{
+	Part	   *part = find_part(rows, place->relation);
+	Snapshot	snapshot;
+
+	if (through_sql_is_needed(rows->relation, part->relation, CMD_UPDATE))
+	{
+		snapshot = begin_sql(rows);
+		return end_sql(snapshot, through_sql_update(rows->table, place, changes, values, nulls, snapshot));
+	}
+	begin_statement(rows, part);
+	make_row(rows, part, place, changes, values, nulls);
+	/* only its place is looked at; the values may well lie in the row that was found */
+	part->found->tts_tid = place->tid;
+	ExecSimpleRelationUpdate(part->result, rows->estate, &rows->recheck, part->found, part->written);
+	end_statement(rows, part);
+	return ItemPointerIsValid(&part->written->tts_tid);
+}
+
+/* Is a row still there, which a trigger may have kept from being deleted? */
+static bool
+is_kept(Part *part, const RowsPlace *place)
+{
+	const TriggerDesc *triggers = part->result->ri_TrigDesc;
+
+	return triggers != NULL && triggers->trig_delete_before_row &&
+		table_tuple_fetch_row_version(part->relation, (ItemPointer) &place->tid, SnapshotSelf, part->written);
+}
+
+bool
+rows_delete(Rows *rows, const RowsPlace *place)
+{
+	Part	   *part = find_part(rows, place->relation);
+	Snapshot	snapshot;
+
+	if (through_sql_is_needed(rows->relation, part->relation, CMD_DELETE))
+	{
+		snapshot = begin_sql(rows);
+		return end_sql(snapshot, through_sql_delete(rows->table, place, snapshot));
+	}
+	begin_statement(rows, part);
+	part->found->tts_tid = place->tid;
+	ExecSimpleRelationDelete(part->result, rows->estate, &rows->recheck, part->found);
+	end_statement(rows, part);
+	return !is_kept(part, place);
+}
+
+/* ---------- Closing ---------- */
+
+static void
+close_part(Part *part)
+{
+	if (part->written != NULL)
+		ExecDropSingleTupleTableSlot(part->written);
+	if (part->before != NULL)
+		ExecDropSingleTupleTableSlot(part->before);
+	ExecDropSingleTupleTableSlot(part->found);
+	if (part->index != NULL)
+		index_close(part->index, NoLock);
+	table_close(part->relation, NoLock);
+}
+
+void
+rows_close(Rows *rows)
+{
+	ListCell   *cell;
+
+	end_search(rows);
+	if (rows->latest != NULL)
+		UnregisterSnapshot(rows->latest);
+	if (rows->estate != NULL)
+	{
+		EvalPlanQualEnd(&rows->recheck);
+		ExecCloseResultRelations(rows->estate);
+		ExecResetTupleTable(rows->estate->es_tupleTable, false);
+		FreeExecutorState(rows->estate);
+	}
+	foreach(cell, rows->parts)
+		close_part(lfirst(cell));
+	if (rows->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		table_close(rows->relation, NoLock);
+}
+
+void
+rows_hide_detail(ErrorData *error)
+{
+	if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
+		error->detail = error->detail_log = NULL;
+}

@@ -1,0 +1,166 @@
+/*
+ * through_sql.c
+ *		INSERT, UPDATE and DELETE of one row, planned each time.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "lib/stringinfo.h"
+#include "rewrite/prs2lock.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+
+#include "tables/through_sql.h"
+
+/* ---------- When ---------- */
+
+static bool
+has_rule(Relation named, CmdType command)
+{
+	for (int i = 0; named->rd_rules != NULL && i < named->rd_rules->numLocks; i++)
+		if (named->rd_rules->rules[i]->event == command)
+			return true;
+	return false;
+}
+
+/* A transition table belongs to a trigger for each statement, or to one for each row that is to see them all. */
+static bool
+has_statement_trigger(const TriggerDesc *triggers, CmdType command)
+{
+	switch (command)
+	{
+		case CMD_INSERT:
+			return triggers->trig_insert_before_statement || triggers->trig_insert_after_statement ||
+				triggers->trig_insert_new_table;
+		case CMD_UPDATE:
+			return triggers->trig_update_before_statement || triggers->trig_update_after_statement ||
+				triggers->trig_update_old_table || triggers->trig_update_new_table;
+		default:
+			return triggers->trig_delete_before_statement || triggers->trig_delete_after_statement ||
+				triggers->trig_delete_old_table;
+	}
+}
+
+static bool
+has_column_trigger(const TriggerDesc *triggers)
+{
+	for (int i = 0; i < triggers->numtriggers; i++)
+		if (triggers->triggers[i].tgnattr > 0 && TRIGGER_FOR_UPDATE(triggers->triggers[i].tgtype))
+			return true;
+	return false;
+}
+
+bool
+through_sql_is_needed(Relation named, Relation part, CmdType command)
+{
+	if (has_rule(named, command))
+		return true;
+	if (named->trigdesc != NULL && has_statement_trigger(named->trigdesc, command))
+		return true;
+	return command == CMD_UPDATE && part->trigdesc != NULL && has_column_trigger(part->trigdesc);
+}
+
+/* ---------- How ---------- */
+
+/* A statement about one row, and its arguments. */
+typedef struct Command
+{
+	StringInfoData sql;
+	int			count;
+	Oid			types[COLUMNS_MAX + 2];
+	Datum		values[COLUMNS_MAX + 2];
+	char		nulls[COLUMNS_MAX + 2];
+} Command;
+
+static void
+begin_command(Command *command, const char *verb, const RowsTable *table)
+{
+	command->count = 0;
+	initStringInfo(&command->sql);
+	appendStringInfo(&command->sql, "%s %s", verb, quote_qualified_identifier(table->schema, table->name));
+}
+
+/* Appends an argument's number. */
+static void
+append_argument(Command *command, Oid type, Datum value, bool isnull)
+{
+	command->types[command->count] = type;
+	command->values[command->count] = value;
+	command->nulls[command->count] = isnull ? 'n' : ' ';
+	appendStringInfo(&command->sql, "$%d", ++command->count);
+}
+
+static void
+append_place(Command *command, const RowsPlace *place)
+{
+	appendStringInfoString(&command->sql, " WHERE ctid = ");
+	append_argument(command, TIDOID, PointerGetDatum(&place->tid), false);
+	appendStringInfoString(&command->sql, " AND tableoid = ");
+	append_argument(command, OIDOID, ObjectIdGetDatum(place->relation), false);
+}
+
+static bool
+execute(Command *command, Snapshot snapshot)
+{
+	SPIPlanPtr	plan;
+	int			result;
+	bool		any;
+
+	SPI_connect();
+	plan = SPI_prepare(command->sql.data, command->count, command->types);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
+	result = SPI_execute_snapshot(plan, command->values, command->nulls, snapshot, InvalidSnapshot, false, true, 0);
+	if (result < 0)
+		elog(ERROR, "could not execute a statement: %s", SPI_result_code_string(result));
+	any = SPI_processed > 0;
+	SPI_finish();
+	return any;
+}
+
+bool
+through_sql_insert(const RowsTable *table, const Datum *values, const bool *nulls)
+{
+	Command		command;
+
+	begin_command(&command, "INSERT INTO", table);
+	for (int i = 0; i < table->column_count; i++)
+		appendStringInfo(&command.sql, "%s%s", i == 0 ? " (" : ", ", quote_identifier(table->columns[i].name));
+	for (int i = 0; i < table->column_count; i++)
+	{
+		appendStringInfoString(&command.sql, i == 0 ? ") VALUES (" : ", ");
+		append_argument(&command, catalog_type_oid(table->columns[i].type), values[i], nulls[i]);
+	}
+	appendStringInfoChar(&command.sql, ')');
+	return execute(&command, InvalidSnapshot);
+}
+
+bool
+through_sql_update(const RowsTable *table, const RowsPlace *place, const bool *changes,
+				   const Datum *values, const bool *nulls, Snapshot snapshot)
+{
+	Command		command;
+
+	begin_command(&command, "UPDATE", table);
+	for (int i = 0; i < table->column_count; i++)
+	{
+		if (changes != NULL && !changes[i])
+			continue;
+		appendStringInfo(&command.sql, "%s%s = ", command.count == 0 ? " SET " : ", ", quote_identifier(table->columns[i].name));
+		append_argument(&command, catalog_type_oid(table->columns[i].type), values[i], nulls[i]);
+	}
+	append_place(&command, place);
+	return execute(&command, snapshot);
+}
+
+bool
+through_sql_delete(const RowsTable *table, const RowsPlace *place, Snapshot snapshot)
+{
+	Command		command;
+
+	begin_command(&command, "DELETE FROM", table);
+	append_place(&command, place);
+	return execute(&command, snapshot);
+}

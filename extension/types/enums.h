@@ -1,0 +1,39 @@
+/*
+ * enums.h
+ *		The labels of the extension's SQL enumerations, in their order.
+ */
+#ifndef RXTRACK_ENUMS_H
+#define RXTRACK_ENUMS_H
+
+/* rxtrack.transition_kind: what an update is to its item. */
+typedef enum TransitionKind
+{
+	TRANSITION_FIRST,
+	TRANSITION_FORWARD,
+	TRANSITION_CORRECTION,
+	TRANSITION_REPEAT,
+	TRANSITION_UNEXPECTED,
+	TRANSITION_LATE,
+	TRANSITION_KIND_COUNT
+} TransitionKind;
+
+/* rxtrack.event_state: where a readiness event stands. */
+typedef enum EventState
+{
+	EVENT_PENDING,
+	EVENT_RELEASED,
+	EVENT_CANCELLED,
+	EVENT_STATE_COUNT
+} EventState;
+
+/* rxtrack.alert_reason: why a patient is not to be alerted; the count stands for none of them. */
+typedef enum AlertReason
+{
+	ALERT_PHARMACY_BLOCKED,
+	ALERT_PHARMACY_NOT_ENABLED,
+	ALERT_APPLICATION_NOT_ENABLED,
+	ALERT_COOLDOWN,
+	ALERT_REASON_COUNT
+} AlertReason;
+
+#endif							/* RXTRACK_ENUMS_H */
