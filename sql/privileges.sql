@@ -28,10 +28,10 @@ BEGIN
 	FOR support IN
 		SELECT DISTINCT p.oid::pg_catalog.regprocedure AS signature
 		FROM pg_catalog.pg_proc p
-		WHERE p.pronamespace = 'rxtrack'::pg_catalog.regnamespace
+		WHERE p.pronamespace IN ('rxtrack'::pg_catalog.regnamespace, 'rxtrack_internal'::pg_catalog.regnamespace)
 		  AND p.provolatile = 'i' AND p.proisstrict AND NOT p.prosecdef
 		  AND (EXISTS (SELECT FROM pg_catalog.pg_type t
-					   WHERE t.typnamespace = p.pronamespace AND t.typtype = 'b' AND t.typelem = 0
+					   WHERE t.typnamespace = 'rxtrack'::pg_catalog.regnamespace AND t.typtype = 'b' AND t.typelem = 0
 						 AND (t.oid = p.prorettype OR t.oid = ANY (p.proargtypes)))
 			   OR EXISTS (SELECT FROM pg_catalog.pg_amproc a WHERE a.amproc = p.oid))
 	LOOP

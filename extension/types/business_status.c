@@ -71,7 +71,7 @@ business_status_short_name(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text(business_status_short(status)));
 }
 
-/* rxtrack.business_status_names: all of them, in their order. */
+/* rxtrack_internal.business_status_names: all of them, in their order. */
 Datum
 business_status_names(PG_FUNCTION_ARGS)
 {

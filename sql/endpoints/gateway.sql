@@ -70,7 +70,7 @@ AS $$
 			'documentation', routes.documentation,
 			'interaction', jsonb_build_array(jsonb_build_object(
 				'code', 'transaction',
-				'documentation', format('A Bundle of Tasks, each one status change of one prescription item. Business statuses: %s', array_to_string(rxtrack.business_status_names(), ', ')))))))::text, 'UTF8')
+				'documentation', format('A Bundle of Tasks, each one status change of one prescription item. Business statuses: %s', array_to_string(rxtrack_internal.business_status_names(), ', ')))))))::text, 'UTF8')
 	FROM unnest(gateway_metadata.request_id) AS request,
 		 pg_extension e,
 		 -- what is there: the functions that the gateway calls, each with what it says of itself to suppliers

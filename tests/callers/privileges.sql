@@ -82,7 +82,7 @@ INSERT INTO function_grant VALUES
   ('rxtrack.keep_rule_change()', '{}'),
   ('rxtrack.remove_shipped_rule()', '{}'),
   ('rxtrack.keep_ready_status()', '{}'),
-  ('rxtrack.business_status_names()', '{}'),
+  ('rxtrack_internal.business_status_names()', '{}'),
   ('rxtrack.note_removed_releases()', '{}');
 
 -- Support: what the types, their casts, operators and operator classes are made of.

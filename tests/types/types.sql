@@ -1,9 +1,9 @@
 -- The types nhs_number, prescription_id, ods_code and business_status: what they accept, how they show it, how they
 -- sort, hash and travel. The check digits are worked out here a second time, in SQL, from the words of their rules.
 BEGIN;
-SELECT plan(146);
+SELECT plan(182);
 
-SET LOCAL search_path = rxtrack, public;
+SET LOCAL search_path = rxtrack, rxtrack_internal, public;
 SELECT setseed(0.1948);
 
 -- ---------- Helpers ----------
@@ -303,7 +303,7 @@ FROM kind;
 CREATE TEMP VIEW own_function AS
   SELECT p.*
   FROM pg_proc AS p
-  WHERE p.pronamespace = 'rxtrack'::regnamespace
+  WHERE p.pronamespace IN ('rxtrack'::regnamespace, 'rxtrack_internal'::regnamespace)
    AND (p.proname = 'short_name'
      OR p.proname ~ ('^(nhs_number|prescription_id|ods_code|business_status)_'
              '(in|out|recv|send|eq|ne|lt|le|gt|ge|cmp|hash|hash_extended|sortsupport)$'));
@@ -491,13 +491,61 @@ SELECT is(to_jsonb(assigned),
    "status": "Ready to Collect"}',
   'in JSON they are strings')
 FROM assigned WHERE nhs_number IS NOT NULL;
-SELECT is(count(*), 8::bigint, 'the casts to and from text are assignment casts, and described')
-FROM pg_cast JOIN kind ON ('rxtrack.' || type)::regtype IN (castsource, casttarget)
-WHERE 'text'::regtype IN (castsource, casttarget) AND castcontext = 'a'
-  AND obj_description(pg_cast.oid, 'pg_cast') IS NOT NULL;
+SELECT set_eq(
+  format($$ SELECT castsource::regtype::text, casttarget::regtype::text, castcontext::text FROM pg_cast
+       WHERE %L::regtype IN (castsource, casttarget) AND obj_description(pg_cast.oid, 'pg_cast') IS NOT NULL $$, type),
+  format($$ VALUES ('text', %1$L, 'i'), ('character varying', %1$L, 'i'), (%1$L, 'text', 'a') $$, type),
+  format('%s is cast from text implicitly, to text in assignments, and both are described', type))
+FROM kind;
 SELECT throws_ok(format($$ INSERT INTO assigned (%s) SELECT 'bad'::text || '!' $$, attribute), '22P02', NULL,
   format('%s refuses a bad text that is assigned to it', attribute))
 FROM unnest(ARRAY['nhs_number', 'prescription_id', 'ods_code', 'status']) AS attribute;
+
+-- ---------- Text that a driver has typed ----------
+
+-- As JDBC's setString sends a parameter, as varchar; or as arrays are sent, as text[]. Any search_path will do.
+SELECT format('CREATE INDEX %1$s_typed ON %1$s_sample USING btree (value); ANALYZE %1$s_sample', type) FROM kind
+\gexec
+CREATE FUNCTION pg_temp.typed_plan(type text, parameter text, condition text, argument text) RETURNS text LANGUAGE plpgsql
+SET search_path = pg_catalog SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+  plan text := '';
+  line text;
+  found bigint;
+BEGIN
+  EXECUTE format('PREPARE typed (%s) AS SELECT count(*) FROM pg_temp.%I_sample WHERE %s', parameter, type, condition);
+  FOR line IN EXECUTE format('EXPLAIN (COSTS OFF) EXECUTE typed (%L)', argument) LOOP
+    plan := plan || line || E'\n';
+  END LOOP;
+  EXECUTE format('EXECUTE typed (%L)', argument) INTO found;
+  DEALLOCATE typed;
+  RETURN CASE WHEN plan ~ format('Index.* Scan using %s_typed.*Index Cond', type) THEN found || ' by the index' ELSE plan END;
+EXCEPTION WHEN data_exception THEN
+  DEALLOCATE typed;
+  RETURN SQLSTATE;
+END $$;
+SELECT is(pg_temp.typed_plan(type, parameter, condition, replace(argument, '?', value)), answer, format('%s %s, $1 being %s', type, condition, parameter))
+FROM middle, (VALUES
+  ('text', 'value = $1', '?', '1 by the index'),
+  ('varchar', '$1 = value', '?', '1 by the index'),
+  ('text[]', 'value = ANY ($1)', '{?}', '1 by the index'),
+  ('varchar[]', 'value = ANY ($1)', '{?}', '1 by the index'),
+  ('text', 'value BETWEEN $1 AND $1', '?', '1 by the index'),
+  ('text', 'value = $1', 'no identifier', '22P02')) AS v (parameter, condition, argument, answer);
+SELECT is_empty(
+  format($$ SELECT 1 FROM %1$s_sample AS s JOIN (SELECT place, value::text::%2$s FROM %1$s_sample) AS t ON s.value = t.value AND s.place = t.place
+       HAVING count(*) <> (SELECT count(*) FROM %1$s_sample) $$, type, text), format('%s joins a column of %s', type, text))
+FROM kind, unnest('{text,varchar}'::text[]) AS text;
+-- texts among themselves are compared as ever: the casts tempt nothing else
+CREATE TEMP VIEW compared AS
+  SELECT a.t = b.t AS "text = text", a.v = b.v AS "varchar = varchar", a.t = b.v AS "text = varchar", a.v = b.n AS "varchar = name",
+         a.v = b.c AS "varchar = char", a.v = 'x' AS "varchar = unknown", a.v < b.v AS "varchar < varchar"
+  FROM (SELECT ''::text AS t, ''::varchar AS v, ''::name AS n, ''::char(3) AS c OFFSET 0) AS a,
+       (SELECT ''::text AS t, ''::varchar AS v, ''::name AS n, ''::char(3) AS c OFFSET 0) AS b;
+SELECT is_empty(
+  $$ SELECT o.oprcode FROM pg_rewrite, regexp_matches(ev_action, 'OPEXPR :opno (\d+)', 'g') AS m, pg_operator AS o
+   WHERE ev_class = 'compared'::regclass AND o.oid = m[1]::oid AND o.oprcode::regproc::text !~ '^(text|bpchar|name)' $$,
+  'texts are compared with one another as without rxtrack');
 
 -- ---------- Errors that are returned (PostgreSQL 16 and later) ----------
 

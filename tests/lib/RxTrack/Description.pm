@@ -20,7 +20,7 @@ The operation of that method and path, or C<undef>.
 
 =head2 routes()
 
-The rows of the table in gateway/routes.c, as hashes: C<method>, C<path>, C<scope> (C<undef> where it is open), C<flags> (a hash of those
+The rows of the table in gateway/exchange/routes.c, as hashes: C<method>, C<path>, C<scope> (C<undef> where it is open), C<flags> (a hash of those
 set, such as C<ROUTE_BODY>), C<headers> (a list of those that are parameters).
 
 =cut
@@ -69,14 +69,14 @@ sub operation
 
 sub routes
 {
-	my $source = PostgreSQL::Test::Utils::slurp_file("$top/gateway/routes.c");
+	my $source = PostgreSQL::Test::Utils::slurp_file("$top/gateway/exchange/routes.c");
 	my %lists;
 	while ($source =~ /static const char \*const (\w+)\[\] = \{(.*?)\};/sg)
 	{
 		my ($name, $list) = ($1, $2);
 		$lists{$name} = [ $list =~ /"([^"]*)"/g ];
 	}
-	my ($table) = $source =~ /^static const struct route routes\[\] = \{\n(.*?)^\};/ms or die 'gateway/routes.c has no table';
+	my ($table) = $source =~ /^static const struct route routes\[\] = \{\n(.*?)^\};/ms or die 'gateway/exchange/routes.c has no table';
 	$table =~ s{/\*.*?\*/}{}sg;
 	my @routes;
 	while ($table =~ /\{(.*?)\}/sg)
