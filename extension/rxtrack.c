@@ -9,10 +9,10 @@
 
 #include "callers/application.h"
 #include "tables/catalog.h"
-#include "endpoints/gateway.h"
 #include "tables/prepared_table.h"
 #include "readiness/readiness.h"
 #include "endpoints/rehearsal.h"
+#include "endpoints/submissions.h"
 #include "updates/transition.h"
 
 PG_MODULE_MAGIC;
@@ -30,7 +30,7 @@ _PG_init(void)
 	readiness_init();
 	alert_init();
 	dispatch_init();
-	gateway_init();
+	submissions_init();
 	worker_init();
 #if PG_VERSION_NUM >= 150000
 	MarkGUCPrefixReserved("rxtrack");

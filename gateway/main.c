@@ -5,17 +5,17 @@
  * Threads: this one, which accepts, sweeps and takes signals; the HTTP threads (http.c); the
  * database thread (database.c); the feed's (feed.c). None is ever made for a client.
  */
-#include "http/client.h"
 #include "clock.h"
 #include "config.h"
 #include "database/database.h"
 #include "events/feed.h"
-#include "http/http.h"
 #include "events/hub.h"
-#include "http/listener.h"
-#include "log.h"
 #include "exchange/loop.h"
+#include "http/client.h"
+#include "http/http.h"
+#include "http/listener.h"
 #include "http/tls.h"
+#include "log.h"
 
 #include <errno.h>
 #include <malloc.h>

@@ -41,17 +41,7 @@ BEGIN
 END
 $$;
 
-GRANT EXECUTE ON FUNCTION
-	rxtrack.gateway_interface(),
-	rxtrack.gateway_submit(text, bytea[], text[], text[], bytea[]),
-	rxtrack.gateway_format_1(text, bytea[], text[], text[], bytea[]),
-	rxtrack.gateway_check(text, bytea[], text[], text[], bytea[]),
-	rxtrack.gateway_metadata(text, bytea[], text[], text[], bytea[]),
-	rxtrack.gateway_token(text, bytea[], text[], text[], bytea[]),
-	rxtrack.gateway_events(text, bytea[], text[], text[], bytea[]),
-	rxtrack.gateway_feed(bigint, integer),
-	rxtrack.gateway_status(text, bytea[], text[], text[], bytea[])
-	TO rxtrack_gateway;
+GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rxtrack_http TO rxtrack_gateway;
 
 GRANT SELECT ON rxtrack.readiness_event, rxtrack.subscription_lag TO rxtrack_listener;
 GRANT EXECUTE ON FUNCTION

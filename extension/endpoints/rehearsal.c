@@ -7,9 +7,9 @@
 #include "executor/spi.h"
 #include "utils/guc.h"
 
+#include "endpoints/rehearsal.h"
 #include "tables/catalog.h"
 #include "tables/statement.h"
-#include "endpoints/rehearsal.h"
 #include "types/types.h"
 
 #define RETRY_AFTER "Retry-After: 1\n"
@@ -166,7 +166,7 @@ store_remainders(const Rehearsal *rehearsals, int count)
 
 /* One submission after the other, as if they had not come together. */
 void
-rehearse(Submission *submissions, int count, int64 now)
+rehearsal_answer(Submission *submissions, int count, int64 now)
 {
 	Rehearsal  *rehearsals;
 	int			rehearsal_count;

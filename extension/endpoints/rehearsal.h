@@ -16,7 +16,7 @@ extern void rehearsal_init(void);
  * Where rxtrack.sandbox is on: answers those submissions that name a prescription
  * of rxtrack.rehearsal with what is written there.  To be called inside SPI.
  */
-extern void rehearse(Submission *submissions, int count, int64 now);
+extern void rehearsal_answer(Submission *submissions, int count, int64 now);
 
 #pragma GCC visibility pop
 

@@ -15,6 +15,7 @@
 /* From PostgreSQL's pg_type.dat, whose numbers never change. */
 enum {
     OID_BYTEA = 17,
+    OID_INT8 = 20,
     OID_INT4 = 23,
     OID_TEXT = 25,
     OID_BYTEA_ARRAY = 1001,
@@ -22,7 +23,18 @@ enum {
 };
 
 #define ARRAY_HEADER_BYTES 20
-#define COLUMNS 4 /* status, application, headers, body */
+
+/* The columns of rxtrack_http.answer. */
+enum {
+    STATUS,
+    APPLICATION,
+    HEADERS,
+    BODY,
+    REQUESTS_PER_MINUTE,
+    STREAM_AFTER,
+    STREAM_ODS_CODES,
+    COLUMNS
+};
 
 const Oid call_types[CALL_PARAMETERS] = {OID_TEXT, OID_BYTEA_ARRAY, OID_TEXT_ARRAY, OID_TEXT_ARRAY,
                                          OID_BYTEA_ARRAY};
@@ -51,8 +63,9 @@ void call_text(const struct route *route, char *out, size_t size)
 {
     /* Planned away where the number is right, and planned again when the function changes. */
     snprintf(out, size,
-             "SELECT status, application, headers, body FROM rxtrack.%s($1, $2, $3, $4, $5)"
-             " WHERE rxtrack.gateway_interface() = %d",
+             "SELECT status, application, headers, body, requests_per_minute, stream_after,"
+             " stream_ods_codes FROM rxtrack_http.%s($1, $2, $3, $4, $5)"
+             " WHERE rxtrack_http.interface_number() = %d",
              route->function, CALL_INTERFACE);
 }
 
@@ -62,9 +75,10 @@ void call_signatures(char *out, size_t size)
 
     for (size_t i = 0; i < route_count && length < size; i++)
         if (route_at(i)->function != NULL)
-            length += (size_t)snprintf(out + length, size - length,
-                                       "%s\"rxtrack.%s(text, bytea[], text[], text[], bytea[])\"",
-                                       length > 1 ? ", " : "", route_at(i)->function);
+            length +=
+                (size_t)snprintf(out + length, size - length,
+                                 "%s\"rxtrack_http.%s(text, bytea[], text[], text[], bytea[])\"",
+                                 length > 1 ? ", " : "", route_at(i)->function);
     if (length < size)
         snprintf(out + length, size - length, "}");
 }
@@ -135,7 +149,15 @@ void call_free(struct call *call)
 
 static bool has_agreed_shape(const PGresult *result, size_t count)
 {
-    static const Oid types[COLUMNS] = {OID_INT4, OID_TEXT, OID_TEXT, OID_BYTEA};
+    static const Oid types[COLUMNS] = {
+        [STATUS] = OID_INT4,
+        [APPLICATION] = OID_TEXT,
+        [HEADERS] = OID_TEXT,
+        [BODY] = OID_BYTEA,
+        [REQUESTS_PER_MINUTE] = OID_INT4,
+        [STREAM_AFTER] = OID_INT8,
+        [STREAM_ODS_CODES] = OID_TEXT_ARRAY,
+    };
 
     if (PQnfields(result) != COLUMNS || (size_t)PQntuples(result) != count)
         return false;
@@ -161,19 +183,63 @@ static bool copy_value(const PGresult *result, int row, int column, char **out, 
     return true;
 }
 
+static int32_t get_int32(const char *at)
+{
+    uint32_t wire;
+
+    memcpy(&wire, at, sizeof wire);
+    return (int32_t)ntohl(wire);
+}
+
+static int64_t get_int64(const char *at)
+{
+    return (int64_t)get_int32(at) << 32 | (uint32_t)get_int32(at + 4);
+}
+
+/* The pharmacies that a stream is for, out of an array of text. False where it holds anything else,
+ * or without memory. */
+static bool decode_pharmacies(const PGresult *result, int row, struct answer *answer)
+{
+    const char *at = PQgetvalue(result, row, STREAM_ODS_CODES);
+    const char *end = at + PQgetlength(result, row, STREAM_ODS_CODES);
+
+    if (end - at < ARRAY_HEADER_BYTES || get_int32(at) != 1 || get_int32(at + 12) < 1)
+        return false;
+    size_t count = (size_t)get_int32(at + 12);
+    answer->stream_ods_codes = calloc(count, sizeof(OdsCode));
+    if (answer->stream_ods_codes == NULL)
+        return false;
+    at += ARRAY_HEADER_BYTES;
+    for (size_t i = 0; i < count; i++) {
+        int32_t length = end - at >= 4 ? get_int32(at) : -1;
+
+        at += 4;
+        if (length < 0 || length > end - at ||
+            ods_code_parse(at, (size_t)length, &answer->stream_ods_codes[i]) != NULL)
+            return false;
+        at += length;
+    }
+    answer->stream_ods_count = count;
+    return true;
+}
+
 static bool decode_row(const PGresult *result, int row, struct answer *answer)
 {
-    uint32_t status;
     size_t unused;
 
-    if (PQgetisnull(result, row, 0) || PQgetlength(result, row, 0) != sizeof status)
+    if (PQgetisnull(result, row, STATUS))
         return false;
-    memcpy(&status, PQgetvalue(result, row, 0), sizeof status);
-    answer->status = ntohl(status);
+    answer->status = (unsigned)get_int32(PQgetvalue(result, row, STATUS));
+    if (!PQgetisnull(result, row, REQUESTS_PER_MINUTE))
+        answer->requests_per_minute = get_int32(PQgetvalue(result, row, REQUESTS_PER_MINUTE));
+    answer->streams = !PQgetisnull(result, row, STREAM_AFTER);
+    if (answer->streams)
+        answer->stream_after = get_int64(PQgetvalue(result, row, STREAM_AFTER));
     return answer->status >= 200 && answer->status <= 599 &&
-           copy_value(result, row, 1, &answer->application, &unused) &&
-           copy_value(result, row, 2, &answer->headers, &unused) &&
-           copy_value(result, row, 3, &answer->body, &answer->length);
+           copy_value(result, row, APPLICATION, &answer->application, &unused) &&
+           copy_value(result, row, HEADERS, &answer->headers, &unused) &&
+           copy_value(result, row, BODY, &answer->body, &answer->length) &&
+           (PQgetisnull(result, row, STREAM_ODS_CODES) || decode_pharmacies(result, row, answer));
 }
 
 bool call_decode(const PGresult *result, struct job *const *jobs, size_t count)

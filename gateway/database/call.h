@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #define CALL_PARAMETERS 5
-#define CALL_INTERFACE 1 /* what rxtrack.gateway_interface() must say */
+#define CALL_INTERFACE 2 /* what rxtrack_http.interface_number() must say */
 
 /* Types of the parameters, for PQsendPrepare(). */
 extern const Oid call_types[CALL_PARAMETERS];
@@ -27,8 +27,8 @@ struct call {
 };
 
 /*
- * Writes "SELECT ... FROM rxtrack.FUNCTION(...)" of a route to out. Where the schema is of another
- * interface, it calls nothing and gives no row.
+ * Writes "SELECT ... FROM rxtrack_http.FUNCTION(...)" of a route to out. Where the schema is of
+ * another interface, it calls nothing and gives no row.
  */
 void call_text(const struct route *route, char *out, size_t size);
 

@@ -143,11 +143,8 @@ void caller_learn(const struct job *job)
         return;
     const struct answer *answer = &job->answer;
     struct known *known = find_known(job);
-    char *rate = answer->application != NULL ? answer_note(answer, "Rate") : NULL;
-    long a_minute = rate != NULL ? strtol(rate, NULL, 10) : 0;
 
-    free(rate);
-    if (a_minute <= 0) {
+    if (answer->application == NULL || answer->requests_per_minute <= 0) {
         if (known != NULL)
             known->caller = NULL;
         return;
@@ -158,6 +155,6 @@ void caller_learn(const struct job *job)
         strcmp(known->caller->name, answer->application) != 0)
         known->caller = caller_named(answer->application);
     if (known->caller != NULL)
-        known->caller->cost_ns = MINUTE_NS * callers.config->gateways / a_minute;
+        known->caller->cost_ns = MINUTE_NS * callers.config->gateways / answer->requests_per_minute;
     known->called = callers.lookups;
 }

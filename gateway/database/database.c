@@ -9,9 +9,9 @@
 
 #include "clock.h"
 #include "database/link.h"
-#include "log.h"
-#include "exchange/queue.h"
 #include "database/schedule.h"
+#include "exchange/queue.h"
+#include "log.h"
 
 #include <errno.h>
 #include <poll.h>

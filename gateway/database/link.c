@@ -14,10 +14,12 @@
 #include <string.h>
 
 #define UNDEFINED_FUNCTION "42883"
-#define READ_ONLY "25006"   /* read_only_sql_transaction */
-#define COMMIT_NEXT "RX001" /* of the message that extension/gateway.c sends before a commit */
-#define CONNECT_SECONDS 10  /* for connecting and checking together */
-#define GRACE_MS 1000       /* statement_timeout gets so much time to act before we do */
+#define UNDEFINED_SCHEMA "3F000"
+#define READ_ONLY "25006" /* read_only_sql_transaction */
+#define COMMIT_NEXT                                                                                \
+    "RX001" /* of the message that extension/endpoints/submissions.c sends before a commit */
+#define CONNECT_SECONDS 10 /* for connecting and checking together */
+#define GRACE_MS 1000      /* statement_timeout gets so much time to act before we do */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
 
@@ -129,7 +131,7 @@ static bool send_check(struct link *link)
     link->session_timeout_ms = link->timeout_ms;
     begin_query(link, link->count > 0 ? LINK_RECHECKING : LINK_CHECKING);
     return PQsendQueryParams(link->connection,
-                             "SELECT rxtrack.gateway_interface(),"
+                             "SELECT rxtrack_http.interface_number(),"
                              " (SELECT bool_and(coalesce(has_function_privilege("
                              "to_regprocedure(f), 'EXECUTE'), false)) FROM unnest($2::text[]) f),"
                              " current_setting('transaction_read_only'),"
@@ -258,7 +260,7 @@ bool link_read(struct link *link, const struct config *config, int64_t after, in
     begin_query(link, LINK_READING);
     return PQsendQueryParams(link->connection,
                              "SELECT release_number, ods_code, event"
-                             " FROM rxtrack.gateway_feed($1, $2)",
+                             " FROM rxtrack_http.feed($1, $2)",
                              2, NULL, values, NULL, NULL, 0) == 1 &&
            flush(link);
 }
@@ -373,8 +375,9 @@ bool link_is_stale(const struct link *link)
     static const char *const stale[] = {
         "57P0", /* the server is shutting down, or was told to end this session */
         UNDEFINED_FUNCTION,
-        "0A000", /* a prepared statement's result type has changed */
-        "26000", /* a prepared statement is gone */
+        UNDEFINED_SCHEMA, /* the extension was dropped */
+        "0A000",          /* a prepared statement's result type has changed */
+        "26000",          /* a prepared statement is gone */
         READ_ONLY,
     };
 

@@ -6,8 +6,8 @@
 #ifndef RXTRACK_LINK_H
 #define RXTRACK_LINK_H
 
-#include "database/call.h"
 #include "config.h"
+#include "database/call.h"
 #include "exchange/job.h"
 
 #include <libpq-fe.h>
@@ -17,13 +17,13 @@
 enum link_state {
     LINK_DOWN,       /* no connection; another try is due at retry_ms */
     LINK_CONNECTING, /* by PQconnectPoll() */
-    LINK_CHECKING,   /* asking rxtrack.gateway_interface() */
+    LINK_CHECKING,   /* asking rxtrack_http.interface_number() */
     LINK_LISTENING,  /* asking for notifications, where it is to */
     LINK_IDLE,       /* usable and free */
     LINK_RECHECKING, /* as LINK_CHECKING, with the batch waiting behind it */
     LINK_PREPARING,  /* the route's statement, with the batch waiting behind it */
     LINK_CALLING,    /* carrying the batch */
-    LINK_READING,    /* events, by rxtrack.gateway_feed() */
+    LINK_READING,    /* events, by rxtrack_http.feed() */
 };
 
 /* What a step has come to. */

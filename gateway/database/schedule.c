@@ -4,11 +4,11 @@
  */
 #include "database/schedule.h"
 
+#include "clock.h"
 #include "database/backlog.h"
 #include "database/caller.h"
-#include "clock.h"
-#include "log.h"
 #include "exchange/queue.h"
+#include "log.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -131,8 +131,8 @@ static enum fault fault_of(const char *sqlstate)
     if (strncmp(sqlstate, "57P0", 4) == 0 || strncmp(sqlstate, "08", 2) == 0 ||
         strcmp(sqlstate, "25006") == 0)
         return FAULT_AWAY; /* shutdown, connection, a server that takes no writes */
-    if (strcmp(sqlstate, "42883") == 0 || strcmp(sqlstate, "0A000") == 0 ||
-        strcmp(sqlstate, "26000") == 0)
+    if (strcmp(sqlstate, "42883") == 0 || strcmp(sqlstate, "3F000") == 0 ||
+        strcmp(sqlstate, "0A000") == 0 || strcmp(sqlstate, "26000") == 0)
         return FAULT_UNSUITABLE; /* the schema moved under the prepared statement: link_is_stale()
                                   */
     if (strncmp(sqlstate, "53", 2) == 0 || is_retriable(sqlstate))

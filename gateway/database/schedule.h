@@ -16,8 +16,8 @@
 #define RXTRACK_SCHEDULE_H
 
 #include "config.h"
-#include "exchange/job.h"
 #include "database/link.h"
+#include "exchange/job.h"
 
 #include <stdbool.h>
 #include <stddef.h>

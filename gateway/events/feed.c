@@ -5,8 +5,8 @@
 #include "events/feed.h"
 
 #include "clock.h"
-#include "events/hub.h"
 #include "database/link.h"
+#include "events/hub.h"
 #include "log.h"
 
 #include <errno.h>
@@ -48,7 +48,7 @@ static struct {
 
 /* ---- what was read ---- */
 
-/* Appends a row of rxtrack.gateway_feed(); false without memory, or where it is out of order. */
+/* Appends a row of rxtrack_http.feed(); false without memory, or where it is out of order. */
 static bool append_row(struct history *history, const PGresult *rows, int row)
 {
     int64_t number = strtoll(PQgetvalue(rows, row, 0), NULL, 10);

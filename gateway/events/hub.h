@@ -7,9 +7,9 @@
 #ifndef RXTRACK_HUB_H
 #define RXTRACK_HUB_H
 
-#include "exchange/answer.h"
 #include "config.h"
 #include "events/stream.h"
+#include "exchange/answer.h"
 
 #include <microhttpd.h>
 #include <stdbool.h>

@@ -5,6 +5,7 @@
 #ifndef RXTRACK_STREAM_H
 #define RXTRACK_STREAM_H
 
+#include "events/filter.h"
 #include "events/history.h"
 #include "exchange/loop.h"
 

@@ -153,29 +153,8 @@ void answer_clear(struct answer *answer)
     free(answer->application);
     free(answer->headers);
     free(answer->body);
+    free(answer->stream_ods_codes);
     memset(answer, 0, sizeof *answer);
-}
-
-/* What the database tells the gateway alone: lines of this prefix never go out. */
-#define NOTE_PREFIX "X-Rxtrack-"
-
-char *answer_note(const struct answer *answer, const char *name)
-{
-    const char *line = answer->headers;
-
-    while (line != NULL && *line != '\0') {
-        const char *end = strchrnul(line, '\n');
-        const char *colon = memchr(line, ':', (size_t)(end - line));
-        size_t length = colon != NULL ? (size_t)(colon - line) : 0;
-        if (colon != NULL && length == strlen(NOTE_PREFIX) + strlen(name) &&
-            strncasecmp(line, NOTE_PREFIX, strlen(NOTE_PREFIX)) == 0 &&
-            strncasecmp(line + strlen(NOTE_PREFIX), name, strlen(name)) == 0) {
-            colon += 1 + strspn(colon + 1, " ");
-            return strndup(colon, (size_t)(end - colon));
-        }
-        line = *end != '\0' ? end + 1 : end;
-    }
-    return NULL;
 }
 
 /* Adds the header lines to the response, cutting the text up as it goes; true where one of them
@@ -191,8 +170,6 @@ static bool add_header_lines(struct MHD_Response *response, char *lines)
         if (colon == NULL)
             continue;
         *colon = '\0';
-        if (strncasecmp(line, NOTE_PREFIX, strlen(NOTE_PREFIX)) == 0)
-            continue;
         MHD_add_response_header(response, line, colon + 1 + strspn(colon + 1, " "));
         if (strcasecmp(line, MHD_HTTP_HEADER_CONTENT_TYPE) == 0)
             has_type = true;

@@ -7,6 +7,7 @@
 #define RXTRACK_ANSWER_H
 
 #include "exchange/routes.h"
+#include "types/identifiers.h"
 
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -19,6 +20,13 @@ struct answer {
     char *headers;     /* further header lines, each "Name: value\n"; or NULL */
     char *body;        /* or NULL */
     size_t length;     /* of the body, in bytes */
+
+    /* for the gateway itself */
+    long requests_per_minute;  /* how often the caller may call; 0: nobody that is known */
+    bool streams;              /* a stream of events follows: */
+    int64_t stream_after;      /* of those after this release number, */
+    OdsCode *stream_ods_codes; /* for these pharmacies; NULL: all */
+    size_t stream_ods_count;
 };
 
 #define MIRROR_TEXT 129 /* a longer id is not mirrored */
@@ -78,12 +86,6 @@ void answer_clear(struct answer *answer);
  * connection closes after it. NULL without memory. The caller destroys the response.
  */
 struct MHD_Response *answer_response(struct answer *answer, const struct mirror *mirror, bool last);
-
-/*
- * A note that the database gave to the gateway alone, by its name ("Pharmacies"), before the
- * headers are cut up; to be freed. NULL where there is none, or without memory.
- */
-char *answer_note(const struct answer *answer, const char *name);
 
 /* Adds the answer's headers to a response that has another body; cuts up the answer's lines. */
 void answer_add_headers(struct answer *answer, const struct mirror *mirror, bool last,

@@ -15,14 +15,14 @@ static const char *const stream_headers[] = {"last-event-id", NULL};
 
 static const struct route routes[] = {
     /* method, path, function, scope, flags, headers */
-    {"POST", "/", "gateway_submit", "updates:write", ROUTE_BODY, NULL},
-    {"POST", "/format-1", "gateway_format_1", "updates:write", ROUTE_BODY, NULL},
-    {"GET", "/checkprescriptionstatusupdates", "gateway_check", "updates:read", ROUTE_QUERY,
+    {"POST", "/", "submit", "updates:write", ROUTE_BODY, NULL},
+    {"POST", "/format-1", "format_1", "updates:write", ROUTE_BODY, NULL},
+    {"GET", "/checkprescriptionstatusupdates", "check_updates", "updates:read", ROUTE_QUERY,
      page_headers},
-    {"GET", "/events", "gateway_events", "events:read", ROUTE_QUERY | ROUTE_STREAM, stream_headers},
-    {"POST", "/oauth2/token", "gateway_token", NULL, ROUTE_FORM, NULL},
-    {"GET", "/metadata", "gateway_metadata", NULL, 0, NULL},
-    {"GET", "/_status", "gateway_status", NULL, ROUTE_HEALTH, NULL},
+    {"GET", "/events", "events", "events:read", ROUTE_QUERY, stream_headers},
+    {"POST", "/oauth2/token", "token", NULL, ROUTE_FORM, NULL},
+    {"GET", "/metadata", "metadata", NULL, 0, NULL},
+    {"GET", "/_status", "status", NULL, ROUTE_HEALTH, NULL},
     {"GET", "/_ping", NULL, NULL, ROUTE_HEALTH, NULL},
 };
 

@@ -13,15 +13,13 @@ enum {
     ROUTE_BODY = 1 << 0,   /* takes a JSON body: another Content-Type is 415 */
     ROUTE_QUERY = 1 << 1,  /* takes its query arguments as parameters */
     ROUTE_HEALTH = 1 << 2, /* answers application/health+json, our own faults too */
-    ROUTE_STREAM = 1 << 3, /* a 200 with text/event-stream opens a stream of events, after the one
-                            * whose number is the body */
-    ROUTE_FORM = 1 << 4,   /* takes a form as body, and answers our own faults as RFC 6749 does */
+    ROUTE_FORM = 1 << 3,   /* takes a form as body, and answers our own faults as RFC 6749 does */
 };
 
 struct route {
     const char *method;
     const char *path;
-    const char *function;       /* in schema rxtrack; NULL: the gateway answers by itself */
+    const char *function;       /* in schema rxtrack_http; NULL: the gateway answers by itself */
     const char *scope;          /* what the caller must hold; NULL: open to all */
     unsigned flags;             /* ROUTE_... */
     const char *const *headers; /* request headers taken as parameters, NULL-ended; or NULL */

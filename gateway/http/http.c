@@ -8,15 +8,15 @@
  */
 #include "http/http.h"
 
-#include "http/client.h"
 #include "clock.h"
 #include "database/database.h"
 #include "events/hub.h"
-#include "log.h"
 #include "exchange/loop.h"
+#include "http/client.h"
 #include "http/request.h"
 #include "http/session.h"
 #include "http/tls.h"
+#include "log.h"
 
 #include <microhttpd.h>
 #include <stdatomic.h>
@@ -81,23 +81,15 @@ static enum MHD_Result send_fault(struct request *request, enum fault fault)
 
 /* ---- streams ---- */
 
-static bool is_stream(const struct request *request)
-{
-    const struct answer *answer = &request->job.answer;
-
-    return (request->route->flags & ROUTE_STREAM) && answer->status == MHD_HTTP_OK &&
-           answer->body != NULL && answer->headers != NULL &&
-           strcasestr(answer->headers, "text/event-stream") != NULL;
-}
-
 /* The stream that the answer grants; NULL without memory. */
-static struct stream *new_stream(const struct request *request, const char *version)
+static struct stream *new_stream(const struct answer *answer, const char *version)
 {
     struct filter *filter = NULL;
 
-    if (!request_read_filter(request, &filter))
+    if (answer->stream_ods_codes != NULL &&
+        (filter = filter_new(answer->stream_ods_codes, answer->stream_ods_count)) == NULL)
         return NULL;
-    struct stream *stream = stream_new(strtoll(request->job.answer.body, NULL, 10), filter);
+    struct stream *stream = stream_new(answer->stream_after, filter);
     if (stream == NULL)
         free(filter);
     else
@@ -124,7 +116,7 @@ static enum MHD_Result send_stream(struct request *request, const char *version)
 {
     if (!client_enter(request->client, CLIENT_STREAMING))
         return MHD_NO;
-    struct stream *stream = new_stream(request, version);
+    struct stream *stream = new_stream(&request->job.answer, version);
     enum fault fault = hub_open(stream, &request->resumption);
     if (fault != FAULT_NONE)
         return send_fault(request, fault);
@@ -219,7 +211,7 @@ static enum MHD_Result on_request(void *unused, struct MHD_Connection *connectio
         *length = 0;
         return MHD_YES;
     case REQUEST_SUSPENDED:
-        return is_stream(request) ? send_stream(request, version) : send_answer(request);
+        return request->job.answer.streams ? send_stream(request, version) : send_answer(request);
     default:
         return MHD_YES;
     }

@@ -4,8 +4,8 @@
 #include "http/listener.h"
 
 #include "http/http.h"
-#include "log.h"
 #include "http/tls.h"
+#include "log.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -257,25 +257,6 @@ static char *read_parameters(struct MHD_Connection *connection, const struct rou
     return text;
 }
 
-bool request_read_filter(const struct request *request, struct filter **filter)
-{
-    /* the pharmacies that the caller is restricted to stand in place of those it asked for */
-    char *allowed = answer_note(&request->job.answer, "Pharmacies");
-    if (allowed != NULL) {
-        *filter = filter_new(allowed);
-        free(allowed);
-        return *filter != NULL;
-    }
-    json_t *parameters = json_loads(request->parameters, 0, NULL);
-    const char *ods_codes = json_string_value(json_object_get(parameters, "ods"));
-    bool is_for_all = ods_codes == NULL || ods_codes[0] == '\0'; /* as the database sees it */
-
-    if (!is_for_all)
-        *filter = filter_new(ods_codes);
-    json_decref(parameters);
-    return parameters != NULL && (is_for_all || *filter != NULL);
-}
-
 /* The request id as the database gets it: as sent, if it is text of bearable length. */
 static const char *id_for_database(const struct request *request, const char *sent)
 {

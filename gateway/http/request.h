@@ -7,7 +7,6 @@
 #define RXTRACK_REQUEST_H
 
 #include "config.h"
-#include "events/event.h"
 #include "exchange/job.h"
 #include "exchange/loop.h"
 #include "exchange/routes.h"
@@ -73,10 +72,6 @@ void request_drop_body(struct request *request);
 
 /* Fills in the job from what was read. */
 void request_make_job(struct request *request);
-
-/* Reads which pharmacies a stream is for into *filter, which stays NULL for all. False without
- * memory. */
-bool request_read_filter(const struct request *request, struct filter **filter);
 
 /* The request that a job is part of. */
 struct request *request_of_job(struct job *job);

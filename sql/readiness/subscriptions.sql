@@ -232,28 +232,3 @@ COMMENT ON COLUMN rxtrack.subscription_lag.live IS 'Whether it was seen within r
 COMMENT ON COLUMN rxtrack.subscription_lag.behind IS 'Releases after the last one it acknowledged, its filters not counted';
 COMMENT ON COLUMN rxtrack.subscription_lag.waiting_since IS 'When the oldest of these was released';
 COMMENT ON COLUMN rxtrack.subscription_lag.warning IS 'What a DBA should know about it; NULL: nothing';
-
--- ---------- The gateway's feed ----------
-
-CREATE FUNCTION rxtrack.gateway_feed(after bigint, most integer)
-RETURNS TABLE (release_number bigint, ods_code text, event text)
-LANGUAGE sql STABLE STRICT SECURITY DEFINER
-SET search_path = pg_catalog, rxtrack, pg_temp
-SET enable_seqscan = off
-SET jit = off
-SET enable_bitmapscan = off
-AS $$
-	SELECT e.release_number, e.ods_code::text,
-		   jsonb_build_object(
-			   'id', e.release_number, 'prescription', e.prescription_id::text, 'item', upper(e.line_item_id::text),
-			   'patient', e.nhs_number::text, 'pharmacy', e.ods_code::text, 'status', e.status::text,
-			   'occurred', to_char(e.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-			   'released', to_char(e.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-			   'alert', e.alert, 'reason', e.alert_reason)::text
-	FROM ONLY rxtrack.readiness_event e
-	WHERE e.release_number > gateway_feed.after
-	ORDER BY e.release_number
-	LIMIT gateway_feed.most
-$$;
-COMMENT ON FUNCTION rxtrack.gateway_feed(bigint, integer) IS
-	'Released events after a release number, in order, as JSON: what the gateway''s event streams are fed with';

@@ -11,7 +11,7 @@ CREATE FUNCTION pg_temp.hex(certificate text) RETURNS text LANGUAGE sql AS $$ SE
 -- What a request with a key comes to, over a connection that has shown a certificate, or none.
 CREATE FUNCTION pg_temp.ask(key text, certificate text) RETURNS text LANGUAGE sql AS $$
   SELECT concat_ws(' ', status, application)
-  FROM rxtrack.gateway_check('updates:read', ARRAY[sha256(key::bytea) || coalesce(sha256(certificate::bytea), '')], '{NULL}', ARRAY['{"odscode": "A"}'], '{NULL}')
+  FROM rxtrack_http.check_updates('updates:read', ARRAY[sha256(key::bytea) || coalesce(sha256(certificate::bytea), '')], '{NULL}', ARRAY['{"odscode": "A"}'], '{NULL}')
 $$;
 
 SELECT is(pg_temp.ask(:'key', NULL), '404 Bound', 'without a binding no certificate is needed');
@@ -27,15 +27,15 @@ SELECT is(pg_temp.ask('guessed', 'one'), '401', 'the certificate alone is no cre
 SELECT is(pg_temp.ask(:'free_key', certificate), '404 Free', format('another application is as before (%s)', certificate))
 FROM (VALUES (NULL), ('one'), ('two')) AS v (certificate);
 SELECT is((SELECT convert_from(body, 'UTF8') ~ 'The credential is not valid' AND headers ~ 'invalid_token'
-           FROM rxtrack.gateway_check('updates:read', ARRAY[sha256(:'key')], '{NULL}', ARRAY['{"odscode": "A"}'], '{NULL}')),
+           FROM rxtrack_http.check_updates('updates:read', ARRAY[sha256(:'key')], '{NULL}', ARRAY['{"odscode": "A"}'], '{NULL}')),
           true, 'who does not show it is told the same as with a wrong key');
 
 -- One decision a request, whatever its neighbours in the batch are.
-SELECT results_eq(format($$ SELECT status FROM rxtrack.gateway_check('updates:read',
+SELECT results_eq(format($$ SELECT status FROM rxtrack_http.check_updates('updates:read',
   (SELECT array_agg(sha256(%L) || coalesce(sha256(c::bytea), '') ORDER BY n) FROM unnest('{one,two,one,NULL,one,one,NULL,two}'::text[]) WITH ORDINALITY AS v (c, n)),
   array_fill(NULL::text, '{8}'), array_fill('{"odscode": "A"}'::text, '{8}'), array_fill(NULL::bytea, '{8}')) $$, :'key'),
   '{404,401,404,401,404,404,401,401}'::integer[], 'in a batch each is judged by its own certificate');
-SELECT is((SELECT string_agg(status::text, ' ') FROM rxtrack.gateway_check('updates:read',
+SELECT is((SELECT string_agg(status::text, ' ') FROM rxtrack_http.check_updates('updates:read',
             ARRAY[sha256(:'key') || substr(sha256('one'), 1, 31), sha256(:'key') || sha256('one') || '\x00', sha256('one') || sha256(:'key'), sha256(:'key') || sha256(:'key'), ''],
             array_fill(NULL::text, '{5}'), array_fill('{"odscode": "A"}'::text, '{5}'), array_fill(NULL::bytea, '{5}'))),
           '401 401 401 401 401', 'a certificate that is cut short, too long, or in the wrong place');

@@ -132,10 +132,10 @@ BEGIN
 		FROM request GROUP BY kind, n / 250 ORDER BY min(n) LOOP
 		IF b.kind = 'check' THEN
 			INSERT INTO answer SELECT b.n[a.ordinality], concat_ws(' ', a.status, a.application, a.headers, convert_from(a.body, 'UTF8'))
-			FROM rxtrack.gateway_check('updates:read', b.credentials, b.ids, b.parameters, b.bodies) WITH ORDINALITY AS a;
+			FROM rxtrack_http.check_updates('updates:read', b.credentials, b.ids, b.parameters, b.bodies) WITH ORDINALITY AS a;
 		ELSE
 			INSERT INTO answer SELECT b.n[a.ordinality], concat_ws(' ', a.status, a.application, a.headers, convert_from(a.body, 'UTF8'))
-			FROM rxtrack.gateway_submit('updates:write', b.credentials, b.ids, b.parameters, b.bodies) WITH ORDINALITY AS a;
+			FROM rxtrack_http.submit('updates:write', b.credentials, b.ids, b.parameters, b.bodies) WITH ORDINALITY AS a;
 		END IF;
 	END LOOP;
 END \$\$;

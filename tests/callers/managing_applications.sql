@@ -9,7 +9,7 @@ SELECT rxtrack.add_application('Supplier', '{updates:write,updates:read,events:r
 -- What a request with a key comes to: its status and whose it is.
 CREATE FUNCTION pg_temp.ask(key text, scope text DEFAULT 'updates:read') RETURNS text LANGUAGE sql AS $$
   SELECT concat_ws(' ', status, application)
-  FROM rxtrack.gateway_check(scope, ARRAY[sha256(key::bytea)], '{NULL}', ARRAY['{"odscode": "A"}'], '{NULL}')
+  FROM rxtrack_http.check_updates(scope, ARRAY[sha256(key::bytea)], '{NULL}', ARRAY['{"odscode": "A"}'], '{NULL}')
 $$;
 CREATE FUNCTION pg_temp.audited() RETURNS text LANGUAGE sql AS $$
   SELECT string_agg(action, ', ' ORDER BY at) FROM rxtrack.audit WHERE at > coalesce(current_setting('test.since', true), '-infinity')::timestamptz
@@ -49,8 +49,8 @@ SELECT is(pg_temp.ask(:'key_4'), '404 Supplier', 'resumed, it is let in at once'
 SELECT is(pg_temp.audited(), 'UPDATE application, UPDATE application', 'both are audited');
 SELECT rxtrack.change_application('Supplier', scopes => '{updates:write}', requests_per_minute => 7);
 SELECT is(pg_temp.ask(:'key_4'), '403 Supplier', 'a scope that was taken away is missed at once');
-SELECT is(headers, E'X-Rxtrack-Rate: 7\n', 'the gateway is told the rate')
-FROM rxtrack.gateway_submit('updates:write', ARRAY[sha256(:'key_4')], '{NULL}', '{NULL}', '{NULL}');
+SELECT is(requests_per_minute, 7, 'the gateway is told the rate')
+FROM rxtrack_http.submit('updates:write', ARRAY[sha256(:'key_4')], '{NULL}', '{NULL}', '{NULL}');
 SELECT throws_ok($$ SELECT rxtrack.change_application('Supplier', requests_per_minute => 0) $$, '23514', NULL, 'a rate of none');
 SELECT throws_ok($$ SELECT rxtrack.change_application('Nobody', suspended => true) $$, '42704', NULL, 'an application that is not there');
 SELECT rxtrack.change_application('Supplier', scopes => '{updates:write,updates:read,events:read}');
@@ -59,7 +59,7 @@ SELECT rxtrack.change_application('Supplier', scopes => '{updates:write,updates:
 
 CREATE FUNCTION pg_temp.post(key text, request integer, bundle jsonb) RETURNS rxtrack.answer LANGUAGE sql AS $$
   SELECT (status, convert_from(body, 'UTF8')::jsonb)::rxtrack.answer
-  FROM rxtrack.gateway_submit('updates:write', ARRAY[sha256(key::bytea)], ARRAY[pg_temp.uuid(request)], '{NULL}', ARRAY[convert_to(bundle::text, 'UTF8')])
+  FROM rxtrack_http.submit('updates:write', ARRAY[sha256(key::bytea)], ARRAY[pg_temp.uuid(request)], '{NULL}', ARRAY[convert_to(bundle::text, 'UTF8')])
 $$;
 CREATE FUNCTION pg_temp.at_pharmacy(task jsonb, code text) RETURNS jsonb LANGUAGE sql AS
 $$ SELECT jsonb_set(task, '{owner,identifier,value}', to_jsonb(code)) $$;
@@ -77,8 +77,8 @@ SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.at_pharmacy(pg_te
 SELECT is(pg_temp.status(pg_temp.post(:'key_4', 4, pg_temp.bundle(pg_temp.at_pharmacy(pg_temp.task(n, item => n), 'ZZ9')))), 403,
           'of which it is told nothing: ' || n) FROM generate_series(7, 8) AS n;
 CREATE FUNCTION pg_temp.listen_to(key text, parameters text) RETURNS text LANGUAGE sql AS $$
-  SELECT concat_ws(' ', status, substring(headers FROM 'X-Rxtrack-Pharmacies: (.*?)\n'))
-  FROM rxtrack.gateway_events('events:read', ARRAY[sha256(key::bytea)], '{NULL}', ARRAY[parameters], '{NULL}')
+  SELECT concat_ws(' ', status, array_to_string(stream_ods_codes, ','))
+  FROM rxtrack_http.events('events:read', ARRAY[sha256(key::bytea)], '{NULL}', ARRAY[parameters], '{NULL}')
 $$;
 SELECT is(pg_temp.listen_to(:'key_4', parameters), answer, 'its stream: ' || coalesce(parameters, 'of all'))
 FROM (VALUES (NULL, '200 FX123,AB1'), ('{"ods": "ab1"}', '200 AB1'), ('{"ods": "ZZ9,FX123,A"}', '200 FX123'), ('{"ods": "ZZ9"}', '403'),

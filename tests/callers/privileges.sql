@@ -54,15 +54,16 @@ INSERT INTO function_grant VALUES
   ('rxtrack.last_release()', '{rxtrack_admin,rxtrack_listener}'),
   ('rxtrack.current_application()', '{rxtrack_application}'),
   ('rxtrack.short_name(rxtrack.business_status)', '{rxtrack_admin,rxtrack_application,rxtrack_listener,rxtrack_reader}'),
-  ('rxtrack.gateway_interface()', '{rxtrack_gateway}'),
-  ('rxtrack.gateway_feed(bigint,integer)', '{rxtrack_gateway}'),
-  ('rxtrack.gateway_submit(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
-  ('rxtrack.gateway_format_1(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
-  ('rxtrack.gateway_check(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
-  ('rxtrack.gateway_events(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
-  ('rxtrack.gateway_metadata(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
-  ('rxtrack.gateway_status(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
-  ('rxtrack.gateway_token(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack_internal.http_answer(integer,jsonb,text,text)', '{}'),
+  ('rxtrack_http.interface_number()', '{rxtrack_gateway}'),
+  ('rxtrack_http.feed(bigint,integer)', '{rxtrack_gateway}'),
+  ('rxtrack_http.submit(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack_http.format_1(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack_http.check_updates(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack_http.events(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack_http.metadata(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack_http.status(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
+  ('rxtrack_http.token(text,bytea[],text[],text[],bytea[])', '{rxtrack_gateway}'),
   ('rxtrack.calling_role()', '{}'),
   ('rxtrack.require_grantable(text)', '{}'),
   ('rxtrack.require_entitlement()', '{}'),
@@ -178,7 +179,7 @@ SELECT is_empty($$ SELECT name, nspname FROM role, our_schema n WHERE has_schema
 -- PUBLIC may use types, as any type's values may be held by who may see them; a type that is new has to be named here.
 SELECT set_eq($$ SELECT typname::text FROM pg_type t WHERE typnamespace IN (SELECT oid FROM our_schema) AND typelem = 0
                  AND NOT EXISTS (SELECT FROM our_relation c WHERE c.oid = t.typrelid) $$,
-              '{nhs_number,prescription_id,ods_code,business_status,transition_kind,event_state,alert_reason,answer,gateway_answer,released_event}'::text[],
+              '{nhs_number,prescription_id,ods_code,business_status,transition_kind,event_state,alert_reason,answer,released_event}'::text[],
               'the types are those of the matrix');
 
 -- ---------- PUBLIC ----------

@@ -32,7 +32,7 @@ sub prescription { return $_[0]{basedOn}[0]{identifier}{value} }
 sub search
 {
 	my ($parameter, $value) = @_;
-	return sprintf q{rxtrack.gateway_check('updates:read', ARRAY['\x%s'::bytea], '{NULL}', ARRAY['%s'], '{NULL}')}, sha256_hex($key{Asking}), to_json({ $parameter => $value });
+	return sprintf q{rxtrack_http.check_updates('updates:read', ARRAY['\x%s'::bytea], '{NULL}', ARRAY['%s'], '{NULL}')}, sha256_hex($key{Asking}), to_json({ $parameter => $value });
 }
 
 sub update
@@ -40,7 +40,7 @@ sub update
 	my (%field) = @_;
 	my $task = task(%field);
 	delete $task->{owner}; # refused after its identifiers have been read, so that nothing is stored
-	return sprintf q{rxtrack.gateway_submit('updates:write', ARRAY['\x%s'::bytea], ARRAY['%s'], '{NULL}', ARRAY[convert_to('%s', 'UTF8')])}, sha256_hex($key{Asking}), uuid(),
+	return sprintf q{rxtrack_http.submit('updates:write', ARRAY['\x%s'::bytea], ARRAY['%s'], '{NULL}', ARRAY[convert_to('%s', 'UTF8')])}, sha256_hex($key{Asking}), uuid(),
 	  to_json(bundle($task));
 }
 

@@ -38,7 +38,7 @@ sub ask
 	my $nulls = join ',', ('NULL') x @forms;
 	my $rows = $node->safe_psql('rxtrack', <<"SQL");
 SELECT concat_ws(' ', status, application, convert_from(body, 'UTF8'))
-FROM rxtrack.gateway_token(NULL, ARRAY[$nulls]::bytea[], ARRAY[$nulls]::text[], ARRAY[$nulls]::text[], ARRAY[$bodies]::bytea[])
+FROM rxtrack_http.token(NULL, ARRAY[$nulls]::bytea[], ARRAY[$nulls]::text[], ARRAY[$nulls]::text[], ARRAY[$bodies]::bytea[])
 SQL
 	@given = $rows =~ /(rxtrack_[0-9a-f]{64})/g;
 	$rows =~ s/rxtrack_[0-9a-f]{64}/TOKEN/g;
@@ -169,12 +169,12 @@ is((ask(token_form($whole)))[0], $good, 'and the whole one is still good');
 
 my $raced = token();
 my @sessions = map { RxTrack::Session->new($node) } 1 .. 2;
-my $call = sprintf q{SELECT status FROM rxtrack.gateway_token(NULL, '{NULL}', '{NULL}', '{NULL}', ARRAY['\x%s'::bytea])}, unpack 'H*', token_form($raced);
+my $call = sprintf q{SELECT status FROM rxtrack_http.token(NULL, '{NULL}', '{NULL}', '{NULL}', ARRAY['\x%s'::bytea])}, unpack 'H*', token_form($raced);
 $sessions[0]->sql('BEGIN');
 is($sessions[0]->sql($call), 200, 'one has used it, and not committed yet');
 is($sessions[1]->sql($call), 401, 'another is refused, and does not wait');
 my @two = map { unpack 'H*', token_form(token()) } 1 .. 2;
-my $crossed = q{SELECT status FROM rxtrack.gateway_token(NULL, '{NULL}', '{NULL}', '{NULL}', ARRAY['\x%s'::bytea])};
+my $crossed = q{SELECT status FROM rxtrack_http.token(NULL, '{NULL}', '{NULL}', '{NULL}', ARRAY['\x%s'::bytea])};
 $sessions[1]->sql('BEGIN');
 is($sessions[0]->sql(sprintf $crossed, $two[0]) . $sessions[1]->sql(sprintf $crossed, $two[1]), '200200', 'two use one each');
 is($sessions[0]->sql(sprintf $crossed, $two[1]) . $sessions[1]->sql(sprintf $crossed, $two[0]), '401401', 'and then the other\'s: no deadlock');
@@ -185,7 +185,7 @@ my @both = ask((token_form(my $twice = token())) x 3);
 is_deeply(\@both, [ $good, $refused, $refused ], 'three times in one batch: one wins');
 my $script = "$ENV{TESTDIR}/race-$$.sql";
 open my $out, '>', $script or die $!;
-print {$out} (map { sprintf "SELECT 'won' FROM rxtrack.gateway_token(NULL, '{NULL}', '{NULL}', '{NULL}', ARRAY['\\x%s'::bytea]) WHERE status = 200;\n", unpack 'H*', token_form($_) }
+print {$out} (map { sprintf "SELECT 'won' FROM rxtrack_http.token(NULL, '{NULL}', '{NULL}', '{NULL}', ARRAY['\\x%s'::bytea]) WHERE status = 200;\n", unpack 'H*', token_form($_) }
 	  map { token() } 1 .. 20);
 close $out;
 my @racing = map { open my $pipe, '-|', 'psql', '-XqAt', '-d', $node->connstr('rxtrack'), '-f', $script or die $!; $pipe } 1 .. 4;
@@ -199,7 +199,7 @@ sub checked
 {
 	my ($credential) = @_;
 	return $node->safe_psql('rxtrack', sprintf
-		q{SELECT concat_ws(' ', status, application) FROM rxtrack.gateway_check('updates:read', ARRAY['\x%s'::bytea], '{NULL}', '{"{\"odscode\": \"A\"}"}', '{NULL}')}, sha256_hex($credential));
+		q{SELECT concat_ws(' ', status, application) FROM rxtrack_http.check_updates('updates:read', ARRAY['\x%s'::bytea], '{NULL}', '{"{\"odscode\": \"A\"}"}', '{NULL}')}, sha256_hex($credential));
 }
 
 is(checked($access), '404 A', 'an access token is a credential');

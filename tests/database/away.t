@@ -135,31 +135,31 @@ is_slow('the server is frozen',
 sub replace_interface
 {
 	my ($number) = @_;
-	$node->safe_psql('rxtrack', "CREATE OR REPLACE FUNCTION rxtrack.gateway_interface() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $number'");
+	$node->safe_psql('rxtrack', "CREATE OR REPLACE FUNCTION rxtrack_http.interface_number() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT $number'");
 	$node->safe_psql('rxtrack', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'rxtrack-gateway/%'");
 	sleep 0.7;
 	return;
 }
 
-replace_interface(2);
+replace_interface(3);
 is_away($gateway, qr/schema does not suit/, 'the extension is of another interface');
-replace_interface(1);
+replace_interface(2);
 recovers($gateway);
 
 # The same while its sessions go on: a call is not carried out, and _status finds out even without one.
 for my $found_by ('a call', '_status')
 {
 	my $stored = $node->safe_psql('rxtrack', 'SELECT count(*) FROM rxtrack.status_update');
-	$node->safe_psql('rxtrack', "CREATE OR REPLACE FUNCTION rxtrack.gateway_interface() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 2'");
+	$node->safe_psql('rxtrack', "CREATE OR REPLACE FUNCTION rxtrack_http.interface_number() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 3'");
 	is($gateway->request('GET', '/_status')->{status}, 503, 'the extension becomes one of another interface: _status says so') if $found_by eq '_status';
 	is_away($gateway, qr/schema does not suit/, "that is found by $found_by");
-	$node->safe_psql('rxtrack', "CREATE OR REPLACE FUNCTION rxtrack.gateway_interface() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 1'");
+	$node->safe_psql('rxtrack', "CREATE OR REPLACE FUNCTION rxtrack_http.interface_number() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 2'");
 	recovers($gateway);
 	is($node->safe_psql('rxtrack', 'SELECT count(*) FROM rxtrack.status_update'), $stored, 'and nothing was stored');
 }
-my $function = 'rxtrack.gateway_check(text, bytea[], text[], text[], bytea[])';
+my $function = 'rxtrack_http.check_updates(text, bytea[], text[], text[], bytea[])';
 my %loss = (
-	'a function of a route goes' => [ "ALTER FUNCTION $function RENAME TO gone", 'ALTER FUNCTION ' . $function =~ s/gateway_check/gone/r . ' RENAME TO gateway_check' ],
+	'a function of a route goes' => [ "ALTER FUNCTION $function RENAME TO gone", 'ALTER FUNCTION ' . $function =~ s/check_updates/gone/r . ' RENAME TO check_updates' ],
 	'a function of a route is forbidden' => [ "REVOKE EXECUTE ON FUNCTION $function FROM rxtrack_gateway", "GRANT EXECUTE ON FUNCTION $function TO rxtrack_gateway" ]);
 for my $what (sort keys %loss)
 {

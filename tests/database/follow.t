@@ -146,7 +146,7 @@ sub said
 {
 	my ($settings, $count) = @_;
 	my $nothing = join ',', ('NULL') x $count;
-	my (undef, undef, $said) = $node->psql('rxtrack', "\\set VERBOSITY verbose\n$settings; SELECT count(*) FROM rxtrack.gateway_submit('updates:write',
+	my (undef, undef, $said) = $node->psql('rxtrack', "\\set VERBOSITY verbose\n$settings; SELECT count(*) FROM rxtrack_http.submit('updates:write',
 		ARRAY[$nothing]::bytea[], ARRAY[$nothing]::text[], ARRAY[$nothing]::text[], ARRAY[$nothing]::bytea[])");
 	return $said;
 }

@@ -13,13 +13,13 @@ CREATE FUNCTION pg_temp.request(who text, id integer, bundle jsonb) RETURNS pg_t
 $$ SELECT (who, pg_temp.uuid(id), convert_to(bundle::text, 'UTF8'))::pg_temp.request $$;
 
 CREATE FUNCTION pg_temp.post(requests pg_temp.request[], scope text DEFAULT 'updates:write')
-RETURNS TABLE (n bigint, status integer, application text, headers text, body bytea) LANGUAGE sql AS $$
-  SELECT a.ordinality, a.status, a.application, a.headers, a.body
+RETURNS TABLE (n bigint, status integer, application text, headers text, body bytea, requests_per_minute integer) LANGUAGE sql AS $$
+  SELECT a.ordinality, a.status, a.application, a.headers, a.body, a.requests_per_minute
   FROM (SELECT array_agg((SELECT sha256(key::bytea) FROM key_of k WHERE k.who = r.who) ORDER BY r.n) AS credentials,
                array_agg(r.id ORDER BY r.n) AS ids, array_agg(NULL::text) AS parameters,
                  array_agg(r.body ORDER BY r.n) AS bodies
         FROM unnest(requests) WITH ORDINALITY AS r (who, id, body, n)) AS b,
-       rxtrack.gateway_submit(scope, b.credentials, b.ids, b.parameters, b.bodies) WITH ORDINALITY AS a
+       rxtrack_http.submit(scope, b.credentials, b.ids, b.parameters, b.bodies) WITH ORDINALITY AS a
 $$;
 CREATE FUNCTION pg_temp.json(body bytea) RETURNS jsonb LANGUAGE sql AS $$ SELECT convert_from(body, 'UTF8')::jsonb $$;
 -- "400 value: what it says"
@@ -51,7 +51,7 @@ SELECT is((SELECT array_agg(application ORDER BY n) FROM sorts),
           ARRAY['Supplier one', NULL, NULL, 'Onlooker', 'Supplier two', 'Supplier two', 'Supplier one', 'Supplier one',
                 'Supplier one', 'Supplier one', 'Supplier two'], 'and its caller''s name');
 SELECT is((SELECT array_agg(n ORDER BY n) FROM sorts WHERE headers LIKE 'WWW-Authenticate: %'), '{2,3}', '401 names the scheme');
-SELECT is((SELECT array_agg(n ORDER BY n) FROM sorts WHERE headers = E'X-Rxtrack-Rate: 20000\n'), '{1,4,5,6,7,8,9,10,11}',
+SELECT is((SELECT array_agg(n ORDER BY n) FROM sorts WHERE requests_per_minute = 20000), '{1,4,5,6,7,8,9,10,11}',
           'all others tell the gateway the caller''s rate');
 SELECT is(headers, E'WWW-Authenticate: Bearer realm="rxtrack", error="invalid_token"\n', 'that names the scheme')
 FROM (SELECT DISTINCT headers FROM sorts WHERE status = 401) AS x;
@@ -230,40 +230,40 @@ SELECT is(pg_temp.odd((600 + row_number() OVER ())::integer, old, new), told, ne
 
 -- ---------- The call itself ----------
 
-SELECT is_empty($$ SELECT * FROM rxtrack.gateway_submit('updates:write', '{}', '{}', '{}', '{}') $$,
+SELECT is_empty($$ SELECT * FROM rxtrack_http.submit('updates:write', '{}', '{}', '{}', '{}') $$,
   'no request, no answer');
 SELECT is((SELECT array_agg(status ORDER BY n) FROM pg_temp.post(ARRAY[
             pg_temp.request('onlooker', 80, pg_temp.bundle(pg_temp.task(80, item => 80))),
             pg_temp.request('unknown', 81, pg_temp.bundle(pg_temp.task(81, item => 81)))], NULL)), '{201,401}',
               'where no scope is needed, a caller still is');
 SELECT is((SELECT array_agg(status)
-  FROM rxtrack.gateway_submit('updates:write', ARRAY['', '\x00', decode(repeat('00', 32), 'hex'), NULL]::bytea[],
+  FROM rxtrack_http.submit('updates:write', ARRAY['', '\x00', decode(repeat('00', 32), 'hex'), NULL]::bytea[],
                                                                 '{a,b,c,d}', '{NULL,NULL,NULL,NULL}',
                                                                   '{NULL,NULL,NULL,NULL}')),
           '{401,401,401,401}', 'a credential of any length');
-SELECT throws_ok(format('SELECT * FROM rxtrack.gateway_submit(%s)', arguments), state, NULL, arguments) FROM (VALUES
+SELECT throws_ok(format('SELECT * FROM rxtrack_http.submit(%s)', arguments), state, NULL, arguments) FROM (VALUES
   ($$ 'x', NULL, '{}', '{}', '{}' $$, '22004'), ($$ 'x', '{}', NULL, '{}', '{}' $$, '22004'),
     ($$ 'x', '{}', '{}', '{}', NULL $$, '22004'),
   ($$ 'x', '{NULL}', '{}', '{NULL}', '{NULL}' $$, '2202E'),
     ($$ 'x', '{NULL}', '{NULL}', '{NULL}', '{}' $$, '2202E')) AS v (arguments, state);
-SELECT is(rxtrack.gateway_interface(), 1, 'the interface''s number');
+SELECT is(rxtrack_http.interface_number(), 2, 'the interface''s number');
 
 -- As the gateway does it: by a role that may do nothing else.
 SELECT sha256(:'supplier_one_key'::text::bytea)::text AS credential, pg_temp.uuid(90) AS id,
   pg_temp.bundle(pg_temp.task(90, item => 90)) AS bundle \gset
 SET LOCAL ROLE rxtrack_gateway;
 SELECT status
-  FROM rxtrack.gateway_submit('updates:write', ARRAY[:'credential'::bytea], ARRAY[:'id'], ARRAY[NULL],
+  FROM rxtrack_http.submit('updates:write', ARRAY[:'credential'::bytea], ARRAY[:'id'], ARRAY[NULL],
   ARRAY[convert_to(:'bundle', 'UTF8')]) \gset as_gateway_
 SET LOCAL application_name = 'rxtrack-gateway/9.8.7';
 SELECT count(*), min(status) AS status, min(headers) AS headers, min(convert_from(body, 'UTF8')) AS body
-  FROM rxtrack.gateway_status(NULL, '{NULL,NULL}', '{x,NULL}', '{NULL,NULL}', '{NULL,NULL}') \gset health_
+  FROM rxtrack_http.status(NULL, '{NULL,NULL}', '{x,NULL}', '{NULL,NULL}', '{NULL,NULL}') \gset health_
 RESET ROLE;
 SELECT is(:as_gateway_status, 201, 'the gateway''s role stores an update');
 SELECT is(row(:health_count, :health_status, :'health_headers'::text)::text,
   row(2, 200, E'Content-Type: application/health+json\n')::text, 'and asks for the health');
 SELECT is(:'health_body'::jsonb #- '{checks,database,0,time}',
-          jsonb_build_object('status', 'pass', 'version', '1', 'description', 'rxtrack: prescription tracking',
+          jsonb_build_object('status', 'pass', 'version', '2', 'description', 'rxtrack: prescription tracking',
                              'releaseId', (SELECT extversion FROM pg_extension WHERE extname = 'rxtrack'), 'checks',
                                jsonb_build_object(
             'gateway', '[{"componentType": "component", "status": "pass", "version": "9.8.7"}]'::jsonb,

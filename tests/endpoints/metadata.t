@@ -64,7 +64,7 @@ for my $status ('With Pharmacy', 'With Pharmacy - Preparing Remainder', 'Ready t
 {
 	like($rest->{interaction}[0]{documentation}, qr/\b\Q$status\E(?:,|$)/, "it names the business status $status");
 }
-$node->safe_psql('rxtrack', "COMMENT ON FUNCTION rxtrack.gateway_submit(text, bytea[], text[], text[], bytea[]) IS 'POST /: told otherwise'");
+$node->safe_psql('rxtrack', "COMMENT ON FUNCTION rxtrack_http.submit(text, bytea[], text[], text[], bytea[]) IS 'POST /: told otherwise'");
 like($gateway->request('GET', '/metadata')->{json}{rest}[0]{documentation}, qr/^- POST \/: told otherwise$/m, 'a change of what is there is seen at once');
 $node->safe_psql('rxtrack', 'DELETE FROM rxtrack.transition_rule; DELETE FROM rxtrack.ready_status');
 is_deeply([ hollow($gateway->request('GET', '/metadata')->{json}, 'CapabilityStatement') ], [], 'without any setting it is as whole');

@@ -27,7 +27,7 @@ is_response($gateway->post(bundle(task(prescription_id => $id{$_})), key => $key
 is(sql('SELECT sum(remaining) FROM rxtrack.rehearsal'), 4, 'and no rehearsal is used up');
 
 # The gateway's role, with the library loaded and before.
-my $load = "SELECT count(*) FROM rxtrack.gateway_submit('updates:write', '{}', '{}', '{}', '{}')";
+my $load = "SELECT count(*) FROM rxtrack_http.submit('updates:write', '{}', '{}', '{}', '{}')";
 for my $way ('SET rxtrack.sandbox = on', "SELECT set_config('rxtrack.sandbox', 'on', false)", 'ALTER ROLE rxtrack_test_gateway SET rxtrack.sandbox = on',
 	'ALTER DATABASE rxtrack SET rxtrack.sandbox = on', "UPDATE rxtrack.rehearsal SET remaining = 1")
 {
@@ -93,7 +93,7 @@ sub together
 	my (@bundles) = @_;
 	my $bodies = join ', ', map { my $json = to_json($_); "convert_to('$json', 'UTF8')" } @bundles;
 	my $count = @bundles;
-	return sql("SELECT string_agg(status::text, ' ' ORDER BY n) FROM rxtrack.gateway_submit('updates:write',
+	return sql("SELECT string_agg(status::text, ' ' ORDER BY n) FROM rxtrack_http.submit('updates:write',
 		array_fill(sha256('$key'), '{$count}'), (SELECT array_agg(gen_random_uuid()::text) FROM generate_series(1, $count)),
 		array_fill(NULL::text, '{$count}'), ARRAY[$bodies]) WITH ORDINALITY AS a (status, application, headers, body, n)");
 }

@@ -197,7 +197,7 @@ is_deeply([ @{ from_json($event->{data}) }{qw(prescription item patient pharmacy
 	'and of which item');
 release(5);
 is($first->wait_for_events(6), range(1, 6), 'more of them come in order');
-ok(comes_true(sub { sql("$gateway_connections AND query LIKE '%gateway_feed%'") eq '1' && sql($gateway_connections) eq '5' }),
+ok(comes_true(sub { sql("$gateway_connections AND query LIKE '%rxtrack_http.feed%'") eq '1' && sql($gateway_connections) eq '5' }),
 	'one connection listens, and reads, for all streams');
 cmp_ok(field('Threads'), '<=', 8, 'a handful of threads');
 
@@ -332,7 +332,7 @@ is(resume($cut->last_id)->wait_for_events(10), range($missed + 1, $end), 'a clie
 my @open = map { resume($_) } $end - 3, $end;
 is($open[0]->wait_for_events(3), range($end - 2, $end), 'streams of the present');
 sql("DELETE FROM rxtrack.readiness_event WHERE release_number = $end");
-sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%gateway_feed%' AND pid <> pg_backend_pid()");
+sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%rxtrack_http.feed%' AND pid <> pg_backend_pid()");
 ok($_->ends_well, 'are ended when the database no longer has what they have seen') for @open;
 my $anew = resume($end);
 $end = release(3);

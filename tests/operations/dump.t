@@ -23,7 +23,7 @@ sub sql { my ($node, $database, $sql) = @_; return $node->safe_psql($database, $
 sub request
 {
 	my ($node, $database, $request_id, $bundle) = @_;
-	return sql($node, $database, sprintf q{SELECT status FROM rxtrack.gateway_submit('updates:write', ARRAY['\x%s'::bytea], ARRAY['%s'], ARRAY[NULL], ARRAY[convert_to('%s', 'UTF8')])},
+	return sql($node, $database, sprintf q{SELECT status FROM rxtrack_http.submit('updates:write', ARRAY['\x%s'::bytea], ARRAY['%s'], ARRAY[NULL], ARRAY[convert_to('%s', 'UTF8')])},
 		sha256_hex($key), $request_id, to_json($bundle));
 }
 

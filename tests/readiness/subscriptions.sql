@@ -175,31 +175,31 @@ SELECT is(pg_temp.allowed(statement, 'rxtrack_listener'), verdict, 'a listener: 
   ($$ SELECT rxtrack.ack_events('mine', 0) $$, 'allowed'), ('TABLE rxtrack.subscription_lag', 'allowed'),
   ('TABLE rxtrack.readiness_event', 'allowed'), ($$ SELECT rxtrack.unsubscribe('mine') $$, 'allowed'),
   ('TABLE rxtrack.subscription', 'denied'), ('SELECT rxtrack.prune_events()', 'denied'),
-  ('DELETE FROM rxtrack.readiness_event', 'denied'), ('SELECT * FROM rxtrack.gateway_feed(0, 1)', 'denied')) AS x (statement, verdict);
+  ('DELETE FROM rxtrack.readiness_event', 'denied'), ('SELECT * FROM rxtrack_http.feed(0, 1)', 'denied')) AS x (statement, verdict);
 SELECT is(pg_temp.allowed(statement, 'rxtrack_gateway'), verdict, 'the gateway: ' || statement) FROM (VALUES
-  ('SELECT * FROM rxtrack.gateway_feed(0, 1)', 'allowed'), ($$ SELECT * FROM rxtrack.fetch_events('two') $$, 'denied'),
+  ('SELECT * FROM rxtrack_http.feed(0, 1)', 'allowed'), ($$ SELECT * FROM rxtrack.fetch_events('two') $$, 'denied'),
   ('TABLE rxtrack.readiness_event', 'denied'), ($$ SELECT rxtrack.subscribe('x') $$, 'denied')) AS x (statement, verdict);
 
 -- ---------- The gateway's streams ----------
 
 SELECT pg_temp.release(40), pg_temp.release(41, 'NO001') \g /dev/null
-SELECT is((SELECT array_agg(release_number) FROM rxtrack.gateway_feed(0, 100)), '{9,10,11}'::bigint[], 'the feed: all that is kept');
-SELECT is((SELECT array_agg(release_number) FROM rxtrack.gateway_feed(9, 1)), '{10}'::bigint[], 'after a number, at most so many');
-SELECT is((SELECT array_agg(release_number) FROM rxtrack.gateway_feed(11, 100)), NULL, 'after the last');
-SELECT is((SELECT ods_code FROM rxtrack.gateway_feed(10, 1)), 'NO001', 'the pharmacy, for the filter');
-SELECT is((SELECT event::jsonb - 'id' - 'released' FROM rxtrack.gateway_feed(10, 1)),
+SELECT is((SELECT array_agg(release_number) FROM rxtrack_http.feed(0, 100)), '{9,10,11}'::bigint[], 'the feed: all that is kept');
+SELECT is((SELECT array_agg(release_number) FROM rxtrack_http.feed(9, 1)), '{10}'::bigint[], 'after a number, at most so many');
+SELECT is((SELECT array_agg(release_number) FROM rxtrack_http.feed(11, 100)), NULL, 'after the last');
+SELECT is((SELECT ods_code FROM rxtrack_http.feed(10, 1)), 'NO001', 'the pharmacy, for the filter');
+SELECT is((SELECT event::jsonb - 'id' - 'released' FROM rxtrack_http.feed(10, 1)),
   jsonb_build_object('prescription', pg_temp.prescription(41), 'item', upper(pg_temp.uuid(41)), 'patient', pg_temp.nhs_number(41),
     'pharmacy', 'NO001', 'status', 'Ready to Collect', 'occurred', pg_temp.moment(now() - interval '1 h'), 'alert', false,
     'reason', 'pharmacy not enabled'), 'what an event says to a stream');
-SELECT is((SELECT string_agg(event, '') ~ '[\n\r]' FROM rxtrack.gateway_feed(0, 100)), false, 'on one line');
-SELECT is((SELECT array_agg(event::jsonb ->> 'reason') FROM rxtrack.gateway_feed(9, 1)), ARRAY[NULL], 'with an alert there is no reason');
+SELECT is((SELECT string_agg(event, '') ~ '[\n\r]' FROM rxtrack_http.feed(0, 100)), false, 'on one line');
+SELECT is((SELECT array_agg(event::jsonb ->> 'reason') FROM rxtrack_http.feed(9, 1)), ARRAY[NULL], 'with an alert there is no reason');
 
 SELECT rxtrack.add_application('A listener', '{events:read}') AS listener_key,
        rxtrack.add_application('No listener', '{updates:read}') AS other_key \gset
 CREATE FUNCTION pg_temp.stream(key text, parameters text) RETURNS text LANGUAGE sql AS $$
-  SELECT a.status || ': ' || CASE WHEN a.status = 200 THEN convert_from(a.body, 'UTF8') || coalesce(' ' || regexp_replace(a.headers, 'X-Rxtrack-Rate: \d+\n', ''), '')
+  SELECT a.status || ': ' || CASE WHEN a.status = 200 THEN concat_ws(' ', a.stream_after, a.headers || coalesce(array_length(a.stream_ods_codes, 1) || ' pharmacies', ''))
     ELSE (SELECT string_agg(split_part(i ->> 'diagnostics', ' ', 1), ' ') FROM jsonb_array_elements(convert_from(a.body, 'UTF8')::jsonb -> 'issue') AS i) END
-  FROM rxtrack.gateway_events('events:read', ARRAY[sha256(convert_to(key, 'UTF8'))], ARRAY[NULL::text], ARRAY[parameters], ARRAY[NULL::bytea]) AS a
+  FROM rxtrack_http.events('events:read', ARRAY[sha256(convert_to(key, 'UTF8'))], ARRAY[NULL::text], ARRAY[parameters], ARRAY[NULL::bytea]) AS a
 $$;
 SELECT is(pg_temp.stream(:'listener_key', parameters), answer, coalesce(parameters, 'no parameters')) FROM (VALUES
   (NULL, E'200: 11 Content-Type: text/event-stream\n'), ('{}', E'200: 11 Content-Type: text/event-stream\n'),
@@ -207,15 +207,15 @@ SELECT is(pg_temp.stream(:'listener_key', parameters), answer, coalesce(paramete
   ('{"last-event-id": "12"}', E'200: 11 Content-Type: text/event-stream\n'), ('{"last-event-id": ""}', E'200: 11 Content-Type: text/event-stream\n'),
   ('{"last-event-id": "-1"}', '400: Last-Event-ID'), ('{"last-event-id": "1x"}', '400: Last-Event-ID'),
   ('{"last-event-id": " 1"}', '400: Last-Event-ID'), ('{"last-event-id": "+1"}', '400: Last-Event-ID'),
-  ('{"last-event-id": "99999999999999999999"}', '400: Last-Event-ID'), ('{"ods": "AL001"}', E'200: 11 Content-Type: text/event-stream\n'),
-  ('{"ods": "al001,NO001"}', E'200: 11 Content-Type: text/event-stream\n'), ('{"ods": "AL001,"}', '400: ods'), ('{"ods": ","}', '400: ods'),
+  ('{"last-event-id": "99999999999999999999"}', '400: Last-Event-ID'), ('{"ods": "AL001"}', E'200: 11 Content-Type: text/event-stream\n1 pharmacies'),
+  ('{"ods": "al001,NO001"}', E'200: 11 Content-Type: text/event-stream\n2 pharmacies'), ('{"ods": "AL001,"}', '400: ods'), ('{"ods": ","}', '400: ods'),
   ('{"ods": "AL-01"}', '400: ods'), ('{"ods": "A,B,C D", "last-event-id": "x"}', '400: Last-Event-ID ods')) AS x (parameters, answer);
 SELECT is(pg_temp.stream(:'listener_key', jsonb_build_object('ods', array_to_string(array_agg('F' || n), ','))::text),
-  CASE count(*) WHEN 1000 THEN E'200: 11 Content-Type: text/event-stream\n' ELSE '400: ods' END, count(*) || ' pharmacies')
+  CASE count(*) WHEN 1000 THEN E'200: 11 Content-Type: text/event-stream\n1000 pharmacies' ELSE '400: ods' END, count(*) || ' pharmacies')
 FROM generate_series(1, 1001) AS n, (VALUES (1000), (1001)) AS x (most) WHERE n <= most GROUP BY most ORDER BY most;
 SELECT alike(pg_temp.stream(:'other_key', NULL), '403:%', 'without the scope');
 SELECT alike(pg_temp.stream('unknown', NULL), '401:%', 'without a key');
-SELECT is((SELECT array_agg(a.status) FROM rxtrack.gateway_events('events:read',
+SELECT is((SELECT array_agg(a.status) FROM rxtrack_http.events('events:read',
     ARRAY[sha256(:'listener_key'::bytea), NULL, sha256(:'other_key'::bytea)], ARRAY[NULL, NULL, NULL]::text[],
     ARRAY['{"ods": "?"}', NULL, NULL], ARRAY[NULL, NULL, NULL]::bytea[]) AS a), '{400,401,403}', 'a batch is answered in its order');
 

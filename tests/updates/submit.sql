@@ -163,7 +163,7 @@ SELECT is(pg_temp.retried(jsonb_set(pg_temp.original(), '{entry}', pg_temp.origi
             pg_temp.entry(pg_temp.task(34, item => 34))))),
           '409 Conflict: duplicate, 409 Conflict: duplicate, 409 Conflict: duplicate, 200 OK: informational',
           'so is the same request and more');
-SELECT is((SELECT array_agg(status ORDER BY n) FROM rxtrack.gateway_submit('updates:write',
+SELECT is((SELECT array_agg(status ORDER BY n) FROM rxtrack_http.submit('updates:write',
             array_fill(sha256(convert_to(:'supplier_one_key', 'UTF8')), '{3}'), array_fill(pg_temp.uuid(904), '{3}'),
             array_fill(NULL::text, '{3}'), (SELECT array_agg(convert_to(b::text, 'UTF8') ORDER BY n) FROM (VALUES
               (1, pg_temp.bundle(pg_temp.task(35, item => 35), pg_temp.task(36, item => 36))),
@@ -250,7 +250,7 @@ SELECT is(pg_temp.timeless(pg_temp.submit(pg_temp.warned(), pg_temp.uuid(905)::u
 SELECT is(count(DISTINCT pg_temp.timeless((a.status, convert_from(a.body, 'UTF8')::jsonb)::rxtrack.answer)), 1::bigint,
           'and in one batch')
 FROM (SELECT replace(pg_temp.warned()::text, pg_temp.prescription(45), pg_temp.prescription(46)) AS b) AS x,
-     rxtrack.gateway_submit('updates:write', array_fill(sha256(convert_to(:'supplier_one_key', 'UTF8')), '{2}'),
+     rxtrack_http.submit('updates:write', array_fill(sha256(convert_to(:'supplier_one_key', 'UTF8')), '{2}'),
        array_fill(pg_temp.uuid(906), '{2}'), array_fill(NULL::text, '{2}'), array_fill(convert_to(b, 'UTF8'), '{2}')) AS a;
 SET LOCAL rxtrack.transition_policy = 'enforce';
 

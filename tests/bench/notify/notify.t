@@ -7,7 +7,7 @@
 #   BENCH_STREAMS (2000)   clients of GET /events
 #
 # Two servers with fsync and synchronous_commit: one with the dispatcher, one without, whose transactions notify
-# themselves. Each transaction is one call of rxtrack.gateway_submit with one bundle of one update. A repetition
+# themselves. Each transaction is one call of rxtrack_http.submit with one bundle of one update. A repetition
 # begins with empty tables and submits as many updates as any other. Within it, by turns of half a second, no update
 # raises an event, and then every one does: so both kinds have the same sessions, tables of the same size, and the same
 # machine. (The server without dispatcher is given half of the updates.)

@@ -19,7 +19,7 @@ is, ten thousand pharmacies. Options: C<clients> (8), C<updates> (100; of each c
 
 =head2 run($status, @options)
 
-Submits all of them with that business status, each client one after the other with C<rxtrack.gateway_submit>, and returns how many it
+Submits all of them with that business status, each client one after the other with C<rxtrack_http.submit>, and returns how many it
 has submitted. More options are pgbench's. C<start> does the same and does not wait; it returns what waits, and then returns how many.
 
 =head2 run_by_turns($milliseconds)
@@ -93,7 +93,7 @@ sub write_script
 \\set i :i + 1
 \\set n :client_id * $self->{updates} + :i
 SELECT g.status FROM bundle b,
-	LATERAL rxtrack.gateway_submit(E'updates\\x3awrite', ARRAY[b.credential], ARRAY[b.request_id], ARRAY[NULL::text], ARRAY[b.body]) g
+	LATERAL rxtrack_http.submit(E'updates\\x3awrite', ARRAY[b.credential], ARRAY[b.request_id], ARRAY[NULL::text], ARRAY[b.body]) g
 WHERE b.kind = $kind AND b.n = :n;
 SQL
 	return;

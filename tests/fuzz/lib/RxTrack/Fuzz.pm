@@ -113,7 +113,7 @@ sub chunk
 	return undef;
 }
 
-# Which requests share a call of rxtrack.gateway_submit, and which are for rxtrack.submit.
+# Which requests share a call of rxtrack_http.submit, and which are for rxtrack.submit.
 sub choose_calls
 {
 	my ($self, @requests) = @_;
@@ -144,7 +144,7 @@ sub fits_submit
 sub report
 {
 	my ($self, $request, $expected, $answered, $answer) = @_;
-	my $way = $self->{http} ? 'HTTP' : $request->{call} < 0 ? 'rxtrack.submit' : "rxtrack.gateway_submit, call $request->{call}";
+	my $way = $self->{http} ? 'HTTP' : $request->{call} < 0 ? 'rxtrack.submit' : "rxtrack_http.submit, call $request->{call}";
 	my @body = ($request->{body} // '(none)', $answer->{body} // '(none)');
 	$_ = substr($_, 0, 20_000) . ' ...' for grep { length > 20_000 } @body;
 	return <<"REPORT";

@@ -19,7 +19,7 @@ CREATE TABLE fuzz.caller (name text PRIMARY KEY, credential bytea NOT NULL);
 CREATE TABLE fuzz.request (n integer PRIMARY KEY, call integer NOT NULL, application text, request_id text, body bytea);
 CREATE TABLE fuzz.answer (n integer PRIMARY KEY, status integer, body text);
 
--- One call of rxtrack.gateway_submit carries all its requests; a call of one may go to rxtrack.submit
+-- One call of rxtrack_http.submit carries all its requests; a call of one may go to rxtrack.submit
 -- instead (a negative number). Each is a transaction.
 CREATE PROCEDURE fuzz.answer_all() LANGUAGE plpgsql AS $$
 DECLARE
@@ -42,7 +42,7 @@ BEGIN
                    array_agg(q.body ORDER BY q.n) AS bodies
             FROM fuzz.request q LEFT JOIN fuzz.caller c ON c.name = q.application
             WHERE q.call = next_call) r,
-           rxtrack.gateway_submit('updates:write', r.credentials, r.request_ids, r.parameters, r.bodies)
+           rxtrack_http.submit('updates:write', r.credentials, r.request_ids, r.parameters, r.bodies)
              WITH ORDINALITY AS a (status, application, headers, body, place);
     END IF;
     COMMIT;

@@ -1,5 +1,5 @@
 /*
- * gateway_check.c
+ * check_updates.c
  *		GET /checkprescriptionstatusupdates: an application's own updates, a page
  *		at a time.
  *
@@ -16,13 +16,11 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
-#include "wire/bundle.h"
+#include "endpoints/call.h"
 #include "tables/catalog.h"
 #include "tables/statement.h"
-#include "wire/date_time.h"
-#include "endpoints/gateway.h"
-#include "wire/json.h"
 #include "types/types.h"
+#include "wire/date_time.h"
 
 #define PAGE_SIZE 15
 #define START_PRESCRIPTION "exclusivestartkey-prescriptionid"
@@ -87,8 +85,8 @@ static Statement search_pharmacy = {
 static void
 read_start(Search *search, const JsonNode *parameters, FaultList *faults)
 {
-	const JsonNode *prescription = gateway_parameter(parameters, START_PRESCRIPTION);
-	const JsonNode *task = gateway_parameter(parameters, START_TASK);
+	const JsonNode *prescription = call_parameter(parameters, START_PRESCRIPTION);
+	const JsonNode *task = call_parameter(parameters, START_TASK);
 
 	search->continued = prescription != NULL && task != NULL;
 	if (prescription != NULL)
@@ -105,16 +103,16 @@ read_start(Search *search, const JsonNode *parameters, FaultList *faults)
 static void
 read_search(Search *search, const JsonNode *parameters, FaultList *faults)
 {
-	const JsonNode *value = gateway_parameter(parameters, "prescriptionid");
+	const JsonNode *value = call_parameter(parameters, "prescriptionid");
 
 	search->by_prescription = value != NULL;
 	if (value != NULL)
 		note(faults, "prescriptionid", prescription_id_parse(value->text, value->length, &search->prescription_id));
-	value = gateway_parameter(parameters, "nhsnumber");
+	value = call_parameter(parameters, "nhsnumber");
 	search->by_patient = value != NULL;
 	if (value != NULL)
 		note(faults, "nhsnumber", nhs_number_parse(value->text, value->length, &search->nhs_number));
-	value = gateway_parameter(parameters, "odscode");
+	value = call_parameter(parameters, "odscode");
 	search->by_pharmacy = value != NULL;
 	if (value != NULL)
 		note(faults, "odscode", ods_code_parse(value->text, value->length, &search->ods_code));
@@ -222,35 +220,35 @@ page_headers(void)
 }
 
 static void
-answer_search(GatewayAnswer *answer, Search *search)
+answer_search(EndpointAnswer *answer, const Caller *caller, Search *search)
 {
 	run_search(search);
 	answer->status = SPI_processed > 0 ? 200 : 404;
 	answer->headers = page_headers();
 	appendStringInfoString(&answer->body, "{\"items\":[");
 	for (uint64 row = 0; row < Min(SPI_processed, PAGE_SIZE); row++)
-		append_item(&answer->body, row, answer->caller->name);
+		append_item(&answer->body, row, caller->name);
 	appendStringInfoString(&answer->body, "]}");
 	SPI_freetuptable(SPI_tuptable);
 }
 
 static void
-answer_check(GatewayAnswer *answer, const JsonNode *parameters, int64 now)
+answer_check_updates(EndpointAnswer *answer, const Caller *caller, const JsonNode *parameters, int64 now)
 {
-	Search		search = {.application_id = answer->caller->application_id};
+	Search		search = {.application_id = caller->application_id};
 	FaultList	faults = {NULL, NULL};
 
 	read_search(&search, parameters, &faults);
 	if (faults.first == NULL)
-		answer_search(answer, &search);
+		answer_search(answer, caller, &search);
 	else
-		gateway_faults(answer, &faults, now);
+		call_faults(answer, &faults, now);
 }
 
-/* rxtrack.gateway_check(scope, credential[], request_id[], parameters[], body[]) */
-PG_FUNCTION_INFO_V1(gateway_check);
+/* rxtrack_http.check_updates(scope, credential[], request_id[], parameters[], body[]) */
+PG_FUNCTION_INFO_V1(endpoint_check_updates);
 Datum
-gateway_check(PG_FUNCTION_ARGS)
+endpoint_check_updates(PG_FUNCTION_ARGS)
 {
-	return gateway_answer_each(fcinfo, answer_check);
+	return call_answer_each(fcinfo, answer_check_updates);
 }

@@ -1,0 +1,122 @@
+/*
+ * submissions.c
+ *		A batch of submissions: each request with its own caller, request id and
+ *		answer, all of them judged and stored in one transaction.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/guc.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+#include "endpoints/call.h"
+#include "endpoints/rehearsal.h"
+#include "endpoints/submissions.h"
+
+/* The SQLSTATE of the message; gateway/database/link.c knows it too. */
+#define ERRCODE_COMMIT_NEXT MAKE_SQLSTATE('R', 'X', '0', '0', '1')
+
+/* Smaller calls are not worth a message. */
+#define ANNOUNCED_REQUESTS 4
+
+static bool announces_commit = false;
+
+void
+submissions_init(void)
+{
+	DefineCustomBoolVariable("rxtrack.announce_commit",
+							 "Tells the client, before a gateway call of submissions is committed, that its commit is next.",
+							 "For the gateway, which has the next call follow by then: the session need not wait for it.",
+							 &announces_commit, false, PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+/* A message goes out at once; the rows are sent with the commit. */
+static void
+announce_commit(const EndpointCall *call)
+{
+	if (announces_commit && call->count >= ANNOUNCED_REQUESTS)
+		ereport(INFO,
+				(errcode(ERRCODE_COMMIT_NEXT),
+				 errmsg_internal("the call is carried out, and its commit is next"),
+				 errhidestmt(true), errhidecontext(true)));
+}
+
+/* A fault of the request id is the bundle's too, so that it comes with all the others. */
+static void
+take_request_id(Submission *submission, Bundle *bundle, const EndpointCall *call, int n)
+{
+	text	   *id;
+
+	if (call->request_id_null[n])
+	{
+		fault_add(&bundle->faults, REQUEST_ID_FIELD, "is missing");
+		return;
+	}
+	id = DatumGetTextPP(call->request_id[n]);
+	if (uuid_parse(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id), &submission->request_id) != NULL)
+		fault_add(&bundle->faults, REQUEST_ID_FIELD, "must be a UUID");
+}
+
+/* Reads the request of a caller who may submit, and answers one who is known and may not. */
+static void
+take_request(Submission *submission, const EndpointCall *call, int n, BundleReader read)
+{
+	const Caller *caller = &call->callers[n];
+	Bundle	   *bundle;
+
+	if (!caller->known)
+		return;
+	submission->application_id = caller->application_id;
+	if (!caller->granted)
+	{
+		submission_fault(submission, call->now, 403, "forbidden", CALL_NO_SCOPE);
+		return;
+	}
+	bundle = submission_read(call->body_null[n] ? NULL : DatumGetByteaPP(call->body[n]), read, call->now);
+	take_request_id(submission, bundle, call, n);
+	if (caller->ods_codes != NULL)
+	{
+		int			count;
+		OdsCode    *codes = call_pharmacies(caller, &count);
+
+		bundle_restrict(bundle, codes, count);
+	}
+	submission->bundle = bundle;
+}
+
+/* To a caller who is not known the answer is a bare OperationOutcome, not a Bundle. */
+static void
+put_answer(EndpointCall *call, int n, const Submission *submission)
+{
+	EndpointAnswer answer = {
+		.status = submission->status,
+		.headers = submission->headers,
+		.body = submission->answer
+	};
+
+	if (!call->callers[n].known)
+		call_admits(&answer, &call->callers[n], call->now);
+	call_put(call, n, &answer);
+}
+
+Datum
+submissions_answer(FunctionCallInfo fcinfo, BundleReader read)
+{
+	EndpointCall *call = call_begin(fcinfo);
+	Submission *submissions = palloc0(Max(call->count, 1) * sizeof(Submission));
+
+	for (int n = 0; n < call->count; n++)
+	{
+		initStringInfo(&submissions[n].answer);
+		take_request(&submissions[n], call, n, read);
+	}
+	rehearsal_answer(submissions, call->count, call->now);
+	submit_batch(submissions, call->count, call->now);
+	for (int n = 0; n < call->count; n++)
+		put_answer(call, n, &submissions[n]);
+	call_end();
+	announce_commit(call);
+	return (Datum) 0;
+}

@@ -1,0 +1,17 @@
+/*
+ * submit.c
+ *		POST /: a FHIR transaction Bundle of Tasks.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "endpoints/submissions.h"
+
+/* rxtrack_http.submit(scope, credential[], request_id[], parameters[], body[]) */
+PG_FUNCTION_INFO_V1(endpoint_submit);
+Datum
+endpoint_submit(PG_FUNCTION_ARGS)
+{
+	return submissions_answer(fcinfo, bundle_validate);
+}

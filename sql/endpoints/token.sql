@@ -1,0 +1,42 @@
+-- POST /oauth2/token
+
+CREATE FUNCTION rxtrack_http.token(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
+RETURNS SETOF rxtrack_http.answer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+DECLARE
+	form bytea;
+	application rxtrack.application;
+	id integer;
+	error text;
+	answer jsonb;
+BEGIN
+	FOREACH form IN ARRAY body LOOP
+		application := NULL;
+		error := CASE
+			WHEN rxtrack.form_field(form, 'grant_type') IS NULL THEN 'invalid_request'
+			WHEN rxtrack.form_field(form, 'grant_type') <> 'client_credentials' THEN 'unsupported_grant_type'
+			WHEN rxtrack.form_field(form, 'client_assertion_type') IS DISTINCT FROM
+				'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' THEN 'invalid_request'
+			WHEN rxtrack.form_field(form, 'client_assertion') IS NULL THEN 'invalid_request' END;
+		IF error IS NULL THEN
+			id := rxtrack.accept_assertion(rxtrack.form_field(form, 'client_assertion'));
+			SELECT a.* INTO application FROM rxtrack.application a WHERE a.application_id = id;
+			error := CASE WHEN application.application_id IS NULL THEN 'invalid_client' END;
+		END IF;
+		answer := CASE WHEN error IS NULL THEN jsonb_build_object(
+				'access_token', rxtrack.give_token(application.application_id), 'token_type', 'Bearer',
+				'expires_in', extract(epoch FROM current_setting('rxtrack.token_lifetime')::interval)::integer,
+				'scope', array_to_string(application.scopes, ' '))
+			ELSE jsonb_build_object('error', error) END;
+		RETURN NEXT rxtrack_internal.http_answer(
+			CASE error WHEN 'invalid_client' THEN 401 ELSE CASE WHEN error IS NULL THEN 200 ELSE 400 END END, answer,
+			E'Content-Type: application/json\nPragma: no-cache\n'
+				|| CASE error WHEN 'invalid_client' THEN E'WWW-Authenticate: Bearer realm="rxtrack"\n' ELSE '' END,
+			application.name);
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION rxtrack_http.token(text, bytea[], text[], text[], bytea[]) IS
+	'POST /oauth2/token: an access token for a signed one (grant_type client_credentials, client_assertion a JWT). Errors are those of RFC 6749, section 5.2';
