@@ -91,7 +91,7 @@ bench-access:                           ## what authentication adds to the cost 
 	@$(MAKE) all
 	@BENCH=1 BENCH_SECONDS=$(SECONDS) BENCH_REPEAT=$(REPEAT) PROVE_FLAGS=--verbose exec tests/run tests/bench/access.t
 
-lint:                                   ## cppcheck, the strict warnings, shellcheck, formatting
+lint:                                   ## cppcheck, the strict warnings, shellcheck, formatting, and the rules of the tree: includes, names, lengths
 	@scripts/dependencies lint
 	@exec scripts/lint
 
