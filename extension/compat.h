@@ -5,9 +5,13 @@
 #ifndef RXTRACK_COMPAT_H
 #define RXTRACK_COMPAT_H
 
+#ifdef FRONTEND					/* the parsers are built for programs too: tests/fuzz/c */
+#include "postgres_fe.h"
+#else
 #include "postgres.h"
+#endif
 
-#if PG_VERSION_NUM >= 160000
+#if PG_VERSION_NUM >= 160000 && !defined(FRONTEND)
 #include "varatt.h"
 #endif
 

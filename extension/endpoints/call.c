@@ -104,10 +104,10 @@ call_parameter(const JsonNode *parameters, const char *name)
 bool
 call_admits(EndpointAnswer *answer, const Caller *caller, int64 now)
 {
-	static const Issue unknown = {
+	static const OutcomeIssue unknown = {
 		.severity = "error", .code = "processing", .diagnostics = "The credential is not valid"
 	};
-	static const Issue forbidden = {
+	static const OutcomeIssue forbidden = {
 		.severity = "error", .code = "forbidden", .diagnostics = CALL_NO_SCOPE
 	};
 
@@ -116,7 +116,7 @@ call_admits(EndpointAnswer *answer, const Caller *caller, int64 now)
 	answer->status = caller->known ? 403 : 401;
 	if (!caller->known)
 		answer->headers = "WWW-Authenticate: Bearer realm=\"rxtrack\", error=\"invalid_token\"\n";
-	outcome_append(&answer->body, now, caller->known ? &forbidden : &unknown);
+	outcome_of_one(&answer->body, now, caller->known ? &forbidden : &unknown);
 	return false;
 }
 
@@ -140,7 +140,7 @@ void
 call_faults(EndpointAnswer *answer, const FaultList *faults, int64 now)
 {
 	answer->status = 400;
-	outcome_faults(&answer->body, now, faults, 0);
+	outcome_of_faults(&answer->body, now, faults, 0);
 }
 
 void

@@ -90,14 +90,14 @@ read_start(Search *search, const JsonNode *parameters, FaultList *faults)
 
 	search->continued = prescription != NULL && task != NULL;
 	if (prescription != NULL)
-		note(faults, "ExclusiveStartKey-PrescriptionID",
-			 prescription_id_parse(prescription->text, prescription->length, &search->start_prescription));
+		faults_check(faults, "ExclusiveStartKey-PrescriptionID",
+					 prescription_id_parse(prescription->text, prescription->length, &search->start_prescription));
 	else if (task != NULL)
-		fault_add(faults, "ExclusiveStartKey-PrescriptionID", "is missing beside ExclusiveStartKey-TaskID");
+		faults_add(faults, "ExclusiveStartKey-PrescriptionID", "is missing beside ExclusiveStartKey-TaskID");
 	if (task != NULL)
-		note(faults, "ExclusiveStartKey-TaskID", uuid_parse(task->text, task->length, &search->start_task));
+		faults_check(faults, "ExclusiveStartKey-TaskID", uuid_parse(task->text, task->length, &search->start_task));
 	else if (prescription != NULL)
-		fault_add(faults, "ExclusiveStartKey-TaskID", "is missing beside ExclusiveStartKey-PrescriptionID");
+		faults_add(faults, "ExclusiveStartKey-TaskID", "is missing beside ExclusiveStartKey-PrescriptionID");
 }
 
 static void
@@ -107,17 +107,18 @@ read_search(Search *search, const JsonNode *parameters, FaultList *faults)
 
 	search->by_prescription = value != NULL;
 	if (value != NULL)
-		note(faults, "prescriptionid", prescription_id_parse(value->text, value->length, &search->prescription_id));
+		faults_check(faults, "prescriptionid",
+					 prescription_id_parse(value->text, value->length, &search->prescription_id));
 	value = call_parameter(parameters, "nhsnumber");
 	search->by_patient = value != NULL;
 	if (value != NULL)
-		note(faults, "nhsnumber", nhs_number_parse(value->text, value->length, &search->nhs_number));
+		faults_check(faults, "nhsnumber", nhs_number_parse(value->text, value->length, &search->nhs_number));
 	value = call_parameter(parameters, "odscode");
 	search->by_pharmacy = value != NULL;
 	if (value != NULL)
-		note(faults, "odscode", ods_code_parse(value->text, value->length, &search->ods_code));
+		faults_check(faults, "odscode", ods_code_parse(value->text, value->length, &search->ods_code));
 	if (!search->by_prescription && !search->by_patient && !search->by_pharmacy)
-		fault_add(faults, "prescriptionid, nhsnumber, odscode", "are all missing: at least one is needed");
+		faults_add(faults, "prescriptionid, nhsnumber, odscode", "are all missing: at least one is needed");
 	read_start(search, parameters, faults);
 }
 

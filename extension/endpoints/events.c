@@ -46,7 +46,7 @@ read_start(const JsonNode *last_id, FaultList *faults)
 	errno = 0;
 	start = strtoll(last_id->text, &end, 10);
 	if (errno != 0 || *end != '\0' || start < 0 || last_id->text[0] < '0' || last_id->text[0] > '9')
-		fault_add(faults, "Last-Event-ID", "must be the id of an event of this stream");
+		faults_add(faults, "Last-Event-ID", "must be the id of an event of this stream");
 	return Min(start, latest);
 }
 
@@ -71,7 +71,7 @@ read_pharmacies(const JsonNode *list, int *count, FaultList *faults)
 		code = end;
 	}
 	if (problem != NULL)
-		fault_add(faults, "ods", problem);
+		faults_add(faults, "ods", problem);
 	return codes;
 }
 
@@ -113,7 +113,7 @@ text_array(const OdsCode *codes, int count)
 static void
 open_stream(EndpointAnswer *answer, const Caller *caller, OdsCode *codes, int count, int64 now)
 {
-	static const Issue forbidden = {
+	static const OutcomeIssue forbidden = {
 		.severity = "error", .code = "forbidden",
 		.diagnostics = "The application may not hear of any of these pharmacies"
 	};
@@ -133,7 +133,7 @@ open_stream(EndpointAnswer *answer, const Caller *caller, OdsCode *codes, int co
 		if (count == 0)
 		{
 			answer->status = 403;
-			outcome_append(&answer->body, now, &forbidden);
+			outcome_of_one(&answer->body, now, &forbidden);
 			return;
 		}
 	}

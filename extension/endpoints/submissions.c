@@ -51,12 +51,12 @@ take_request_id(Submission *submission, Bundle *bundle, const EndpointCall *call
 
 	if (call->request_id_null[n])
 	{
-		fault_add(&bundle->faults, REQUEST_ID_FIELD, "is missing");
+		faults_add(&bundle->faults, REQUEST_ID_FIELD, "is missing");
 		return;
 	}
 	id = DatumGetTextPP(call->request_id[n]);
 	if (uuid_parse(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id), &submission->request_id) != NULL)
-		fault_add(&bundle->faults, REQUEST_ID_FIELD, "must be a UUID");
+		faults_add(&bundle->faults, REQUEST_ID_FIELD, "must be a UUID");
 }
 
 /* Reads the request of a caller who may submit, and answers one who is known and may not. */

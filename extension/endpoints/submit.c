@@ -7,11 +7,12 @@
 #include "fmgr.h"
 
 #include "endpoints/submissions.h"
+#include "wire/fhir_bundle.h"
 
 /* rxtrack_http.submit(scope, credential[], request_id[], parameters[], body[]) */
 PG_FUNCTION_INFO_V1(endpoint_submit);
 Datum
 endpoint_submit(PG_FUNCTION_ARGS)
 {
-	return submissions_answer(fcinfo, bundle_validate);
+	return submissions_answer(fcinfo, fhir_bundle_read);
 }

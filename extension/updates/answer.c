@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "updates/answer.h"
-#include "wire/outcome.h"
+#include "wire/response.h"
 
 #define ERROR_ISSUE(kind, text) {.severity = "error", .code = kind, .diagnostics = text}
 
@@ -15,34 +15,34 @@
 static void
 append_not_stored(StringInfo out, const BundleEntry *entry, int64 now)
 {
-	static const Issue not_stored = {
+	static const OutcomeIssue not_stored = {
 		.severity = "information",
 		.code = "informational",
 		.diagnostics = "This entry is valid, but it was not stored, because of other entries of the same bundle"
 	};
 
-	response_entry_begin(out, entry->full_url, http_status_line(200), NULL);
-	outcome_append(out, now, &not_stored);
-	response_entry_end(out);
+	response_begin_entry(out, entry->full_url, 200, NULL);
+	outcome_of_one(out, now, &not_stored);
+	response_end_entry(out);
 }
 
 static void
-append_faulty(StringInfo out, const BundleEntry *entry, int index, const char *http_status, int64 now)
+append_faulty(StringInfo out, const BundleEntry *entry, int index, int http_status, int64 now)
 {
-	response_entry_begin(out, entry->full_url, http_status, NULL);
-	outcome_faults(out, now, &entry->faults, index);
-	response_entry_end(out);
+	response_begin_entry(out, entry->full_url, http_status, NULL);
+	outcome_of_faults(out, now, &entry->faults, index);
+	response_end_entry(out);
 }
 
 /* Appends the faults that belong to no entry, if there are any. */
 static void
-append_faults_of_all(StringInfo out, const Bundle *bundle, const char *http_status, int64 now)
+append_faults_of_all(StringInfo out, const Bundle *bundle, int http_status, int64 now)
 {
 	if (bundle->faults.first == NULL)
 		return;
-	response_entry_begin(out, NULL, http_status, NULL);
-	outcome_faults(out, now, &bundle->faults, 0);
-	response_entry_end(out);
+	response_begin_entry(out, NULL, http_status, NULL);
+	outcome_of_faults(out, now, &bundle->faults, 0);
+	response_end_entry(out);
 }
 
 /*
@@ -54,12 +54,10 @@ answer_faults(Submission *submission, int64 now)
 {
 	const Bundle *bundle = submission->bundle;
 	StringInfo	out = &submission->answer;
-	const char *http_status;
 
 	submission->status = bundle->too_long ? 413 : bundle->forbidden ? 403 : 400;
-	http_status = http_status_line(submission->status);
 	response_begin(out);
-	append_faults_of_all(out, bundle, http_status, now);
+	append_faults_of_all(out, bundle, submission->status, now);
 	for (int i = 0; bundle->faulty > 0 && i < bundle->count; i++)
 	{
 		const BundleEntry *entry = &bundle->entries[i];
@@ -67,7 +65,7 @@ answer_faults(Submission *submission, int64 now)
 		if (entry->faults.first == NULL)
 			append_not_stored(out, entry, now);
 		else
-			append_faulty(out, entry, i, http_status, now);
+			append_faulty(out, entry, i, submission->status, now);
 	}
 	response_end(out);
 }
@@ -77,51 +75,51 @@ answer_faults(Submission *submission, int64 now)
 static void
 append_stored(StringInfo out, const BundleEntry *sent, const Entry *entry, int64 now)
 {
-	static const Issue stored = {
+	static const OutcomeIssue stored = {
 		.severity = "information",
 		.code = "success",
 		.diagnostics = "The update is stored"
 	};
 
-	response_entry_begin(out, sent->full_url, http_status_line(201), &sent->update.task_id);
+	response_begin_entry(out, sent->full_url, 201, &sent->update.task_id);
 	outcome_begin(out, now);
-	outcome_issue(out, &stored);
+	outcome_add(out, &stored);
 	if (entry->acceptance.kind == TRANSITION_UNEXPECTED &&
 		transition_policy == TRANSITION_POLICY_WARN)
 	{
-		Issue		warning = {.severity = "warning", .code = "business-rule"};
+		OutcomeIssue warning = {.severity = "warning", .code = "business-rule"};
 
 		warning.diagnostics = psprintf("The transition rules do not allow %s to be followed by %s",
 									   business_status_name(entry->from),
 									   business_status_name(sent->update.status));
-		outcome_issue(out, &warning);
+		outcome_add(out, &warning);
 	}
 	outcome_end(out);
-	response_entry_end(out);
+	response_end_entry(out);
 }
 
 static void
 append_conflict(StringInfo out, const BundleEntry *sent, int64 now)
 {
-	Issue		conflict = ERROR_ISSUE("duplicate", "A task with this Task.id is stored already for this prescription");
+	OutcomeIssue conflict = ERROR_ISSUE("duplicate", "A task with this Task.id is stored already for this prescription");
 
 	conflict.http_error = "REC_CONFLICT";
-	response_entry_begin(out, sent->full_url, http_status_line(409), &sent->update.task_id);
-	outcome_append(out, now, &conflict);
-	response_entry_end(out);
+	response_begin_entry(out, sent->full_url, 409, &sent->update.task_id);
+	outcome_of_one(out, now, &conflict);
+	response_end_entry(out);
 }
 
 static void
 append_refused(StringInfo out, const BundleEntry *sent, const Entry *entry, int index, int64 now)
 {
-	Issue		refused = ERROR_ISSUE("business-rule", NULL);
+	OutcomeIssue refused = ERROR_ISSUE("business-rule", NULL);
 
 	refused.diagnostics = psprintf("Task.businessStatus: the transition rules do not allow %s to be followed by %s",
 								   business_status_name(entry->from), business_status_name(sent->update.status));
 	refused.expression = psprintf("Bundle.entry[%d].resource.businessStatus", index);
-	response_entry_begin(out, sent->full_url, http_status_line(422), NULL);
-	outcome_append(out, now, &refused);
-	response_entry_end(out);
+	response_begin_entry(out, sent->full_url, 422, NULL);
+	outcome_of_one(out, now, &refused);
+	response_end_entry(out);
 }
 
 static void
@@ -151,14 +149,14 @@ answer_judgements(Submission *submission, int64 now)
 static void
 answer_ignored(Submission *submission, int64 now)
 {
-	static const Issue ignored = {
+	static const OutcomeIssue ignored = {
 		.severity = "information",
 		.code = "informational",
 		.diagnostics = "A message of this MessageType is ignored"
 	};
 
 	submission->status = 202;
-	response_of_one(&submission->answer, now, http_status_line(202), &ignored);
+	response_of_one(&submission->answer, now, 202, &ignored);
 }
 
 void

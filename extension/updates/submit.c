@@ -28,9 +28,10 @@
 #include "updates/answer.h"
 #include "callers/application.h"
 #include "updates/batch.h"
+#include "wire/fhir_bundle.h"
 #include "wire/json_jsonb.h"
 #include "updates/judge_batch.h"
-#include "wire/outcome.h"
+#include "wire/response.h"
 #include "updates/submit.h"
 
 /* Each attempt that fails means that another transaction got its work done. */
@@ -130,11 +131,11 @@ submit_batch(Submission *submissions, int count, int64 now)
 void
 submission_fault(Submission *submission, int64 now, int status, const char *code, const char *diagnostics)
 {
-	Issue		issue = {.severity = "error", .code = code, .diagnostics = diagnostics};
+	OutcomeIssue issue = {.severity = "error", .code = code, .diagnostics = diagnostics};
 
 	submission->status = status;
 	submission->bundle = NULL;
-	response_of_one(&submission->answer, now, http_status_line(status), &issue);
+	response_of_one(&submission->answer, now, status, &issue);
 }
 
 Bundle *
@@ -177,7 +178,7 @@ submit_one(FunctionCallInfo fcinfo, Bundle *bundle, TimestampTz now)
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("application must not be null")));
 	if (PG_ARGISNULL(1))
-		fault_add(&bundle->faults, REQUEST_ID_FIELD, "is missing");
+		faults_add(&bundle->faults, REQUEST_ID_FIELD, "is missing");
 	else
 		memcpy(&submission.request_id, PG_GETARG_UUID_P(1), sizeof(Uuid));
 	initStringInfo(&submission.answer);
@@ -197,7 +198,7 @@ submit(PG_FUNCTION_ARGS)
 	JsonNode   *document = PG_ARGISNULL(0) ? NULL : json_from_jsonb(PG_GETARG_JSONB_P(0));
 	TimestampTz now = GetCurrentTimestamp();
 
-	return submit_one(fcinfo, bundle_validate(document, now), now);
+	return submit_one(fcinfo, fhir_bundle_read(document, now), now);
 }
 
 /* rxtrack.submit(bundle text, request_id uuid, application text) */
@@ -207,5 +208,5 @@ submit_text(PG_FUNCTION_ARGS)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	return submit_one(fcinfo, submission_read(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0), bundle_validate, now), now);
+	return submit_one(fcinfo, submission_read(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0), fhir_bundle_read, now), now);
 }

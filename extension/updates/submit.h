@@ -29,9 +29,6 @@ typedef struct Submission
 	struct Entry *entries;		/* its part of the batch, while that is judged */
 } Submission;
 
-/* Makes a bundle of a document; both formats have the same faults and answers. */
-typedef Bundle *(*BundleReader) (const JsonNode *document, int64 now);
-
 #pragma GCC visibility push(hidden)
 
 /* The bundle in a body of JSON, or its faults; NULL stands for a body that is not there. */

@@ -3,7 +3,7 @@
  *		RFC 3339 date-times.
  *
  * PostgreSQL's own input accepts far more than the RFC ("yesterday", a time
- * without a zone) and raises its errors, so the grammar of ten lines is read here.
+ * without a zone) and raises its errors, so the RFC's grammar is parsed here.
  */
 #include "wire/date_time.h"
 
@@ -14,11 +14,11 @@
 #define DAY (24 * DATE_TIME_HOUR)
 #define DAYS_TO_2000 10957		/* from 1970-01-01 */
 
-/* The years 0000 to 9999 in UTC: beyond them RFC 3339 cannot write it back. */
+/* The years 0000 to 9999 in UTC, which are all that RFC 3339 can write. */
 #define EARLIEST (INT64_C(-730485) * DAY)
 #define LATEST (INT64_C(2921940) * DAY - 1)
 
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. */
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar; eras are of 400 years, and years begin in March. */
 static int64_t
 days_of(int year, int month, int day)
 {
@@ -30,6 +30,7 @@ days_of(int year, int month, int day)
 	return era * 146097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719468;
 }
 
+/* The date of days_of. */
 static void
 date_of(int64_t days, int *year, int *month, int *day)
 {
@@ -45,7 +46,7 @@ date_of(int64_t days, int *year, int *month, int *day)
 	*year = (int) (year_of_era + era * 400 + (*month <= 2));
 }
 
-/* Reads exactly that many digits at *p, and steps over them; -1 when they are not there. */
+/* Reads exactly that many digits at *p, and steps over them; -1 where they are not there. */
 static int
 digits(const char **p, const char *end, int count)
 {
@@ -60,6 +61,7 @@ digits(const char **p, const char *end, int count)
 	return value;
 }
 
+/* Steps over a character, which may be in either case; false where it is not there. */
 static bool
 literal(const char **p, const char *end, char upper, char lower)
 {
@@ -69,6 +71,7 @@ literal(const char **p, const char *end, char upper, char lower)
 	return true;
 }
 
+/* 2026-04-01 */
 static bool
 date_part(const char **p, const char *end, int64_t *days)
 {
@@ -87,6 +90,7 @@ date_part(const char **p, const char *end, int64_t *days)
 	return true;
 }
 
+/* 09:30:00, or with a fraction; leap: the second is a 61st. */
 static bool
 time_part(const char **p, const char *end, int64_t *usecs, bool *leap)
 {
@@ -114,6 +118,7 @@ time_part(const char **p, const char *end, int64_t *usecs, bool *leap)
 	return true;
 }
 
+/* Z or +01:00, in microseconds ahead of UTC. */
 static bool
 zone_part(const char **p, const char *end, int64_t *usecs)
 {
@@ -138,7 +143,7 @@ zone_part(const char **p, const char *end, int64_t *usecs)
 	return true;
 }
 
-/* A minute of 61 seconds can only be the last one of a day, in UTC: its 61st ends as the next day begins. */
+/* A leap second is the last of a day in UTC, and read as the first of the next. */
 static bool
 may_be_leap(int64_t when)
 {

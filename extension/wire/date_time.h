@@ -16,9 +16,9 @@
 #pragma GCC visibility push(hidden)
 
 /*
- * Reads a date-time with seconds and a zone (RFC 3339, section 5.6), years 0000
- * to 9999 as written and in UTC; digits beyond a microsecond are dropped, a leap
- * second counts as the second after it.  Returns NULL, or what is wrong.
+ * Parses a date-time with seconds and a zone (RFC 3339, section 5.6) of the years
+ * 0000 to 9999, as written and in UTC.  Digits beyond microseconds are dropped; a
+ * leap second counts as the second after it.  Returns NULL, or what is wrong.
  */
 extern const char *date_time_parse(const char *text, size_t length, int64_t *result);
 

@@ -1,15 +1,15 @@
 /*
  * form.c
- *		Fields of an HTML form, as OAuth has its requests (RFC 6749, appendix B).
+ *		Fields of a form (application/x-www-form-urlencoded), as OAuth has its
+ *		requests (RFC 6749, appendix B).
  */
 #include "postgres.h"
 
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
+
+#include "compat.h"
 
 static int
 hex_digit(char c)
@@ -20,14 +20,14 @@ hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decodes up to the end or an ampersand; NULL where it is malformed. */
+/* Decodes a value; NULL where an escape is malformed, or the result is not UTF-8. */
 static text *
 decode(const char *p, const char *end)
 {
 	char	   *decoded = palloc(end - p + 1);
 	int			length = 0;
 
-	for (; p < end && *p != '&'; p++)
+	for (; p < end; p++)
 	{
 		char		c = *p == '+' ? ' ' : *p;
 
@@ -48,7 +48,7 @@ decode(const char *p, const char *end)
 	return cstring_to_text_with_len(decoded, length);
 }
 
-/* rxtrack.form_field(form, name) */
+/* form_field(form bytea, name text): the value; NULL where the field is absent, repeated or malformed. */
 PG_FUNCTION_INFO_V1(form_field);
 Datum
 form_field(PG_FUNCTION_ARGS)
@@ -65,13 +65,12 @@ form_field(PG_FUNCTION_ARGS)
 	{
 		const char *stop = memchr(p, '&', end - p);
 
-		if ((size_t) (end - p) > name_length && p[name_length] == '=' &&
-			memcmp(p, VARDATA_ANY(name), name_length) == 0)
-		{
-			value = decode(p + name_length + 1, end);
-			found++;
-		}
-		p = stop == NULL ? end : stop + 1;
+		if (stop == NULL)
+			stop = end;
+		if ((size_t) (stop - p) > name_length && p[name_length] == '=' &&
+			memcmp(p, VARDATA_ANY(name), name_length) == 0 && ++found == 1)
+			value = decode(p + name_length + 1, stop);
+		p = stop + 1;
 	}
 	if (found != 1 || value == NULL)
 		PG_RETURN_NULL();

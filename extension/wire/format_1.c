@@ -2,11 +2,7 @@
  * format_1.c
  *		Reading a Format 1 message as the Bundle that it stands for.
  */
-#ifdef FRONTEND
-#include "postgres_fe.h"
-#else
-#include "postgres.h"
-#endif
+#include "compat.h"
 
 #include "common/cryptohash.h"
 #include "common/sha1.h"
@@ -14,25 +10,28 @@
 #include "wire/date_time.h"
 #include "wire/format_1.h"
 
-/* The two columns of the contract's table of deliveries. */
-static const struct
+typedef struct DeliveryType
 {
 	const char *name;
-	bool		is_delivered;	/* the patient does not collect it from the pharmacy */
-}			delivery_types[] = {
+	bool		is_delivered;	/* else the patient collects it from the pharmacy */
+} DeliveryType;
+
+static const DeliveryType delivery_types[] = {
 	{"In-Store Collection", false},
 	{"Not known", false},
 	{"Robot Collection", true},
 	{"Delivery required", true}
 };
 
-static const struct
+typedef struct ItemStatus
 {
 	const char *name;
-	BusinessStatus collected;	/* business status where it is collected in store */
-	BusinessStatus delivered;
-	bool		completed;
-}			item_statuses[] = {
+	BusinessStatus collected;	/* what it means where the patient collects it */
+	BusinessStatus delivered;	/* and where it is delivered */
+	bool		completed;		/* Task.status */
+} ItemStatus;
+
+static const ItemStatus item_statuses[] = {
 	{"Pending", BUSINESS_STATUS_WITH_PHARMACY, BUSINESS_STATUS_WITH_PHARMACY, false},
 	{"Owed", BUSINESS_STATUS_WITH_PHARMACY, BUSINESS_STATUS_WITH_PHARMACY, false},
 	{"PartOwed", BUSINESS_STATUS_WITH_PHARMACY_PREPARING_REMAINDER,
@@ -49,43 +48,41 @@ static const struct
 typedef struct Message
 {
 	Update		update;
-	int			delivery;		/* its place in delivery_types, or -1 */
+	const DeliveryType *delivery;	/* NULL: none that is valid */
 } Message;
+
+/* ---------- The message ---------- */
 
 /* A required string; NULL, with a fault, where it is none. */
 static const JsonNode *
 text_field(FaultList *faults, const JsonNode *message, const char *name)
 {
-	return require(faults, optional_member(message, name), JSON_NODE_STRING, name);
+	return faults_require(faults, name, json_member(message, name), JSON_NODE_STRING);
 }
 
 static void
 read_message_date(FaultList *faults, const JsonNode *document, Update *update, int64_t now)
 {
 	const JsonNode *date = text_field(faults, document, "messageDate");
-	const char *problem;
 
-	if (date == NULL)
-		return;
-	problem = date_time_parse_loosely(date->text, date->length, &update->last_modified);
-	note(faults, "messageDate", problem);
-	if (problem == NULL)
-		note_if_too_far_ahead(faults, "messageDate", update->last_modified, now);
+	if (date != NULL &&
+		faults_check(faults, "messageDate", date_time_parse_loosely(date->text, date->length, &update->last_modified)))
+		bundle_check_ahead(faults, "messageDate", update->last_modified, now);
 }
 
-static int
+static const DeliveryType *
 read_delivery_type(FaultList *faults, const JsonNode *document)
 {
 	const JsonNode *type = text_field(faults, document, "deliveryType");
 
 	if (type == NULL)
-		return -1;
+		return NULL;
 	for (int i = 0; i < (int) lengthof(delivery_types); i++)
 		if (json_is_string(type, delivery_types[i].name))
-			return i;
-	fault_add(faults, "deliveryType",
-			  "must be In-Store Collection, Not known, Robot Collection or Delivery required");
-	return -1;
+			return &delivery_types[i];
+	faults_add(faults, "deliveryType",
+			   "must be In-Store Collection, Not known, Robot Collection or Delivery required");
+	return NULL;
 }
 
 static void
@@ -97,57 +94,58 @@ read_message(FaultList *faults, const JsonNode *document, Message *message, int6
 	read_message_date(faults, document, update, now);
 	field = text_field(faults, document, "prescriptionUUID");
 	if (field != NULL)
-		note(faults, "prescriptionUUID", prescription_id_parse(field->text, field->length, &update->prescription_id));
+		faults_check(faults, "prescriptionUUID",
+					 prescription_id_parse(field->text, field->length, &update->prescription_id));
 	field = text_field(faults, document, "oDSCode");
 	if (field != NULL)
-		note(faults, "oDSCode", ods_code_parse(field->text, field->length, &update->ods_code));
+		faults_check(faults, "oDSCode", ods_code_parse(field->text, field->length, &update->ods_code));
 	message->delivery = read_delivery_type(faults, document);
 	field = text_field(faults, document, "nHSCHI");
 	if (field != NULL)
-		note(faults, "nHSCHI", nhs_number_parse(field->text, field->length, &update->nhs_number));
-	field = optional_member(document, "repeatNo");
+		faults_check(faults, "nHSCHI", nhs_number_parse(field->text, field->length, &update->nhs_number));
+	field = json_member(document, "repeatNo");
 	if (field != NULL && (!json_int32(field, &update->repeat_number) || update->repeat_number < 1))
-		fault_add(faults, "repeatNo", "must be an integer of 1 or more");
+		faults_add(faults, "repeatNo", "must be an integer of 1 or more");
 }
 
 /* ---------- Items ---------- */
 
-/* What was never dispensed, and is reported as dispensed all the same, says nothing. */
+/* An item that is reported as dispensed, but was not, is left out. */
 static bool
 is_skipped(const JsonNode *item)
 {
-	const JsonNode *completed_status = optional_member(item, "completedStatus");
+	const JsonNode *completed_status = json_member(item, "completedStatus");
 
-	return json_is_string(optional_member(item, "status"), "DispensingComplete") &&
+	return json_is_string(json_member(item, "status"), "DispensingComplete") &&
 		(json_is_string(completed_status, "Expired") ||
 		 json_is_string(completed_status, "NotDispensed") ||
 		 json_is_string(completed_status, "Cancelled"));
 }
 
-/* Reads the status of an item; its place in item_statuses, or -1 with a fault. */
-static int
+/* NULL, with a fault, where there is none that is valid. */
+static const ItemStatus *
 read_item_status(FaultList *faults, const JsonNode *item, const char *field)
 {
-	const JsonNode *status = require(faults, optional_member(item, "status"), JSON_NODE_STRING, field);
+	const JsonNode *status = faults_require(faults, field, json_member(item, "status"), JSON_NODE_STRING);
 
 	if (status == NULL)
-		return -1;
+		return NULL;
 	for (int i = 0; i < (int) lengthof(item_statuses); i++)
 		if (json_is_string(status, item_statuses[i].name))
-			return i;
-	fault_add(faults, field, "must be Pending, Owed, PartOwed, ReadyForCollection, DispensingComplete, "
-			  "Collected, NotDispensed, Cancelled or Expired");
-	return -1;
+			return &item_statuses[i];
+	faults_add(faults, field, "must be Pending, Owed, PartOwed, ReadyForCollection, DispensingComplete, "
+			   "Collected, NotDispensed, Cancelled or Expired");
+	return NULL;
 }
 
 /*
- * A name-based UUID (RFC 9562, version 5) over what the update says, so that the
- * same message sent twice is the same task.
+ * Derives the task id: a name-based UUID (RFC 9562, version 5) over what the
+ * update says, so that the same message sent twice is the same task.
  */
 static void
-name_task(Update *update, const Message *message, const char *item_status)
+derive_task_id(Update *update, const DeliveryType *delivery, const ItemStatus *status)
 {
-	/* of this use; chosen once, and never to be changed */
+	/* for this use alone; changing it would make other tasks of the same messages */
 	static const uint8 name_space[16] = {
 		0x5b, 0x1c, 0x0f, 0x6e, 0x3d, 0x52, 0x4e, 0x0b, 0x9a, 0x47, 0x2d, 0x8e, 0x61, 0x0c, 0x7f, 0x35
 	};
@@ -166,17 +164,12 @@ name_task(Update *update, const Message *message, const char *item_status)
 	nhs_number_format(update->nhs_number, patient);
 	uuid_format(&update->line_item_id, false, item);
 	name = psprintf("%s|%s|%d|%s|%s|%s|%s|%s", date, prescription, update->repeat_number, pharmacy,
-					delivery_types[message->delivery].name, patient, item, item_status);
+					delivery->name, patient, item, status->name);
 	if (hash == NULL ||
 		pg_cryptohash_init(hash) < 0 ||
 		pg_cryptohash_update(hash, name_space, sizeof(name_space)) < 0 ||
 		pg_cryptohash_update(hash, (uint8 *) name, strlen(name)) < 0 ||
-#if PG_VERSION_NUM >= 150000
-		pg_cryptohash_final(hash, digest, sizeof(digest)) < 0
-#else
-		pg_cryptohash_final(hash, digest) < 0
-#endif
-		)
+		compat_hash_final(hash, digest, sizeof(digest)) < 0)
 #ifdef FRONTEND
 		abort();
 #else
@@ -189,8 +182,8 @@ name_task(Update *update, const Message *message, const char *item_status)
 }
 
 /*
- * Reads an item as an entry.  Its task can be named only where nothing is wrong
- * with the message either, whose faults are in the same list if it has any.
+ * Reads an item as an entry.  Without faults, of the message either, its task id
+ * can be derived; a faulty message has its items' faults in the same list.
  */
 static void
 read_item(FaultList *faults, BundleEntry *entry, const JsonNode *item, int index, const Message *message)
@@ -199,22 +192,20 @@ read_item(FaultList *faults, BundleEntry *entry, const JsonNode *item, int index
 	char		task_id[UUID_TEXT];
 	Update	   *update = &entry->update;
 	const JsonNode *id;
-	int			status;
+	const ItemStatus *status;
 
-	if (require(faults, item, JSON_NODE_OBJECT, psprintf("items[%d]", index)) == NULL)
+	if (faults_require(faults, psprintf("items[%d]", index), item, JSON_NODE_OBJECT) == NULL)
 		return;
 	*update = message->update;
-	id = require(faults, optional_member(item, "itemID"), JSON_NODE_STRING, id_field);
+	id = faults_require(faults, id_field, json_member(item, "itemID"), JSON_NODE_STRING);
 	if (id != NULL)
-		note(faults, id_field, uuid_parse(id->text, id->length, &update->line_item_id));
+		faults_check(faults, id_field, uuid_parse(id->text, id->length, &update->line_item_id));
 	status = read_item_status(faults, item, psprintf("items[%d].status", index));
 	if (faults->first != NULL)
 		return;
-	update->status = delivery_types[message->delivery].is_delivered ?
-		item_statuses[status].delivered : item_statuses[status].collected;
-	update->completed = item_statuses[status].completed;
-	name_task(update, message, item_statuses[status].name);
-	entry->has_task_id = true;
+	update->status = message->delivery->is_delivered ? status->delivered : status->collected;
+	update->completed = status->completed;
+	derive_task_id(update, message->delivery, status);
 	entry->task_id_field = id_field;
 	uuid_format(&update->task_id, false, task_id);
 	entry->full_url = psprintf("urn:uuid:%s", task_id);
@@ -226,7 +217,7 @@ read_items(Bundle *bundle, const JsonNode *items, const Message *message)
 	bool		is_valid = bundle->faults.first == NULL;
 	int			index = 0;
 
-	if (!bundle_make_room(bundle, items, "items"))
+	if (!bundle_make_room(bundle, "items", items))
 		return;
 	for (const JsonNode *item = items->first; item != NULL; item = item->next, index++)
 	{
@@ -249,7 +240,7 @@ format_1_read(const JsonNode *document, int64_t now)
 	const JsonNode *type;
 	const JsonNode *items;
 
-	if (require(faults, document, JSON_NODE_OBJECT, "message") == NULL)
+	if (faults_require(faults, "message", document, JSON_NODE_OBJECT) == NULL)
 		return bundle;
 	type = text_field(faults, document, "MessageType");
 	if (type != NULL && !json_is_string(type, "PrescriptionStatusChanged"))
@@ -259,7 +250,7 @@ format_1_read(const JsonNode *document, int64_t now)
 	}
 	bundle->pharmacy_field = "oDSCode";
 	read_message(faults, document, &message, now);
-	items = require(faults, optional_member(document, "items"), JSON_NODE_ARRAY, "items");
+	items = faults_require(faults, "items", json_member(document, "items"), JSON_NODE_ARRAY);
 	if (items != NULL)
 		read_items(bundle, items, &message);
 	return bundle;

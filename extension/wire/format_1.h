@@ -1,7 +1,7 @@
 /*
  * format_1.h
- *		Format 1: the message of suppliers with a format of their own, read as the
- *		Bundle that it stands for.
+ *		Format 1: the message of those suppliers that have a format of their own,
+ *		read as the Bundle that it stands for.
  */
 #ifndef RXTRACK_FORMAT_1_H
 #define RXTRACK_FORMAT_1_H
@@ -11,9 +11,8 @@
 #pragma GCC visibility push(hidden)
 
 /*
- * Validates a message (NULL: there was none) as it arrives at a moment, in
- * microseconds since 2000.  Faults are named by the message's own fields.  A
- * message that is not about a prescription's status is marked as ignored.
+ * A BundleReader.  Faults name the message's own fields.  A message that is not
+ * about a prescription's status gives an empty bundle that is marked as ignored.
  */
 extern Bundle *format_1_read(const JsonNode *document, int64_t now);
 

@@ -7,11 +7,7 @@
  * Its parser is not: it has a string built byte by byte, and copied, for each
  * token, where nearly all can be taken as they stand in the text.
  */
-#ifdef FRONTEND
-#include "postgres_fe.h"
-#else
-#include "postgres.h"
-#endif
+#include "compat.h"
 
 #include <limits.h>
 
@@ -219,11 +215,7 @@ make_lexer(const char *text, size_t length)
 {
 	bool		need_escapes = memchr(text, '\\', length) != NULL;
 
-#if PG_VERSION_NUM >= 170000
-	return makeJsonLexContextCstringLen(NULL, text, length, PG_UTF8, need_escapes);
-#else
-	return makeJsonLexContextCstringLen((char *) text, (int) length, PG_UTF8, need_escapes);
-#endif
+	return compat_json_lexer(text, length, need_escapes);
 }
 
 JsonNode *
@@ -261,7 +253,7 @@ json_member(const JsonNode *object, const char *name)
 	for (const JsonNode *node = object->first; node != NULL; node = node->next)
 		if (node->name_length == length && memcmp(node->name, name, length) == 0)
 			found = node;
-	return found;
+	return found == NULL || found->kind == JSON_NODE_NULL ? NULL : found;
 }
 
 bool

@@ -57,19 +57,22 @@ extern JsonNode *json_add(JsonBuilder *builder, JsonKind kind);
 extern void json_close(JsonBuilder *builder);
 
 /*
- * Reads UTF-8 text.  Returns NULL when it is no JSON, and sets *problem to a
+ * Parses UTF-8 text.  Where it is not JSON, returns NULL and sets *problem to a
  * sentence that says why and where, without repeating any of the text.  All
  * memory is palloc'd in the current context.
  */
 extern JsonNode *json_from_text(const char *text, size_t length, const char **problem);
 
-/* The member of that name, the last one where it is repeated (as in jsonb). */
+/*
+ * The member of that name, the last one where it is repeated (as in jsonb); NULL
+ * where there is none, or where its value is null, which FHIR does not have.
+ */
 extern const JsonNode *json_member(const JsonNode *object, const char *name);
 
 /* Whether a string node equals the given text; false for any other kind. */
 extern bool json_is_string(const JsonNode *node, const char *text);
 
-/* An integer in any of JSON's spellings (2, 2.0, 20e-1).  False when it is none or not an int32. */
+/* Reads an integer in any of JSON's spellings (2, 2.0, 20e-1); false where it is none, or beyond int32. */
 extern bool json_int32(const JsonNode *node, int32_t *value);
 
 #pragma GCC visibility pop

@@ -1,9 +1,9 @@
 /*
  * outcome.c
- *		Writing answers.
+ *		Writing OperationOutcomes.
  *
- * Text is appended rather than a jsonb built: an answer is written once, read by
- * the caller, and never asked anything.
+ * As text: an answer is written once and sent, so that a jsonb in between would
+ * only be built to be printed.
  */
 #include "postgres.h"
 
@@ -11,13 +11,6 @@
 
 #include "wire/date_time.h"
 #include "wire/outcome.h"
-
-static void
-append_member(StringInfo out, const char *name, const char *value)
-{
-	appendStringInfo(out, ",\"%s\":", name);
-	escape_json(out, value);
-}
 
 void
 outcome_begin(StringInfo out, int64 now)
@@ -29,7 +22,7 @@ outcome_begin(StringInfo out, int64 now)
 }
 
 void
-outcome_issue(StringInfo out, const Issue *issue)
+outcome_add(StringInfo out, const OutcomeIssue *issue)
 {
 	if (out->data[out->len - 1] != '[')
 		appendStringInfoChar(out, ',');
@@ -38,7 +31,8 @@ outcome_issue(StringInfo out, const Issue *issue)
 		appendStringInfo(out, ",\"details\":{\"coding\":[{"
 						 "\"system\":\"https://fhir.nhs.uk/CodeSystem/http-error-codes\",\"code\":\"%s\"}]}",
 						 issue->http_error);
-	append_member(out, "diagnostics", issue->diagnostics);
+	appendStringInfoString(out, ",\"diagnostics\":");
+	escape_json(out, issue->diagnostics);
 	if (issue->expression != NULL)
 	{
 		appendStringInfoString(out, ",\"expression\":[");
@@ -55,14 +49,14 @@ outcome_end(StringInfo out)
 }
 
 void
-outcome_append(StringInfo out, int64 now, const Issue *issue)
+outcome_of_one(StringInfo out, int64 now, const OutcomeIssue *issue)
 {
 	outcome_begin(out, now);
-	outcome_issue(out, issue);
+	outcome_add(out, issue);
 	outcome_end(out);
 }
 
-/* FHIRPath of a field; index tells which entry it is of.  NULL for one that is not of a Bundle. */
+/* The FHIRPath of a fault's field in the index-th entry; NULL for a field of no Bundle (Format 1, a header). */
 static char *
 field_expression(const char *field, int index)
 {
@@ -76,104 +70,16 @@ field_expression(const char *field, int index)
 }
 
 void
-outcome_faults(StringInfo out, int64 now, const FaultList *faults, int index)
+outcome_of_faults(StringInfo out, int64 now, const FaultList *faults, int index)
 {
 	outcome_begin(out, now);
 	for (const Fault *fault = faults->first; fault != NULL; fault = fault->next)
 	{
-		Issue		issue = {.severity = "error", .code = fault->code};
+		OutcomeIssue issue = {.severity = "error", .code = fault->code};
 
 		issue.diagnostics = psprintf("%s %s", fault->field, fault->problem);
 		issue.expression = field_expression(fault->field, index);
-		outcome_issue(out, &issue);
+		outcome_add(out, &issue);
 	}
 	outcome_end(out);
-}
-
-void
-response_begin(StringInfo out)
-{
-	appendStringInfoString(out, "{\"resourceType\":\"Bundle\",\"type\":\"transaction-response\"");
-}
-
-/* FHIR has no empty arrays, so that the array begins with its first entry. */
-void
-response_entry_begin(StringInfo out, const char *full_url, const char *http_status, const Uuid *task_id)
-{
-	bool		first = out->data[out->len - 1] == '"';
-
-	appendStringInfoString(out, first ? ",\"entry\":[{" : ",{");
-	if (full_url != NULL)
-	{
-		appendStringInfoString(out, "\"fullUrl\":");
-		escape_json(out, full_url);
-		appendStringInfoChar(out, ',');
-	}
-	appendStringInfo(out, "\"response\":{\"status\":\"%s\"", http_status);
-	if (task_id != NULL)
-	{
-		char		text[UUID_TEXT];
-
-		uuid_format(task_id, false, text);
-		appendStringInfo(out, ",\"location\":\"Task/%s\"", text);
-	}
-	appendStringInfoString(out, ",\"outcome\":");
-}
-
-void
-response_entry_end(StringInfo out)
-{
-	appendStringInfoString(out, "}}");
-}
-
-void
-response_end(StringInfo out)
-{
-	bool		empty = out->data[out->len - 1] == '"';
-
-	appendStringInfoString(out, empty ? "}" : "]}");
-}
-
-void
-response_of_one(StringInfo out, int64 now, const char *http_status, const Issue *issue)
-{
-	response_begin(out);
-	response_entry_begin(out, NULL, http_status, NULL);
-	outcome_append(out, now, issue);
-	response_entry_end(out);
-	response_end(out);
-}
-
-const char *
-http_status_line(int status)
-{
-	switch (status)
-	{
-		case 200:
-			return "200 OK";
-		case 201:
-			return "201 Created";
-		case 202:
-			return "202 Accepted";
-		case 400:
-			return "400 Bad Request";
-		case 401:
-			return "401 Unauthorized";
-		case 403:
-			return "403 Forbidden";
-		case 409:
-			return "409 Conflict";
-		case 413:
-			return "413 Content Too Large";
-		case 422:
-			return "422 Unprocessable Content";
-		case 429:
-			return "429 Too Many Requests";
-		case 503:
-			return "503 Service Unavailable";
-		case 504:
-			return "504 Gateway Timeout";
-		default:
-			return "500 Internal Server Error";
-	}
 }

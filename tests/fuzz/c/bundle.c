@@ -4,6 +4,7 @@
 #include "postgres_fe.h"
 
 #include "check.h"
+#include "wire/fhir_bundle.h"
 #include "wire/json.h"
 #include "target.h"
 
@@ -21,8 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const char *problem;
     const JsonNode *document = json_from_text((const char *)data, size, &problem);
-
-    const Bundle *bundle = bundle_validate(document, NOW);
+    const Bundle *bundle = fhir_bundle_read(document, NOW);
 
     check_validated(bundle, is_field_of_bundle, is_field_of_entry);
     check_entries(bundle, is_field_of_entry);

@@ -60,7 +60,7 @@ static void check_update(const BundleEntry *entry)
     const Update *update = &entry->update;
     Uuid from_url;
 
-    REQUIRE(entry->has_task_id);
+    REQUIRE(entry->task_id_field != NULL);
     REQUIRE(entry->full_url != NULL && starts_with(entry->full_url, "urn:uuid:"));
     REQUIRE(uuid_parse(entry->full_url + 9, strlen(entry->full_url + 9), &from_url) == NULL);
     REQUIRE(memcmp(&from_url, &update->task_id, sizeof from_url) == 0);
@@ -81,7 +81,7 @@ static void check_update(const BundleEntry *entry)
 static void require_new_task(const Bundle *bundle, int place)
 {
     for (int i = 0; i < place; i++) {
-        REQUIRE(!bundle->entries[i].has_task_id ||
+        REQUIRE(bundle->entries[i].task_id_field == NULL ||
                 memcmp(&bundle->entries[i].update.task_id, &bundle->entries[place].update.task_id,
                        sizeof(Uuid)) != 0);
     }
