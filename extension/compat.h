@@ -1,6 +1,6 @@
 /*
  * compat.h
- *		Every difference between server versions, and the only place that asks for one.
+ *		Every difference between server versions; nothing else asks for the version.
  */
 #ifndef RXTRACK_COMPAT_H
 #define RXTRACK_COMPAT_H

@@ -5,15 +5,11 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "utils/guc.h"
 
-#include "callers/application.h"
 #include "tables/catalog.h"
 #include "tables/prepared_table.h"
 #include "readiness/readiness.h"
-#include "endpoints/rehearsal.h"
-#include "endpoints/submissions.h"
-#include "updates/transition.h"
+#include "settings.h"
 
 PG_MODULE_MAGIC;
 
@@ -22,19 +18,11 @@ PGDLLEXPORT void _PG_init(void);
 void
 _PG_init(void)
 {
+	settings_init();
 	catalog_init();
 	prepared_table_init();
-	application_init();
-	transition_init();
-	rehearsal_init();
 	readiness_init();
 	alert_init();
 	dispatch_init();
-	submissions_init();
 	worker_init();
-#if PG_VERSION_NUM >= 150000
-	MarkGUCPrefixReserved("rxtrack");
-#else
-	EmitWarningsOnPlaceholders("rxtrack");
-#endif
 }

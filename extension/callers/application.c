@@ -8,41 +8,70 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/inval.h"
 #include "utils/timestamp.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
-#include "tables/access.h"
 #include "callers/application.h"
-#include "tables/remembered.h"
+#include "compat.h"
+#include "tables/cached.h"
+#include "tables/rows.h"
 
-/* The columns of rxtrack.application, as sql/callers/applications.sql has them. */
 enum
 {
-	APPLICATION_ID = 1,
+	APPLICATION_ID,
 	APPLICATION_NAME,
 	APPLICATION_SCOPES,
 	APPLICATION_SUSPENDED,
 	APPLICATION_REQUESTS_PER_MINUTE,
 	APPLICATION_ODS_CODES,
-	APPLICATION_CERTIFICATES
+	APPLICATION_CERTIFICATES,
+	APPLICATION_COLUMNS
 };
+
+static const RowsTable application_table = {
+	.schema = "rxtrack",
+	.name = "application",
+	.column_count = APPLICATION_COLUMNS,
+	.columns = {
+		[APPLICATION_ID] = {"application_id", &catalog_integer},
+		[APPLICATION_NAME] = {"name", &catalog_text},
+		[APPLICATION_SCOPES] = {"scopes", &catalog_text_array},
+		[APPLICATION_SUSPENDED] = {"suspended", &catalog_boolean},
+		[APPLICATION_REQUESTS_PER_MINUTE] = {"requests_per_minute", &catalog_integer},
+		[APPLICATION_ODS_CODES] = {"ods_codes", &catalog_ods_code_array},
+		[APPLICATION_CERTIFICATES] = {"certificates", &catalog_bytea_array}
+	}
+};
+
+static const RowsKey application_by_id = {.count = 1, .columns = {APPLICATION_ID}};
+static const RowsKey application_by_its_name = {"application_name_key", .count = 1, .columns = {APPLICATION_NAME}};
 
 /* Keys and access tokens have these columns alike. */
 enum
 {
-	CREDENTIAL_HASH = 1,
+	CREDENTIAL_HASH,
 	CREDENTIAL_APPLICATION_ID,
-	CREDENTIAL_VALID_UNTIL
+	CREDENTIAL_VALID_UNTIL,
+	CREDENTIAL_COLUMNS
 };
+
+#define CREDENTIAL_TABLE(table, hash) { \
+	.schema = "rxtrack", \
+	.name = table, \
+	.column_count = CREDENTIAL_COLUMNS, \
+	.columns = { \
+		[CREDENTIAL_HASH] = {hash, &catalog_bytea}, \
+		[CREDENTIAL_APPLICATION_ID] = {"application_id", &catalog_integer}, \
+		[CREDENTIAL_VALID_UNTIL] = {"valid_until", &catalog_timestamptz} \
+	} \
+}
+
+static const RowsTable key_table = CREDENTIAL_TABLE("api_key", "key_hash");
+static const RowsTable token_table = CREDENTIAL_TABLE("access_token", "token_hash");
+static const RowsKey credential_key = {.count = 1, .columns = {CREDENTIAL_HASH}};
 
 /* A name has 128 characters at most. */
 #define APPLICATION_NAME_BYTES (128 * MAX_MULTIBYTE_CHAR_LEN)
@@ -50,65 +79,37 @@ enum
 /* The one that a session has named last. */
 static struct
 {
-	Remembered	remembered;
+	Cached		cached;
 	char		name[APPLICATION_NAME_BYTES + 1];
 	int			id;
-}			last_named = {.remembered.table = "application"};
-
-static char *token_url = NULL;
-static int	token_lifetime = 600;
-
-void
-application_init(void)
-{
-	remembered_init(&last_named.remembered);
-	DefineCustomStringVariable("rxtrack.token_url",
-							   "The URL of the token endpoint, which a signed token must name as its audience.",
-							   "Empty: no signed token is accepted.",
-							   &token_url, "", PGC_SUSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("rxtrack.token_lifetime",
-							"How long an access token that is given for a signed one is valid.", NULL,
-							&token_lifetime, 600, 1, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
-}
-
-static Datum
-column(Access *access, int number)
-{
-	bool		isnull;
-
-	return access_column(access, number, &isnull);
-}
+}			last_named = {.cached.schema = "rxtrack", .cached.table = "application"};
 
 static int
 find_by_name(const char *name)
 {
-	Access	   *applications = access_open_to_read("application", "application_name_key");
+	Rows	   *applications = rows_open(&application_table, &application_by_its_name, AccessShareLock);
 	Datum		key = CStringGetTextDatum(name);
 	int			id;
 
-	if (!access_find(applications, &key, 1, false))
+	if (!rows_find(applications, &key, 1, false))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("application \"%s\" does not exist", name),
 				 errhint("Register it with rxtrack.add_application(name, scopes).")));
-	id = DatumGetInt32(column(applications, APPLICATION_ID));
-	access_close(applications);
+	id = DatumGetInt32(rows_value(applications, APPLICATION_ID));
+	rows_close(applications);
 	return id;
 }
 
 int
 application_by_name(const char *name)
 {
-	/* in a long transaction, which holds its locks already, nothing else would */
-	AcceptInvalidationMessages();
-	if (last_named.remembered.known && strcmp(last_named.name, name) == 0)
+	if (cached_is_valid(&last_named.cached) && strcmp(last_named.name, name) == 0)
 		return last_named.id;
-	remembered_begin(&last_named.remembered);
+	cached_begin(&last_named.cached);
 	last_named.id = find_by_name(name);
 	strlcpy(last_named.name, name, sizeof(last_named.name));
-	/* what an old snapshot saw must not outlive it, and nobody would tell */
-	if (!IsolationUsesXactSnapshot())
-		remembered_end(&last_named.remembered);
+	cached_end(&last_named.cached, false);
 	return last_named.id;
 }
 
@@ -134,20 +135,20 @@ has_scope(Datum scopes, const char *scope)
 /* What the credentials of a batch are looked up in. */
 typedef struct Registry
 {
-	Access	   *applications;
-	Access	   *keys;
-	Access	   *tokens;
+	Rows	   *applications;
+	Rows	   *keys;
+	Rows	   *tokens;
 	TimestampTz now;
 } Registry;
 
 /* Finds a credential that is valid; the application's id is put into *id. */
 static bool
-find_credential(const Registry *registry, Access *credentials, Datum hash, Datum *id)
+find_credential(const Registry *registry, Rows *credentials, Datum hash, Datum *id)
 {
-	if (!access_find(credentials, &hash, 1, false) ||
-		DatumGetTimestampTz(column(credentials, CREDENTIAL_VALID_UNTIL)) <= registry->now)
+	if (!rows_find(credentials, &hash, 1, false) ||
+		DatumGetTimestampTz(rows_value(credentials, CREDENTIAL_VALID_UNTIL)) <= registry->now)
 		return false;
-	*id = column(credentials, CREDENTIAL_APPLICATION_ID);
+	*id = rows_value(credentials, CREDENTIAL_APPLICATION_ID);
 	return true;
 }
 
@@ -179,10 +180,10 @@ read_credential(Datum sent)
 
 /* Whether the application that was found takes calls over this connection. */
 static bool
-accepts_certificate(Access *applications, const char *certificate)
+accepts_certificate(Rows *applications, const char *certificate)
 {
 	bool		unbound;
-	Datum		bound = access_column(applications, APPLICATION_CERTIFICATES, &unbound);
+	Datum		bound = rows_column(applications, APPLICATION_CERTIFICATES, &unbound);
 	Datum	   *values;
 	bool	   *nulls;
 	int			count;
@@ -206,7 +207,7 @@ accepts_certificate(Access *applications, const char *certificate)
 static void
 identify(Caller *caller, const Registry *registry, Datum sent, const char *scope)
 {
-	Access	   *applications = registry->applications;
+	Rows	   *applications = registry->applications;
 	Credential	credential = read_credential(sent);
 	Datum		id;
 	Datum		ods_codes;
@@ -215,15 +216,15 @@ identify(Caller *caller, const Registry *registry, Datum sent, const char *scope
 	if (!find_credential(registry, registry->keys, credential.hash, &id) &&
 		!find_credential(registry, registry->tokens, credential.hash, &id))
 		return;
-	if (!access_find(applications, &id, 1, false) || !accepts_certificate(applications, credential.certificate))
+	if (!rows_find(applications, &id, 1, false) || !accepts_certificate(applications, credential.certificate))
 		return;
 	caller->known = true;
 	caller->application_id = DatumGetInt32(id);
-	caller->name = TextDatumGetCString(column(applications, APPLICATION_NAME));
-	caller->suspended = DatumGetBool(column(applications, APPLICATION_SUSPENDED));
-	caller->granted = !caller->suspended && has_scope(column(applications, APPLICATION_SCOPES), scope);
-	caller->requests_per_minute = DatumGetInt32(column(applications, APPLICATION_REQUESTS_PER_MINUTE));
-	ods_codes = access_column(applications, APPLICATION_ODS_CODES, &unrestricted);
+	caller->name = TextDatumGetCString(rows_value(applications, APPLICATION_NAME));
+	caller->suspended = DatumGetBool(rows_value(applications, APPLICATION_SUSPENDED));
+	caller->granted = !caller->suspended && has_scope(rows_value(applications, APPLICATION_SCOPES), scope);
+	caller->requests_per_minute = DatumGetInt32(rows_value(applications, APPLICATION_REQUESTS_PER_MINUTE));
+	ods_codes = rows_column(applications, APPLICATION_ODS_CODES, &unrestricted);
 	caller->ods_codes = unrestricted ? NULL : DatumGetArrayTypePCopy(ods_codes);
 }
 
@@ -239,9 +240,9 @@ callers_identify(Datum *credentials, bool *nulls, int count, const char *scope)
 {
 	Caller	   *callers = palloc0(Max(count, 1) * sizeof(Caller));
 	Registry	registry = {
-		.applications = access_open_to_read("application", NULL),
-		.keys = access_open_to_read("api_key", NULL),
-		.tokens = access_open_to_read("access_token", NULL),
+		.applications = rows_open(&application_table, &application_by_id, AccessShareLock),
+		.keys = rows_open(&key_table, &credential_key, AccessShareLock),
+		.tokens = rows_open(&token_table, &credential_key, AccessShareLock),
 		.now = GetCurrentTimestamp()
 	};
 
@@ -255,8 +256,8 @@ callers_identify(Datum *credentials, bool *nulls, int count, const char *scope)
 		else
 			identify(&callers[i], &registry, credentials[i], scope);
 	}
-	access_close(registry.tokens);
-	access_close(registry.keys);
-	access_close(registry.applications);
+	rows_close(registry.tokens);
+	rows_close(registry.keys);
+	rows_close(registry.applications);
 	return callers;
 }

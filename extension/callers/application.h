@@ -22,9 +22,6 @@ typedef struct Caller
 
 #pragma GCC visibility push(hidden)
 
-/* Settings; when the library is loaded. */
-extern void application_init(void);
-
 /* The id of a registered application; raises 42704 where there is none. */
 extern int	application_by_name(const char *name);
 

@@ -19,9 +19,8 @@
 #include "fmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
+
+#include "compat.h"
 
 #define LEAST_RSA_BITS 2048
 

@@ -11,10 +11,8 @@
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
+#include "compat.h"
 #include "endpoints/call.h"
 #include "types/types.h"
 #include "wire/outcome.h"

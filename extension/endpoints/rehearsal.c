@@ -5,16 +5,14 @@
 #include "postgres.h"
 
 #include "executor/spi.h"
-#include "utils/guc.h"
 
 #include "endpoints/rehearsal.h"
+#include "settings.h"
 #include "tables/catalog.h"
 #include "tables/statement.h"
 #include "types/types.h"
 
 #define RETRY_AFTER "Retry-After: 1\n"
-
-static bool sandbox = false;
 
 /* A row of rxtrack.rehearsal, locked. */
 typedef struct Rehearsal
@@ -53,16 +51,6 @@ static const struct
 	{503, "transient", RETRY_AFTER, "The service is away (rehearsed)"},
 	{504, "timeout", NULL, "It took too long (rehearsed)"}
 };
-
-void
-rehearsal_init(void)
-{
-	/* not for a caller to switch on */
-	DefineCustomBoolVariable("rxtrack.sandbox",
-							 "Whether prescriptions in rxtrack.rehearsal get rehearsed answers.",
-							 "For suppliers' integration tests; never where there are patients.",
-							 &sandbox, false, PGC_SUSET, 0, NULL, NULL, NULL);
-}
 
 static void
 answer_rehearsed(Submission *submission, int status, int64 now)
@@ -171,7 +159,7 @@ rehearsal_answer(Submission *submissions, int count, int64 now)
 	Rehearsal  *rehearsals;
 	int			rehearsal_count;
 
-	if (!sandbox)
+	if (!settings_sandbox)
 		return;
 	rehearsals = take_rehearsals(named_prescriptions(submissions, count), &rehearsal_count);
 	for (int i = 0; i < count; i++)

@@ -10,8 +10,6 @@
 
 #pragma GCC visibility push(hidden)
 
-extern void rehearsal_init(void);
-
 /*
  * Where rxtrack.sandbox is on: answers those submissions that name a prescription
  * of rxtrack.rehearsal with what is written there.  To be called inside SPI.

@@ -6,14 +6,12 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "utils/guc.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
+#include "compat.h"
 #include "endpoints/call.h"
 #include "endpoints/rehearsal.h"
 #include "endpoints/submissions.h"
+#include "settings.h"
 
 /* The SQLSTATE of the message; gateway/database/link.c knows it too. */
 #define ERRCODE_COMMIT_NEXT MAKE_SQLSTATE('R', 'X', '0', '0', '1')
@@ -21,22 +19,11 @@
 /* Smaller calls are not worth a message. */
 #define ANNOUNCED_REQUESTS 4
 
-static bool announces_commit = false;
-
-void
-submissions_init(void)
-{
-	DefineCustomBoolVariable("rxtrack.announce_commit",
-							 "Tells the client, before a gateway call of submissions is committed, that its commit is next.",
-							 "For the gateway, which has the next call follow by then: the session need not wait for it.",
-							 &announces_commit, false, PGC_USERSET, 0, NULL, NULL, NULL);
-}
-
 /* A message goes out at once; the rows are sent with the commit. */
 static void
 announce_commit(const EndpointCall *call)
 {
-	if (announces_commit && call->count >= ANNOUNCED_REQUESTS)
+	if (settings_announce_commit && call->count >= ANNOUNCED_REQUESTS)
 		ereport(INFO,
 				(errcode(ERRCODE_COMMIT_NEXT),
 				 errmsg_internal("the call is carried out, and its commit is next"),

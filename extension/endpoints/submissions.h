@@ -12,9 +12,6 @@
 
 #pragma GCC visibility push(hidden)
 
-/* Defines rxtrack.announce_commit; to be called once, when the library is loaded. */
-extern void submissions_init(void);
-
 /* A whole endpoint: submits a batch of requests, whose bodies the reader makes bundles of. */
 extern Datum submissions_answer(FunctionCallInfo fcinfo, BundleReader read);
 

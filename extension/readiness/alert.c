@@ -9,20 +9,16 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
-
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "settings.h"
 #include "tables/access.h"
 #include "tables/catalog.h"
 #include "tables/statement.h"
 #include "readiness/readiness.h"
 #include "tables/remembered.h"
 #include "types/types.h"
-
-int			alert_cooldown = 2 * 60 * 60;
 
 /* A table of one column, in order. */
 typedef struct Column
@@ -54,10 +50,6 @@ alert_init(void)
 	remembered_init(&enabled_pharmacies.remembered);
 	remembered_init(&blocked_pharmacies.remembered);
 	remembered_init(&enabled_applications.remembered);
-	DefineCustomIntVariable("rxtrack.alert_cooldown",
-							"How long after an alert no other is given for the same patient at the same pharmacy.",
-							"Zero: no cooldown.",
-							&alert_cooldown, 2 * 60 * 60, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
 static void
@@ -128,10 +120,10 @@ static bool
 is_in_cooldown(Access *alerts, OdsCode pharmacy, NhsNumber patient, TimestampTz now)
 {
 	Datum		key[2] = {NhsNumberGetDatum(patient), OdsCodeGetDatum(pharmacy)};
-	TimestampTz since = now - (int64) alert_cooldown * USECS_PER_SEC;
+	TimestampTz since = now - (int64) settings_alert_cooldown * USECS_PER_SEC;
 	bool		found = false;
 
-	if (alert_cooldown == 0)
+	if (settings_alert_cooldown == 0)
 		return false;
 	access_search(alerts, key, 2);
 	while (!found && access_next(alerts))

@@ -45,9 +45,6 @@
 #define CHANNEL_ALL "rxtrack_ready"
 #define AT_COMMIT_BATCH 1000
 
-static int	event_retention = 7 * 24 * 60;	/* minutes */
-static int	subscription_expiry = 7 * 24 * 60;	/* minutes */
-
 /* ---------- As whom ---------- */
 
 /*
@@ -389,27 +386,6 @@ dispatch(PG_FUNCTION_ARGS)
 	PG_RETURN_INT32(settled);
 }
 
-/* rxtrack.duration(setting) */
-PG_FUNCTION_INFO_V1(setting_duration);
-Datum
-setting_duration(PG_FUNCTION_ARGS)
-{
-	char	   *setting = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Interval   *interval = palloc0(sizeof(Interval));
-
-	if (strcmp(setting, "rxtrack.alert_cooldown") == 0)
-		interval->time = alert_cooldown * USECS_PER_SEC;
-	else if (strcmp(setting, "rxtrack.event_retention") == 0)
-		interval->time = event_retention * USECS_PER_MINUTE;
-	else if (strcmp(setting, "rxtrack.subscription_expiry") == 0)
-		interval->time = subscription_expiry * USECS_PER_MINUTE;
-	else
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("\"%s\" is no duration among rxtrack's settings", setting)));
-	PG_RETURN_INTERVAL_P(interval);
-}
-
 /* ---------- At the commit of an update ---------- */
 
 static bool recorded_an_event = false;
@@ -475,13 +451,5 @@ dispatch_at_commit(void)
 void
 dispatch_init(void)
 {
-	DefineCustomIntVariable("rxtrack.event_retention",
-							"How long a released readiness event is kept at least.",
-							"Longer, while a live subscription has not acknowledged it.",
-							&event_retention, 7 * 24 * 60, 1, INT_MAX, PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
-	DefineCustomIntVariable("rxtrack.subscription_expiry",
-							"How long a subscription lives without its consumers being seen.",
-							"Events are not kept for a dead one.",
-							&subscription_expiry, 7 * 24 * 60, 1, INT_MAX, PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
 	RegisterXactCallback(at_transaction_end, NULL);
 }

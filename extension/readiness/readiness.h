@@ -36,9 +36,6 @@ enum
 
 #pragma GCC visibility push(hidden)
 
-/* rxtrack.alert_cooldown, in seconds; zero: there is none. */
-extern int	alert_cooldown;
-
 /* Settings and callbacks; when the library is loaded. */
 extern void readiness_init(void);
 extern void alert_init(void);

@@ -30,13 +30,13 @@
 #include "utils/guc.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
-#if PG_VERSION_NUM >= 140000
 #include "utils/backend_status.h"
 #include "utils/wait_event.h"
-#endif
 
+#include "compat.h"
 #include "readiness/queue.h"
 #include "readiness/readiness.h"
+#include "settings.h"
 
 /* How many events are released in one transaction, at most. */
 #define BATCH 1000
@@ -84,9 +84,8 @@ typedef struct WorkerState
 } WorkerState;
 
 static WorkerState *state = NULL;
-static char *worker_database = NULL;
 
-#if PG_VERSION_NUM >= 150000
+#ifdef COMPAT_HAS_SHMEM_REQUEST_HOOK
 static shmem_request_hook_type previous_request_hook = NULL;
 #endif
 static shmem_startup_hook_type previous_startup_hook = NULL;
@@ -98,7 +97,7 @@ PGDLLEXPORT void dispatcher_main(Datum arg);
 static void
 request_memory(void)
 {
-#if PG_VERSION_NUM >= 150000
+#ifdef COMPAT_HAS_SHMEM_REQUEST_HOOK
 	if (previous_request_hook != NULL)
 		previous_request_hook();
 #endif
@@ -157,13 +156,13 @@ worker_serves_this_database(void)
 {
 	char	   *name;
 
-	if (state == NULL || worker_database[0] == '\0')
+	if (state == NULL || settings_database[0] == '\0')
 		return false;
 	if (latch_here() != NULL)
 		return true;
 	/* it may be starting or restarting: it will see to the event all the same */
 	name = get_database_name(MyDatabaseId);
-	return name != NULL && strcmp(name, worker_database) == 0;
+	return name != NULL && strcmp(name, settings_database) == 0;
 }
 
 void
@@ -315,7 +314,7 @@ dispatcher_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnection(worker_database, NULL, 0);
+	BackgroundWorkerInitializeConnection(settings_database, NULL, 0);
 	settle_down();
 	before_shmem_exit(leave, (Datum) 0);
 	set_state(MyDatabaseId, MyLatch);
@@ -362,11 +361,7 @@ worker_init(void)
 {
 	if (!process_shared_preload_libraries_in_progress)
 		return;
-	DefineCustomStringVariable("rxtrack.database",
-							   "The database whose readiness events the dispatcher releases.",
-							   "Empty: there is no dispatcher, and transactions release their events themselves.",
-							   &worker_database, "", PGC_POSTMASTER, 0, NULL, NULL, NULL);
-#if PG_VERSION_NUM >= 150000
+#ifdef COMPAT_HAS_SHMEM_REQUEST_HOOK
 	previous_request_hook = shmem_request_hook;
 	shmem_request_hook = request_memory;
 #else
@@ -374,6 +369,6 @@ worker_init(void)
 #endif
 	previous_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = start_memory;
-	if (worker_database[0] != '\0')
+	if (settings_database[0] != '\0')
 		register_worker();
 }

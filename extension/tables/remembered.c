@@ -56,16 +56,3 @@ remembered_end(Remembered *remembered)
 {
 	remembered->known = !remembered->changed;
 }
-
-/* Trigger of a table that sessions remember: at commit, every session forgets it. */
-PG_FUNCTION_INFO_V1(announce_change);
-Datum
-announce_change(PG_FUNCTION_ARGS)
-{
-	if (!CALLED_AS_TRIGGER(fcinfo))
-		ereport(ERROR,
-				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-				 errmsg("announce_change is a trigger function")));
-	CacheInvalidateRelcache(((TriggerData *) fcinfo->context)->tg_relation);
-	return PointerGetDatum(NULL);
-}

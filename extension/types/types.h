@@ -9,6 +9,8 @@
 #define RXTRACK_TYPES_H
 
 #include "fmgr.h"
+
+#include "compat.h"
 #include "types/identifiers.h"
 
 /* ---------- Values as Datums, as CREATE TYPE declares them ---------- */
@@ -27,16 +29,9 @@
 
 /* ---------- Refusing a value, without repeating it ---------- */
 
-/* From PostgreSQL 16 an input function may be asked to return its error. */
-#if PG_VERSION_NUM >= 160000
-#define RXTRACK_SOFT_ERROR(...) ereturn(fcinfo->context, (Datum) 0, __VA_ARGS__)
-#else
-#define RXTRACK_SOFT_ERROR(...) ereport(ERROR, __VA_ARGS__)
-#endif
-
 /* Ends a text input function: "An NHS number" "must be ten digits". */
 #define RXTRACK_REJECT_TEXT(type, subject, reason) \
-	RXTRACK_SOFT_ERROR(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), \
+	compat_soft_error(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), \
 					   errmsg("invalid input syntax for type %s", "rxtrack." type), \
 					   errdetail("%s %s.", subject, reason))
 

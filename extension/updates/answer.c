@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "settings.h"
 #include "updates/answer.h"
 #include "wire/response.h"
 
@@ -85,7 +86,7 @@ append_stored(StringInfo out, const BundleEntry *sent, const Entry *entry, int64
 	outcome_begin(out, now);
 	outcome_add(out, &stored);
 	if (entry->acceptance.kind == TRANSITION_UNEXPECTED &&
-		transition_policy == TRANSITION_POLICY_WARN)
+		settings_transition_policy == TRANSITION_POLICY_WARN)
 	{
 		OutcomeIssue warning = {.severity = "warning", .code = "business-rule"};
 

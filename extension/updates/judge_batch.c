@@ -7,6 +7,7 @@
 
 #include "utils/timestamp.h"
 
+#include "settings.h"
 #include "updates/judge.h"
 #include "updates/judge_batch.h"
 
@@ -138,7 +139,7 @@ judge_entries(Submission *submission, int64 now)
 		entry->before = *entry->item;
 		entry->from = entry->item->newest.status;
 		acceptance->kind = judge_update(entry->item, acceptance->update, now, &acceptance->changes_status);
-		if (acceptance->kind == TRANSITION_UNEXPECTED && transition_policy == TRANSITION_POLICY_ENFORCE)
+		if (acceptance->kind == TRANSITION_UNEXPECTED && settings_transition_policy == TRANSITION_POLICY_ENFORCE)
 		{
 			entry->fate = FATE_REFUSED;
 			allowed = false;

@@ -21,10 +21,8 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
-#if PG_VERSION_NUM >= 160000
-#include "varatt.h"
-#endif
 
+#include "compat.h"
 #include "updates/answer.h"
 #include "callers/application.h"
 #include "updates/batch.h"

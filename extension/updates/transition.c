@@ -6,31 +6,19 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "access/xact.h"
-#include "utils/guc.h"
-#include "utils/inval.h"
 
+#include "tables/cached.h"
 #include "tables/catalog.h"
 #include "tables/statement.h"
-#include "tables/remembered.h"
 #include "types/types.h"
 #include "updates/transition.h"
-
-int			transition_policy = TRANSITION_POLICY_ENFORCE;
-
-static const struct config_enum_entry policies[] = {
-	{"enforce", TRANSITION_POLICY_ENFORCE, false},
-	{"warn", TRANSITION_POLICY_WARN, false},
-	{"off", TRANSITION_POLICY_OFF, false},
-	{NULL, 0, false}
-};
 
 /* The rules, by status from and to; what is not in the table is unexpected. */
 static struct
 {
-	Remembered	remembered;
+	Cached		cached;
 	uint8		kind[BUSINESS_STATUS_COUNT + 1][BUSINESS_STATUS_COUNT + 1];
-}			rules = {.remembered.table = "transition_rule"};
+}			rules = {.cached.schema = "rxtrack", .cached.table = "transition_rule"};
 
 /*
  * In the order of the primary key, so that it can be read by its index: where
@@ -42,25 +30,10 @@ static Statement select_rules = {
 	" ORDER BY from_status, to_status"
 };
 
-void
-transition_init(void)
-{
-	/*
-	 * Not for everyone to set: who may submit must not choose the rules.  A DBA
-	 * sets it for a database, a role or a session.
-	 */
-	DefineCustomEnumVariable("rxtrack.transition_policy",
-							 "What becomes of an update that no transition rule allows.",
-							 "enforce refuses it (422), warn stores and flags it, off stores it.",
-							 &transition_policy, TRANSITION_POLICY_ENFORCE, policies,
-							 PGC_SUSET, 0, NULL, NULL, NULL);
-	remembered_init(&rules.remembered);
-}
-
 static void
 read_rules(void)
 {
-	remembered_begin(&rules.remembered);
+	cached_begin(&rules.cached);
 	statement_execute(&select_rules, NULL);
 	memset(rules.kind, TRANSITION_UNEXPECTED, sizeof(rules.kind));
 	for (uint64 i = 0; i < SPI_processed; i++)
@@ -75,10 +48,7 @@ read_rules(void)
 		rules.kind[from][to] = forward ? TRANSITION_FORWARD : TRANSITION_CORRECTION;
 	}
 	SPI_freetuptable(SPI_tuptable);
-
-	/* the rules of an old snapshot must not outlive it, and nobody would tell */
-	if (!IsolationUsesXactSnapshot())
-		remembered_end(&rules.remembered);
+	cached_end(&rules.cached, false);
 }
 
 TransitionKind
@@ -86,9 +56,7 @@ transition_judge(BusinessStatus from, BusinessStatus to)
 {
 	if (from == to)
 		return TRANSITION_REPEAT;
-	/* in a long transaction, which holds its locks already, nothing else would */
-	AcceptInvalidationMessages();
-	if (!rules.remembered.known)
+	if (!cached_is_valid(&rules.cached))
 		read_rules();
 	return (TransitionKind) rules.kind[from][to];
 }

@@ -8,19 +8,7 @@
 #include "types/enums.h"
 #include "types/identifiers.h"
 
-/* What becomes of an unexpected one: rxtrack.transition_policy. */
-typedef enum TransitionPolicy
-{
-	TRANSITION_POLICY_ENFORCE,
-	TRANSITION_POLICY_WARN,
-	TRANSITION_POLICY_OFF
-} TransitionPolicy;
-
 #pragma GCC visibility push(hidden)
-
-extern int	transition_policy;
-
-extern void transition_init(void);
 
 /*
  * Judges a step by the rules of rxtrack.transition_rule; never answers first or

@@ -1,0 +1,103 @@
+/*
+ * settings.c
+ *		The definitions of all settings.
+ *
+ * Most are not for everyone to set: who may submit must not choose the rules.  A DBA sets them
+ * for a database, a role or a session.
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/timestamp.h"
+
+#include "compat.h"
+#include "settings.h"
+
+char	   *settings_database = "";
+int			settings_transition_policy;
+int			settings_alert_cooldown;
+bool		settings_sandbox;
+bool		settings_announce_commit;
+
+/* These are read by SQL. */
+static char *token_url;
+static int	token_lifetime;			/* s */
+static int	event_retention;		/* min */
+static int	subscription_expiry;	/* min */
+
+static const struct config_enum_entry transition_policies[] = {
+	{"enforce", TRANSITION_POLICY_ENFORCE, false},
+	{"warn", TRANSITION_POLICY_WARN, false},
+	{"off", TRANSITION_POLICY_OFF, false},
+	{NULL, 0, false}
+};
+
+void
+settings_init(void)
+{
+	/* one that only the server's start can set cannot be defined after it */
+	if (process_shared_preload_libraries_in_progress)
+		DefineCustomStringVariable("rxtrack.database",
+								   "The database whose readiness events the dispatcher releases.",
+								   "Empty: there is no dispatcher, and transactions release their events themselves.",
+								   &settings_database, "", PGC_POSTMASTER, 0, NULL, NULL, NULL);
+	DefineCustomEnumVariable("rxtrack.transition_policy",
+							 "What becomes of an update that no transition rule allows.",
+							 "enforce refuses it (422), warn stores and flags it, off stores it.",
+							 &settings_transition_policy, TRANSITION_POLICY_ENFORCE, transition_policies,
+							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("rxtrack.alert_cooldown",
+							"How long after an alert no other is given for the same patient at the same pharmacy.",
+							"Zero: no cooldown.",
+							&settings_alert_cooldown, 2 * 60 * 60, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomIntVariable("rxtrack.event_retention",
+							"How long a released readiness event is kept at least.",
+							"Longer, while a live subscription has not acknowledged it.",
+							&event_retention, 7 * 24 * 60, 1, INT_MAX, PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomIntVariable("rxtrack.subscription_expiry",
+							"How long a subscription lives without its consumers being seen.",
+							"Events are not kept for a dead one.",
+							&subscription_expiry, 7 * 24 * 60, 1, INT_MAX, PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomStringVariable("rxtrack.token_url",
+							   "The URL of the token endpoint, which a signed token must name as its audience.",
+							   "Empty: no signed token is accepted.",
+							   &token_url, "", PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("rxtrack.token_lifetime",
+							"How long an access token that is given for a signed one is valid.", NULL,
+							&token_lifetime, 600, 1, 86400, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
+	DefineCustomBoolVariable("rxtrack.sandbox",
+							 "Whether prescriptions in rxtrack.rehearsal get rehearsed answers.",
+							 "For suppliers' integration tests; never where there are patients.",
+							 &settings_sandbox, false, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("rxtrack.announce_commit",
+							 "Tells the client, before a gateway call of submissions is committed, that its commit is next.",
+							 "For the gateway, which has the next call follow by then: the session need not wait for it.",
+							 &settings_announce_commit, false, PGC_USERSET, 0, NULL, NULL, NULL);
+	compat_reserve_settings("rxtrack");
+}
+
+/* rxtrack.duration(setting) */
+PG_FUNCTION_INFO_V1(setting_duration);
+Datum
+setting_duration(PG_FUNCTION_ARGS)
+{
+	char	   *setting = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Interval   *interval = palloc0(sizeof(Interval));
+
+	if (strcmp(setting, "rxtrack.alert_cooldown") == 0)
+		interval->time = settings_alert_cooldown * USECS_PER_SEC;
+	else if (strcmp(setting, "rxtrack.event_retention") == 0)
+		interval->time = event_retention * USECS_PER_MINUTE;
+	else if (strcmp(setting, "rxtrack.subscription_expiry") == 0)
+		interval->time = subscription_expiry * USECS_PER_MINUTE;
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("\"%s\" is no duration among rxtrack's settings", setting)));
+	PG_RETURN_INTERVAL_P(interval);
+}
