@@ -33,7 +33,7 @@ sub stage_without
 	chomp(my ($library, $include) = split /\n/, run('pg_config --pkglibdir --includedir-server'));
 	run("cp -r '$ENV{RXTRACK_STAGE}' '$stage'");
 	run("cc -std=gnu11 -O2 -fPIC -fvisibility=hidden -Iextension -isystem '$include' -c -o '$stage/application.o' tests/bench/access/without_database.c");
-	my @objects = grep { !/\/application\.o$/ } glob 'extension/*.o';
+	my @objects = map { s/c$/o/r } grep { $_ ne 'extension/callers/application.c' } glob 'extension/*.c extension/*/*.c';
 	run("cc -shared -o '$stage$library/rxtrack.so' @objects '$stage/application.o' -lcrypto");
 	return $stage;
 }

@@ -1,9 +1,9 @@
 /*
- * The extension's application.c without its look at credentials: every caller is the first application and may do all. Linked
+ * The extension's callers/application.c without its look at credentials: every caller is the first application and may do all. Linked
  * in its place into a copy of the library, for a benchmark and nothing else.
  */
 #define callers_identify look_at_credentials
-#include "application.c"
+#include "callers/application.c"
 #undef callers_identify
 
 extern Caller *callers_identify(Datum *credentials, bool *nulls, int count, const char *scope);
@@ -19,7 +19,7 @@ callers_identify(Datum *credentials, bool *nulls, int count, const char *scope)
 	for (int i = 0; i < count; i++)
 		callers[i] = (Caller)
 		{
-			.known = true, .granted = true, .application_id = 1, .name = "Benchmark", .requests_per_minute = 2000000000
+			.known = true, .granted = true, .application_id = 1, .name = pstrdup("Benchmark"), .requests_per_minute = 2000000000
 		};
 	return callers;
 }
