@@ -90,8 +90,7 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.accept_without_certificate(text),
 	rxtrack.dispatch(integer),
 	rxtrack.prune_events(integer),
-	rxtrack.submit(jsonb, uuid, text),
-	rxtrack.submit(text, uuid, text),
+	rxtrack.submit(text, text, text),
 	rxtrack.status_history(rxtrack.prescription_id),
 	rxtrack.status_at(rxtrack.prescription_id, uuid, timestamptz),
 	rxtrack.check_transition(rxtrack.business_status, rxtrack.business_status)

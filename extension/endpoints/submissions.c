@@ -30,22 +30,6 @@ announce_commit(const EndpointCall *call)
 				 errhidestmt(true), errhidecontext(true)));
 }
 
-/* A fault of the request id is the bundle's too, so that it comes with all the others. */
-static void
-take_request_id(Submission *submission, Bundle *bundle, const EndpointCall *call, int n)
-{
-	text	   *id;
-
-	if (call->request_id_null[n])
-	{
-		faults_add(&bundle->faults, REQUEST_ID_FIELD, "is missing");
-		return;
-	}
-	id = DatumGetTextPP(call->request_id[n]);
-	if (uuid_parse(VARDATA_ANY(id), VARSIZE_ANY_EXHDR(id), &submission->request_id) != NULL)
-		faults_add(&bundle->faults, REQUEST_ID_FIELD, "must be a UUID");
-}
-
 /* Reads the request of a caller who may submit, and answers one who is known and may not. */
 static void
 take_request(Submission *submission, const EndpointCall *call, int n, BundleReader read)
@@ -62,7 +46,7 @@ take_request(Submission *submission, const EndpointCall *call, int n, BundleRead
 		return;
 	}
 	bundle = submission_read(call->body_null[n] ? NULL : DatumGetByteaPP(call->body[n]), read, call->now);
-	take_request_id(submission, bundle, call, n);
+	submission_take(submission, bundle, call->request_id_null[n] ? NULL : DatumGetTextPP(call->request_id[n]));
 	if (caller->ods_codes != NULL)
 	{
 		int			count;
@@ -70,7 +54,6 @@ take_request(Submission *submission, const EndpointCall *call, int n, BundleRead
 
 		bundle_restrict(bundle, codes, count);
 	}
-	submission->bundle = bundle;
 }
 
 /* To a caller who is not known the answer is a bare OperationOutcome, not a Bundle. */

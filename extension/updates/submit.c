@@ -20,20 +20,21 @@
 #include "utils/jsonb.h"
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
 
 #include "compat.h"
 #include "updates/answer.h"
 #include "callers/application.h"
 #include "updates/batch.h"
 #include "wire/fhir_bundle.h"
-#include "wire/json_jsonb.h"
 #include "updates/judge_batch.h"
 #include "wire/response.h"
 #include "updates/submit.h"
 
 /* Each attempt that fails means that another transaction got its work done. */
 #define MAX_ATTEMPTS 20
+
+/* What a fault of the request id names. */
+#define REQUEST_ID_FIELD "X-Request-ID"
 
 /* ---------- Storing ---------- */
 
@@ -148,6 +149,16 @@ submission_read(const struct varlena *body, BundleReader read, int64 now)
 	return read(document, now);
 }
 
+void
+submission_take(Submission *submission, Bundle *bundle, const text *request_id)
+{
+	if (request_id == NULL)
+		faults_add(&bundle->faults, REQUEST_ID_FIELD, "is missing");
+	else if (uuid_parse(VARDATA_ANY(request_id), VARSIZE_ANY_EXHDR(request_id), &submission->request_id) != NULL)
+		faults_add(&bundle->faults, REQUEST_ID_FIELD, "must be a UUID");
+	submission->bundle = bundle;
+}
+
 /* ---------- rxtrack.submit ---------- */
 
 static Datum
@@ -164,21 +175,22 @@ answer_datum(FunctionCallInfo fcinfo, const Submission *submission)
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls));
 }
 
-/* What both forms of rxtrack.submit do with the bundle that they have read. */
-static Datum
-submit_one(FunctionCallInfo fcinfo, Bundle *bundle, TimestampTz now)
+/* rxtrack.submit(bundle text, request_id text, application text) */
+PG_FUNCTION_INFO_V1(submit);
+Datum
+submit(PG_FUNCTION_ARGS)
 {
-	Submission	submission = {.bundle = bundle};
+	TimestampTz now = GetCurrentTimestamp();
+	Submission	submission = {0};
 	MemoryContext context = CurrentMemoryContext;
+	Bundle	   *bundle;
 
 	if (PG_ARGISNULL(2))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("application must not be null")));
-	if (PG_ARGISNULL(1))
-		faults_add(&bundle->faults, REQUEST_ID_FIELD, "is missing");
-	else
-		memcpy(&submission.request_id, PG_GETARG_UUID_P(1), sizeof(Uuid));
+	bundle = submission_read(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0), fhir_bundle_read, now);
+	submission_take(&submission, bundle, PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1));
 	initStringInfo(&submission.answer);
 	SPI_connect();
 	submission.application_id = application_by_name(text_to_cstring(PG_GETARG_TEXT_PP(2)));
@@ -186,25 +198,4 @@ submit_one(FunctionCallInfo fcinfo, Bundle *bundle, TimestampTz now)
 	SPI_finish();
 	MemoryContextSwitchTo(context);
 	return answer_datum(fcinfo, &submission);
-}
-
-/* rxtrack.submit(bundle jsonb, request_id uuid, application text) */
-PG_FUNCTION_INFO_V1(submit);
-Datum
-submit(PG_FUNCTION_ARGS)
-{
-	JsonNode   *document = PG_ARGISNULL(0) ? NULL : json_from_jsonb(PG_GETARG_JSONB_P(0));
-	TimestampTz now = GetCurrentTimestamp();
-
-	return submit_one(fcinfo, fhir_bundle_read(document, now), now);
-}
-
-/* rxtrack.submit(bundle text, request_id uuid, application text) */
-PG_FUNCTION_INFO_V1(submit_text);
-Datum
-submit_text(PG_FUNCTION_ARGS)
-{
-	TimestampTz now = GetCurrentTimestamp();
-
-	return submit_one(fcinfo, submission_read(PG_ARGISNULL(0) ? NULL : PG_GETARG_TEXT_PP(0), fhir_bundle_read, now), now);
 }

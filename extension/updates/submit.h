@@ -10,9 +10,6 @@
 
 #include "wire/bundle.h"
 
-/* What a fault of the request id names. */
-#define REQUEST_ID_FIELD "X-Request-ID"
-
 /* One caller's request; of a batch, each keeps its own answer and fails alone. */
 typedef struct Submission
 {
@@ -33,6 +30,9 @@ typedef struct Submission
 
 /* The bundle in a body of JSON, or its faults; NULL stands for a body that is not there. */
 extern Bundle *submission_read(const struct varlena *body, BundleReader read, int64 now);
+
+/* Gives a submission its bundle and its request id (NULL: none); a fault of that is one of the bundle's, so that it comes with all the others. */
+extern void submission_take(Submission *submission, Bundle *bundle, const text *request_id);
 
 /*
  * Judges, stores and answers a batch in the current transaction, as if its

@@ -1,6 +1,6 @@
 /*
  * json.h
- *		A JSON document as a tree, read from text or from a jsonb.
+ *		A JSON document as a tree, read from text.
  *
  * Validation walks this tree and nothing else, so that one set of rules serves
  * both ways in.  Nothing here needs a running server: the text side is built on

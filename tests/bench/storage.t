@@ -41,7 +41,7 @@ DECLARE
 BEGIN
 	FOR i IN 0 .. (SELECT max(n) / $bundle FROM bench.entry) LOOP
 		SELECT * INTO answer FROM rxtrack.submit((SELECT jsonb_build_object('resourceType', 'Bundle', 'type', 'transaction', 'entry', jsonb_agg(entry ORDER BY n))
-			FROM bench.entry WHERE n / $bundle = i), gen_random_uuid(), 'Benchmark');
+			FROM bench.entry WHERE n / $bundle = i)::text, gen_random_uuid()::text, 'Benchmark');
 		IF answer.status <> 201 THEN
 			RAISE 'answered %', answer;
 		END IF;

@@ -145,7 +145,7 @@ for my $name (sort keys %search)
 my $session = RxTrack::Session->new($node);
 for my $query ("SELECT * FROM rxtrack.item_status WHERE prescription_id = '$some'",
 	"SELECT * FROM rxtrack.status_history('$some')",
-	"SELECT status FROM rxtrack.submit('" . to_json(bundle(task(prescription_id => $some))) . "', gen_random_uuid(),
+	"SELECT status FROM rxtrack.submit('" . to_json(bundle(task(prescription_id => $some))) . "', gen_random_uuid()::text,
 		'A pharmacy system')")
 {
 	$session->sql($query);

@@ -118,7 +118,7 @@ SELECT rxtrack.add_application('Supplier one', '{updates:write}') AS supplier_on
 -- Submits as one of the two suppliers, under a request id of its own unless one is given.
 CREATE FUNCTION pg_temp.submit(bundle jsonb, request uuid DEFAULT gen_random_uuid(),
                                application text DEFAULT 'Supplier one') RETURNS rxtrack.answer LANGUAGE sql AS
-$$ SELECT rxtrack.submit(bundle, request, application) $$;
+$$ SELECT rxtrack.submit(bundle::text, request::text, application) $$;
 
 CREATE FUNCTION pg_temp.status(answer rxtrack.answer) RETURNS integer LANGUAGE sql AS $$ SELECT answer.status $$;
 

@@ -179,7 +179,7 @@ SELECT * FROM dblink('supplier',
   $$ SELECT rxtrack.add_application('Supplier three', '{}') $$) AS r (key text) \g /dev/null
 SELECT is((SELECT status
   FROM dblink('supplier',
-  format($$ SELECT (rxtrack.submit(%L, gen_random_uuid(), 'Supplier three')).status $$, pg_temp.bundle(
+  format($$ SELECT (rxtrack.submit(%L, gen_random_uuid()::text, 'Supplier three')).status $$, pg_temp.bundle(
             jsonb_set(pg_temp.task(9020, 'RC', now() - interval '2 h', 520), '{owner,identifier,value}', '"AB1C"'),
             pg_temp.task(9021, 'RC', now() + interval '2 h', 521, now() - interval '1 h'),
             pg_temp.task(9022, 'WP', now() - interval '2 h', 522)))) AS r (status integer)), 201,

@@ -49,7 +49,7 @@ DECLARE
 	told int;
 BEGIN
 	told := (rxtrack.submit(jsonb_build_object('resourceType', 'Bundle', 'type', 'transaction', 'entry',
-		to_jsonb(entries)), request, application)).status;
+		to_jsonb(entries))::text, request::text, application)).status;
 	INSERT INTO test.told SELECT phase, (e #>> '{resource,id}')::uuid,
 		(e #>> '{resource,focus,identifier,value}')::uuid,
 		e #>> '{resource,basedOn,0,identifier,value}', told, request FROM unnest(entries) e;

@@ -18,7 +18,7 @@ sub submit_sql
 	my ($status) = @_;
 	my $bundle = to_json(bundle(task(%item, business_status => $status,
 		last_modified => sprintf '2026-01-01T10:%02d:00Z', ++$minutes)));
-	return "SELECT status FROM rxtrack.submit('$bundle', gen_random_uuid(), 'A pharmacy system')";
+	return "SELECT status FROM rxtrack.submit('$bundle', gen_random_uuid()::text, 'A pharmacy system')";
 }
 
 sub wait_until_blocked
@@ -100,8 +100,8 @@ is($node->safe_psql('rxtrack', 'SELECT string_agg(kind::text, chr(32) ORDER BY r
 # ---------- A name of an application ----------
 
 # Who an update is from: the application's id.
-my $empty = 'jsonb_build_object($$resourceType$$, $$Bundle$$, $$type$$, $$transaction$$)';
-my $known = "SELECT status FROM rxtrack.submit($empty, gen_random_uuid(), 'A pharmacy system')";
+my $empty = q('{"resourceType": "Bundle", "type": "transaction"}');
+my $known = "SELECT status FROM rxtrack.submit($empty, gen_random_uuid()::text, 'A pharmacy system')";
 my $rename = "UPDATE rxtrack.application SET name = 'A renamed system' WHERE name = 'A pharmacy system'";
 is($other->sql($known), '200', 'a session names an application');
 for my $end ('ROLLBACK', 'ROLLBACK TO s; COMMIT')
@@ -140,7 +140,7 @@ $dba->sql($_) for 'BEGIN', $lock;
 $other->sql("SET lock_timeout = '100ms'");
 is($other->sql(submit_sql('Collected')), '55P03', 'a wait that takes too long is an error');
 is($other->sql('SELECT 1'), '1', 'which leaves the session usable');
-is($other->sql("DO \$\$ BEGIN PERFORM rxtrack.submit('{}', gen_random_uuid(), 'nobody');
+is($other->sql("DO \$\$ BEGIN PERFORM rxtrack.submit('{}', gen_random_uuid()::text, 'nobody');
 	EXCEPTION WHEN undefined_object THEN NULL; END \$\$"), '', 'as it does in a block');
 
 my $gateway = gateway($node, env => { RXTRACK_DATABASE_CONNECTIONS => 1, RXTRACK_REQUEST_TIMEOUT => 1 });

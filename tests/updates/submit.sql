@@ -1,6 +1,6 @@
 -- Submission: the exact answers, what is stored and what is not, retries and conflicts, and bundles of many entries.
 BEGIN;
-SELECT plan(76);
+SELECT plan(78);
 \ir ../lib/bundles.sql
 
 -- An answer with its times written as "now" where they are of now, so that all of it can be compared.
@@ -325,16 +325,14 @@ SELECT pg_temp.status(pg_temp.submit(pg_temp.predictions(2)));
 SELECT is(pg_temp.updates_read() - count, 200::bigint, 'the updates of a prescription are read once for all of its items')
 FROM read_before;
 
--- ---------- As text ----------
+-- ---------- By text, as drivers send it ----------
 
 CREATE TEMP TABLE as_text AS SELECT pg_temp.bundle(pg_temp.task(40001, item => 40001)) AS bundle, pg_temp.uuid(997)::uuid AS request;
-SELECT is(pg_temp.timeless(rxtrack.submit(bundle::text, request, 'Supplier one')), pg_temp.response(pg_temp.told_stored(40001)),
+SELECT is(pg_temp.timeless(rxtrack.submit(bundle::text, request::text, 'Supplier one')), pg_temp.response(pg_temp.told_stored(40001)),
   'a bundle as text is stored')
 FROM as_text;
-SELECT is(pg_temp.fates(rxtrack.submit(bundle, request, 'Supplier one')), '{201 Created: success}', 'the same as jsonb is its retry')
-FROM as_text;
-SELECT is(pg_temp.fates(rxtrack.submit(bundle::text, gen_random_uuid(), 'Supplier one')), '{409 Conflict: duplicate}',
-  'and as text under another id a conflict')
+SELECT is(pg_temp.fates(rxtrack.submit(bundle::text, gen_random_uuid()::text, 'Supplier one')), '{409 Conflict: duplicate}',
+  'and the same under another id a conflict')
 FROM as_text;
 SELECT is((SELECT count(*) FROM rxtrack.status_update WHERE task_id = pg_temp.uuid(40001)::uuid), 1::bigint, 'it is stored once');
 SELECT is(array[answer.status::text, answer.body #>> '{entry,0,response,outcome,issue,0,diagnostics}'],
@@ -342,12 +340,14 @@ SELECT is(array[answer.status::text, answer.body #>> '{entry,0,response,outcome,
 FROM (VALUES (NULL, 'Bundle is missing'), ('', 'The body is not JSON: it ends too early'), ('{"entry": [', 'The body is not JSON: it ends too early'),
              ('{"entry": }', 'The body is not JSON: syntax error at line 1, byte 11'),
              ('{"id": "\u0000"}', 'The body is not JSON: it holds \u0000, which no text may hold')) AS v (sent, expected),
-  LATERAL rxtrack.submit(sent, gen_random_uuid(), 'Supplier one') AS answer;
-SELECT is(pg_temp.faults(rxtrack.submit(bundle::text, NULL, 'Supplier one')), pg_temp.faults(rxtrack.submit(bundle, NULL, 'Supplier one')),
-  'a request id is needed')
-FROM as_text;
-SELECT throws_ok($$ SELECT rxtrack.submit('{}', gen_random_uuid(), NULL) $$, '22004', 'application must not be null', 'an application is needed');
-SELECT throws_ok($$ SELECT rxtrack.submit('{}', gen_random_uuid(), 'Nobody') $$, '42704', 'application "Nobody" does not exist', 'one that exists');
+  LATERAL rxtrack.submit(sent, gen_random_uuid()::text, 'Supplier one') AS answer;
+SELECT is(array[answer.status::text, answer.body #>> '{entry,0,response,outcome,issue,0,diagnostics}'], array['400', expected], format('a request id: %L', id))
+FROM (VALUES (NULL, 'X-Request-ID is missing'), ('', 'X-Request-ID must be a UUID'), ('no uuid', 'X-Request-ID must be a UUID')) AS v (id, expected),
+  as_text, LATERAL rxtrack.submit(bundle::text, id, 'Supplier one') AS answer;
+PREPARE as_drivers_do(text, text, text) AS SELECT (rxtrack.submit($1, $2, $3)).status;
+SELECT lives_ok($$ EXECUTE as_drivers_do('{}', '6b1f0000-0000-4000-8000-000000000001', 'Supplier one') $$, 'parameters typed text');
+SELECT throws_ok($$ SELECT rxtrack.submit('{}', gen_random_uuid()::text, NULL) $$, '22004', 'application must not be null', 'an application is needed');
+SELECT throws_ok($$ SELECT rxtrack.submit('{}', gen_random_uuid()::text, 'Nobody') $$, '42704', 'application "Nobody" does not exist', 'one that exists');
 
 SELECT * FROM finish();
 ROLLBACK;

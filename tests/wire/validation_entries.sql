@@ -79,7 +79,7 @@ SELECT is((SELECT array_agg(e ->> 'fullUrl' ORDER BY n)
   FROM jsonb_array_elements(body -> 'entry') WITH ORDINALITY x (e, n)),
           ARRAY[NULL, 'urn:uuid:' || pg_temp.uuid(1), 'urn:uuid:' || pg_temp.uuid(2), 'urn:uuid:' || pg_temp.uuid(3)],
           'each under its fullUrl') FROM batch;
-SELECT is(pg_temp.fates(rxtrack.submit(pg_temp.bundle(pg_temp.task(1), pg_temp.task(2) - 'for') || '{"type": "batch"}',
+SELECT is(pg_temp.fates(rxtrack.submit((pg_temp.bundle(pg_temp.task(1), pg_temp.task(2) - 'for') || '{"type": "batch"}')::text,
                                        NULL, 'Supplier one')),
           ARRAY['400 Bad Request: value value', '200 OK: informational', '400 Bad Request: value'],
           'a request without an id has the faults of its bundle and entries named too');

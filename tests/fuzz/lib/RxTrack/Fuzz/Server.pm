@@ -30,11 +30,11 @@ BEGIN
       INSERT INTO fuzz.answer
       SELECT r.n, a.status, a.body::text
       FROM fuzz.request r,
-           rxtrack.submit(convert_from(r.body, 'UTF8')::jsonb, r.request_id::uuid, r.application) a
+           rxtrack.submit(convert_from(r.body, 'UTF8'), r.request_id, r.application) a
       WHERE r.call = next_call;
     ELSE
       INSERT INTO fuzz.answer
-      SELECT r.numbers[a.place], a.status, convert_from(a.body, 'UTF8')
+      SELECT r.numbers[a.ordinality], a.status, convert_from(a.body, 'UTF8')
       FROM (SELECT array_agg(q.n ORDER BY q.n) AS numbers,
                    array_agg(coalesce(c.credential, sha256(''))  ORDER BY q.n) AS credentials,
                    array_agg(q.request_id ORDER BY q.n) AS request_ids,
@@ -43,7 +43,7 @@ BEGIN
             FROM fuzz.request q LEFT JOIN fuzz.caller c ON c.name = q.application
             WHERE q.call = next_call) r,
            rxtrack_http.submit('updates:write', r.credentials, r.request_ids, r.parameters, r.bodies)
-             WITH ORDINALITY AS a (status, application, headers, body, place);
+             WITH ORDINALITY AS a;
     END IF;
     COMMIT;
   END LOOP;
