@@ -18,7 +18,7 @@
 #include "compat.h"
 #include "settings.h"
 
-char	   *settings_database = "";
+char	   *settings_database;	/* NULL unless the library is preloaded */
 int			settings_transition_policy;
 int			settings_alert_cooldown;
 bool		settings_sandbox;
