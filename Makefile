@@ -1,10 +1,8 @@
 # rxtrack: the extension in extension/ and sql/, the gateway in gateway/.
 # `make help` lists what there is to do.
 
-# Where PostgreSQL 15 of the distribution is installed, its pg_config is used;
-# PG_CONFIG says otherwise.
-DEBIAN_PG_CONFIG = $(wildcard /usr/lib/postgresql/15/bin/pg_config)
-PG_CONFIG ?= $(if $(DEBIAN_PG_CONFIG),$(DEBIAN_PG_CONFIG),pg_config)
+# The distribution's own PostgreSQL, or the one that PG_CONFIG names.
+PG_CONFIG := $(or $(PG_CONFIG),$(shell scripts/postgresql pg_config))
 PREFIX    ?= /usr/local
 PORT      ?= 8480
 RUN_DIR   ?= .run
@@ -29,6 +27,7 @@ gateway:                                ## build the gateway only
 	@$(MAKE) $(QUIET) -C gateway all
 
 run:                                    ## install what is missing, build, and start it all (PORT=8480, RUN_DIR=.run)
+	@scripts/run --check
 	@scripts/dependencies run
 	@$(MAKE) all
 	@exec setpriv --pdeathsig TERM scripts/run

@@ -1,4 +1,4 @@
-# What scripts/run and tests/run share. Sourced, not run; who sources it has set top.
+# What scripts/dependencies, scripts/run and tests/run share. Sourced, not run; who sources it has set top.
 # shellcheck shell=bash disable=SC2034,SC2154
 
 fail() {
