@@ -14,7 +14,7 @@ export PG_CONFIG PREFIX PORT RUN_DIR DESTDIR
 MAKEFLAGS += --no-print-directory
 QUIET      = $(if $(V),,-s)
 
-.PHONY: all extension gateway run test fuzz fuzz-c fuzz-http bench bench-compare bench-storage bench-scale bench-notify bench-access chaos lint format clean help \
+.PHONY: all extension gateway run test fuzz fuzz-c fuzz-http bench bench-compare test-versions bench-storage bench-scale bench-notify bench-access chaos lint format clean help \
 	install install-extension install-gateway \
 	uninstall uninstall-extension uninstall-gateway
 
@@ -36,6 +36,9 @@ test:                                   ## install what is missing, build, and r
 	@scripts/dependencies test
 	@$(MAKE) all
 	@exec tests/run $(TESTS)
+
+test-versions:                          ## make run and make test from nothing, on Debian releases in roots of debootstrap (RELEASES='bookworm trixie', TESTS)
+	@exec tests/versions/run $(RELEASES)
 
 fuzz:                                   ## hold random bundles against a model of the rules (SEED=n, COUNT=10000, HTTP=1)
 	@scripts/dependencies test
