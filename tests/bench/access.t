@@ -30,7 +30,7 @@ sub run
 sub stage_without
 {
 	my $stage = "$PostgreSQL::Test::Utils::tmp_check/stage_without";
-	chomp(my ($library, $include) = split /\n/, run('pg_config --pkglibdir --includedir-server'));
+	chomp(my ($library, $include) = split /\n/, run('pg_config --pkglibdir; scripts/postgresql headers'));
 	run("cp -r '$ENV{RXTRACK_STAGE}' '$stage'");
 	run("cc -std=gnu11 -O2 -fPIC -fvisibility=hidden -Iextension -isystem '$include' -c -o '$stage/application.o' tests/bench/access/without_database.c");
 	my @objects = map { s/c$/o/r } grep { $_ ne 'extension/callers/application.c' } glob 'extension/*.c extension/*/*.c';
