@@ -141,7 +141,7 @@ Bundle *
 submission_read(const struct varlena *body, BundleReader read, int64 now)
 {
 	const char *problem = NULL;
-	JsonNode   *document = body == NULL ? NULL :
+	const JsonNode *document = body == NULL ? NULL :
 		json_from_text(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &problem);
 
 	if (problem != NULL)

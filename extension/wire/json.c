@@ -1,11 +1,10 @@
 /*
  * json.c
- *		JSON text to a tree of nodes, and the ways to ask the tree.
+ *		Parsing JSON text into a tree, and asking the tree.
  *
- * PostgreSQL's lexer is used because it reports an error as a value; jsonb's input
- * function would raise one, and a caller's fault is data here, not an exception.
- * Its parser is not: it has a string built byte by byte, and copied, for each
- * token, where nearly all can be taken as they stand in the text.
+ * PostgreSQL's lexer is used because it returns its errors; jsonb's input function
+ * would raise them, and a caller's fault is data here.  Its parser is not used: it
+ * copies the text of each token, where nearly all can stay where they are.
  */
 #include "compat.h"
 
@@ -18,117 +17,83 @@
 
 #define NODES_AT_ONCE 64
 
-/* ---------- Building a tree ---------- */
+/* ---------- Parsing ---------- */
 
-static JsonNode *
-make_node(JsonBuilder *builder)
+typedef struct Parser
 {
-	if (builder->spare_count == 0)
-	{
-		builder->spare = palloc0(NODES_AT_ONCE * sizeof(JsonNode));
-		builder->spare_count = NODES_AT_ONCE;
-	}
-	builder->spare_count--;
-	return builder->spare++;
-}
-
-JsonNode *
-json_add(JsonBuilder *builder, JsonKind kind)
-{
-	JsonNode   *node = make_node(builder);
-
-	node->kind = kind;
-	node->name = builder->name;
-	node->name_length = builder->name_length;
-	node->parent = builder->open;
-	builder->name = NULL;
-	if (builder->open == NULL)
-		builder->root = node;
-	else
-	{
-		if (builder->open->last == NULL)
-			builder->open->first = node;
-		else
-			builder->open->last->next = node;
-		builder->open->last = node;
-		builder->open->count++;
-	}
-	if (kind == JSON_NODE_ARRAY || kind == JSON_NODE_OBJECT)
-		builder->open = node;
-	return node;
-}
-
-void
-json_close(JsonBuilder *builder)
-{
-	builder->open = builder->open->parent;
-}
-
-/* ---------- Reading text ---------- */
-
-typedef struct Reader
-{
-	JsonBuilder builder;
-	JsonLexContext *lex;		/* stands at the token to be read next */
-	char	   *copy;			/* of the text; what the tree holds of it is NUL-terminated in here */
+	JsonLexContext *lex;		/* stands at the next token */
+	char	   *copy;			/* of the text; the tree's strings are NUL-terminated in here */
+	JsonNode   *spare;			/* nodes not yet used; they are allocated many at once */
+	int			spare_count;
 	int			depth;
 	const char *problem;		/* the first one */
-} Reader;
+} Parser;
 
-static bool read_value(Reader *reader);
+static JsonNode *parse_value(Parser *parser);
 
-/* Says where it stands, but never what is there, which may be a patient's data. */
-static bool
-fail(Reader *reader, JsonParseErrorType error)
+/* Reports where the error is, but never what is there, which may be a patient's data. */
+static void *
+fail(Parser *parser, JsonParseErrorType error)
 {
-	const JsonLexContext *lex = reader->lex;
+	const JsonLexContext *lex = parser->lex;
 	const char *at = lex->token_start != NULL ? lex->token_start : lex->line_start;
 
 	if (error == JSON_UNICODE_CODE_POINT_ZERO)
-		reader->problem = "it holds \\u0000, which no text may hold";
+		parser->problem = "it holds \\u0000, which no text may hold";
 	else if (error == JSON_EXPECTED_MORE || at == NULL ||
 			 (size_t) (at - lex->input) >= (size_t) lex->input_length)
-		reader->problem = "it ends too early";
+		parser->problem = "it ends too early";
 	else
-		reader->problem = psprintf("syntax error at line %d, byte %d",
+		parser->problem = psprintf("syntax error at line %d, byte %d",
 								   (int) lex->line_number, (int) (at - lex->line_start) + 1);
-	return false;
+	return NULL;
 }
 
-/* Goes on to the next token. */
-static bool
-advance(Reader *reader)
+/* The token may not stand here. */
+static void *
+fail_at_token(Parser *parser)
 {
-	JsonParseErrorType error = json_lex(reader->lex);
-
-	return error == JSON_SUCCESS || fail(reader, error);
+	return fail(parser, parser->lex->token_type == JSON_TOKEN_END ? JSON_EXPECTED_MORE : JSON_INVALID_TOKEN);
 }
 
-/* The token is not one that may stand here. */
+/* Goes on to the next token; false, with a problem, where there is none. */
 static bool
-fail_at_token(Reader *reader)
+advance(Parser *parser)
 {
-	return fail(reader, reader->lex->token_type == JSON_TOKEN_END ? JSON_EXPECTED_MORE : JSON_INVALID_TOKEN);
+	JsonParseErrorType error = json_lex(parser->lex);
+
+	if (error != JSON_SUCCESS)
+		fail(parser, error);
+	return error == JSON_SUCCESS;
 }
 
 static bool
-is_at(const Reader *reader, JsonTokenType type)
+is_at(const Parser *parser, JsonTokenType type)
 {
-	return reader->lex->token_type == type;
+	return parser->lex->token_type == type;
 }
 
-/* Takes a token of that type, which must be there. */
-static bool
-take(Reader *reader, JsonTokenType type)
+static JsonNode *
+make_node(Parser *parser, JsonKind kind)
 {
-	return is_at(reader, type) ? advance(reader) : fail_at_token(reader);
+	JsonNode   *node;
+
+	if (parser->spare_count == 0)
+	{
+		parser->spare = palloc0(NODES_AT_ONCE * sizeof(JsonNode));
+		parser->spare_count = NODES_AT_ONCE;
+	}
+	parser->spare_count--;
+	node = parser->spare++;
+	node->kind = kind;
+	return node;
 }
 
 /* The text of a token; of a string without its quotes. */
 static const char *
-token_text(Reader *reader, size_t *length)
+token_text(Parser *parser, size_t *length)
 {
-	const JsonLexContext *lex = reader->lex;
+	const JsonLexContext *lex = parser->lex;
 	int			quote = lex->token_type == JSON_TOKEN_STRING ? 1 : 0;
 	char	   *text;
 
@@ -137,107 +102,118 @@ token_text(Reader *reader, size_t *length)
 		*length = lex->strval->len;
 		return pnstrdup(lex->strval->data, lex->strval->len);
 	}
-	text = reader->copy + (lex->token_start - lex->input) + quote;
+	text = parser->copy + (lex->token_start - lex->input) + quote;
 	*length = lex->token_terminator - lex->token_start - 2 * quote;
 	text[*length] = '\0';
 	return text;
 }
 
-static bool
-read_scalar(Reader *reader, JsonKind kind)
+static JsonNode *
+parse_scalar(Parser *parser, JsonKind kind)
 {
-	JsonNode   *node = json_add(&reader->builder, kind);
+	JsonNode   *node = make_node(parser, kind);
 
-	node->text = token_text(reader, &node->length);
-	return advance(reader);
+	node->text = token_text(parser, &node->length);
+	return advance(parser) ? node : NULL;
 }
 
-static bool
-read_member(Reader *reader)
+/* A member of an object: a name, a colon and a value. */
+static JsonNode *
+parse_member(Parser *parser)
 {
-	if (!is_at(reader, JSON_TOKEN_STRING))
-		return fail_at_token(reader);
-	reader->builder.name = token_text(reader, &reader->builder.name_length);
-	return advance(reader) && take(reader, JSON_TOKEN_COLON) && read_value(reader);
+	const char *name;
+	size_t		name_length;
+	JsonNode   *node;
+
+	if (!is_at(parser, JSON_TOKEN_STRING))
+		return fail_at_token(parser);
+	name = token_text(parser, &name_length);
+	if (!advance(parser))
+		return NULL;
+	if (!is_at(parser, JSON_TOKEN_COLON))
+		return fail_at_token(parser);
+	node = advance(parser) ? parse_value(parser) : NULL;
+	if (node == NULL)
+		return NULL;
+	node->name = name;
+	node->name_length = name_length;
+	return node;
 }
 
-/* It recurses no deeper than JSON_MAX_DEPTH: a megabyte of brackets is an ordinary fault. */
-static bool
-read_container(Reader *reader, JsonKind kind, JsonTokenType end, bool (*read_part) (Reader *reader))
+/* Recurses no deeper than JSON_MAX_DEPTH: a megabyte of brackets is an ordinary fault. */
+static JsonNode *
+parse_container(Parser *parser, JsonKind kind, JsonTokenType end)
 {
-	if (++reader->depth > JSON_MAX_DEPTH)
+	JsonNode   *container = make_node(parser, kind);
+	JsonNode  **next = &container->first;
+
+	if (++parser->depth > JSON_MAX_DEPTH)
 	{
-		reader->problem = psprintf("it is nested more than %d levels deep", JSON_MAX_DEPTH);
-		return false;
+		parser->problem = psprintf("it is nested more than %d levels deep", JSON_MAX_DEPTH);
+		return NULL;
 	}
-	json_add(&reader->builder, kind);
-	if (!advance(reader))
-		return false;
-	if (!is_at(reader, end))
+	if (!advance(parser))
+		return NULL;
+	for (bool more = !is_at(parser, end); more; more = is_at(parser, JSON_TOKEN_COMMA))
 	{
-		if (!read_part(reader))
-			return false;
-		while (is_at(reader, JSON_TOKEN_COMMA))
-			if (!advance(reader) || !read_part(reader))
-				return false;
+		if (container->count > 0 && !advance(parser))
+			return NULL;
+		*next = kind == JSON_NODE_OBJECT ? parse_member(parser) : parse_value(parser);
+		if (*next == NULL)
+			return NULL;
+		next = &(*next)->next;
+		container->count++;
 	}
-	json_close(&reader->builder);
-	reader->depth--;
-	return take(reader, end);
+	if (!is_at(parser, end))
+		return fail_at_token(parser);
+	parser->depth--;
+	return advance(parser) ? container : NULL;
 }
 
-static bool
-read_value(Reader *reader)
+static JsonNode *
+parse_value(Parser *parser)
 {
-	switch (reader->lex->token_type)
+	switch (parser->lex->token_type)
 	{
 		case JSON_TOKEN_OBJECT_START:
-			return read_container(reader, JSON_NODE_OBJECT, JSON_TOKEN_OBJECT_END, read_member);
+			return parse_container(parser, JSON_NODE_OBJECT, JSON_TOKEN_OBJECT_END);
 		case JSON_TOKEN_ARRAY_START:
-			return read_container(reader, JSON_NODE_ARRAY, JSON_TOKEN_ARRAY_END, read_value);
+			return parse_container(parser, JSON_NODE_ARRAY, JSON_TOKEN_ARRAY_END);
 		case JSON_TOKEN_STRING:
-			return read_scalar(reader, JSON_NODE_STRING);
+			return parse_scalar(parser, JSON_NODE_STRING);
 		case JSON_TOKEN_NUMBER:
-			return read_scalar(reader, JSON_NODE_NUMBER);
+			return parse_scalar(parser, JSON_NODE_NUMBER);
 		case JSON_TOKEN_TRUE:
 		case JSON_TOKEN_FALSE:
-			return read_scalar(reader, JSON_NODE_BOOLEAN);
+			return parse_scalar(parser, JSON_NODE_BOOLEAN);
 		case JSON_TOKEN_NULL:
-			return read_scalar(reader, JSON_NODE_NULL);
+			return parse_scalar(parser, JSON_NODE_NULL);
 		default:
-			return fail_at_token(reader);
+			return fail_at_token(parser);
 	}
 }
 
-/* Only where there is an escape does the lexer have to resolve them. */
-static JsonLexContext *
-make_lexer(const char *text, size_t length)
-{
-	bool		need_escapes = memchr(text, '\\', length) != NULL;
-
-	return compat_json_lexer(text, length, need_escapes);
-}
-
-JsonNode *
+const JsonNode *
 json_from_text(const char *text, size_t length, const char **problem)
 {
-	Reader		reader = {0};
+	Parser		parser = {0};
+	JsonNode   *root = NULL;
 
 	if (length > INT_MAX || pg_encoding_verifymbstr(PG_UTF8, text, (int) length) != (int) length)
 	{
 		*problem = "it is not valid UTF-8 text";
 		return NULL;
 	}
-	reader.lex = make_lexer(text, length);
-	reader.copy = pnstrdup(text, length);
-	if (advance(&reader) && read_value(&reader) && !is_at(&reader, JSON_TOKEN_END))
-		fail_at_token(&reader);
-	if (reader.problem != NULL)
-	{
-		*problem = reader.problem;
-		return NULL;
-	}
-	return reader.builder.root;
+	/* the lexer resolves escapes, at a cost, only where there are any */
+	parser.lex = compat_json_lexer(text, length, memchr(text, '\\', length) != NULL);
+	parser.copy = pnstrdup(text, length);
+	if (advance(&parser))
+		root = parse_value(&parser);
+	if (root != NULL && !is_at(&parser, JSON_TOKEN_END))
+		root = fail_at_token(&parser);
+	if (root == NULL)
+		*problem = parser.problem;
+	return root;
 }
 
 /* ---------- Asking the tree ---------- */

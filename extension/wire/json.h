@@ -1,10 +1,9 @@
 /*
  * json.h
- *		A JSON document as a tree, read from text.
+ *		A JSON document as a tree, parsed from text.
  *
- * Validation walks this tree and nothing else, so that one set of rules serves
- * both ways in.  Nothing here needs a running server: the text side is built on
- * PostgreSQL's own JSON lexer, which frontend programs (a fuzzer, say) link too.
+ * Validation walks this tree.  Nothing here needs a running server: PostgreSQL's
+ * JSON lexer is linked into programs (a fuzzer, say) too.
  */
 #ifndef RXTRACK_JSON_H
 #define RXTRACK_JSON_H
@@ -22,8 +21,8 @@ typedef enum JsonKind
 {
 	JSON_NODE_NULL,
 	JSON_NODE_BOOLEAN,
-	JSON_NODE_NUMBER,			/* text holds the number as it was written */
-	JSON_NODE_STRING,			/* text holds the string, escapes resolved */
+	JSON_NODE_NUMBER,			/* text: as written */
+	JSON_NODE_STRING,			/* text: with escapes resolved */
 	JSON_NODE_ARRAY,
 	JSON_NODE_OBJECT
 } JsonKind;
@@ -31,37 +30,21 @@ typedef enum JsonKind
 typedef struct JsonNode
 {
 	JsonKind	kind;
-	const char *name;			/* member's name, in an object; else NULL */
+	int			count;			/* of elements or members */
+	const char *name;			/* of a member, in its object; else NULL */
 	size_t		name_length;	/* in bytes */
-	const char *text;			/* NUL-terminated; NULL for what has none */
+	const char *text;			/* NUL-terminated; NULL for an array or object */
 	size_t		length;			/* of text, in bytes */
-	int			count;			/* elements or members, where it has some */
-	struct JsonNode *first;		/* its first element or member */
-	struct JsonNode *last;
-	struct JsonNode *next;		/* its next sibling */
-	struct JsonNode *parent;
+	struct JsonNode *first;		/* element or member */
+	struct JsonNode *next;		/* sibling */
 } JsonNode;
-
-/* A tree under construction, shared by the two readers. */
-typedef struct JsonBuilder
-{
-	JsonNode   *root;
-	JsonNode   *open;			/* the array or object being filled */
-	const char *name;			/* of the member that comes next */
-	size_t		name_length;
-	JsonNode   *spare;			/* nodes to be used, allocated together */
-	int			spare_count;
-} JsonBuilder;
-
-extern JsonNode *json_add(JsonBuilder *builder, JsonKind kind);
-extern void json_close(JsonBuilder *builder);
 
 /*
  * Parses UTF-8 text.  Where it is not JSON, returns NULL and sets *problem to a
  * sentence that says why and where, without repeating any of the text.  All
  * memory is palloc'd in the current context.
  */
-extern JsonNode *json_from_text(const char *text, size_t length, const char **problem);
+extern const JsonNode *json_from_text(const char *text, size_t length, const char **problem);
 
 /*
  * The member of that name, the last one where it is repeated (as in jsonb); NULL
