@@ -50,8 +50,8 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.fetch_events(text, integer),
 	rxtrack.ack_events(text, bigint),
 	rxtrack.is_live(rxtrack.subscription),
-	rxtrack.acts_for(text),
-	rxtrack.entitled_pharmacies(),
+	rxtrack_internal.acts_for(text),
+	rxtrack_internal.entitled_pharmacies(),
 	rxtrack.last_release()
 	TO rxtrack_listener, rxtrack_admin;
 
@@ -60,7 +60,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT SELECT (prescription_id, task_id, line_item_id, nhs_number, ods_code, status, completed, last_modified,
 			  post_dated_set_at, repeat_number, request_id, request_entries, received_at, application_id)
 	ON rxtrack.status_update TO rxtrack_application;
-GRANT EXECUTE ON FUNCTION rxtrack.current_application() TO rxtrack_application;
+GRANT EXECUTE ON FUNCTION rxtrack_internal.current_application() TO rxtrack_application;
 
 GRANT SELECT ON rxtrack.item_status TO rxtrack_reader;
 GRANT EXECUTE ON FUNCTION
@@ -74,7 +74,6 @@ GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update, rxtrac
 GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal,
 	rxtrack.alert_pharmacy, rxtrack.blocked_pharmacy, rxtrack.alert_application TO rxtrack_admin;
 GRANT SELECT, UPDATE ON rxtrack.ready_status TO rxtrack_admin;
-GRANT SELECT, INSERT, DELETE ON rxtrack.transition_rule_removed TO rxtrack_admin;
 GRANT EXECUTE ON FUNCTION
 	rxtrack.add_application(text, text[]),
 	rxtrack.rotate_key(text, interval),

@@ -24,12 +24,12 @@ END
 $$;
 
 -- Inside a SECURITY DEFINER function current_user is the function's owner.
-CREATE FUNCTION rxtrack.calling_role()
+CREATE FUNCTION rxtrack_internal.calling_role()
 RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 	SELECT coalesce(nullif(current_setting('role'), 'none'), session_user::text)
 $$;
-COMMENT ON FUNCTION rxtrack.calling_role() IS
+COMMENT ON FUNCTION rxtrack_internal.calling_role() IS
 	'The role that the session acts as: the one of SET ROLE, or else the one that logged in';

@@ -6,7 +6,7 @@
 
 ALTER TABLE rxtrack.status_update ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_updates ON rxtrack.status_update FOR SELECT TO rxtrack_application
-	USING (application_id = (SELECT rxtrack.current_application()));
+	USING (application_id = (SELECT rxtrack_internal.current_application()));
 COMMENT ON POLICY own_updates ON rxtrack.status_update IS 'An application''s role sees the application''s own updates';
 CREATE POLICY all_updates ON rxtrack.status_update FOR SELECT TO rxtrack_admin USING (true);
 COMMENT ON POLICY all_updates ON rxtrack.status_update IS 'rxtrack_admin sees all';
@@ -15,8 +15,8 @@ ALTER TABLE rxtrack.readiness_event ENABLE ROW LEVEL SECURITY;
 -- who reads it as a part of that table is under its policies; by itself it shows nothing
 ALTER TABLE rxtrack.readiness_queue ENABLE ROW LEVEL SECURITY;
 CREATE POLICY entitled_events ON rxtrack.readiness_event FOR SELECT TO rxtrack_listener
-	USING ((SELECT rxtrack.entitled_pharmacies()) IS NULL
-		   OR ods_code = ANY ((SELECT rxtrack.entitled_pharmacies())::rxtrack.ods_code[]));
+	USING ((SELECT rxtrack_internal.entitled_pharmacies()) IS NULL
+		   OR ods_code = ANY ((SELECT rxtrack_internal.entitled_pharmacies())::rxtrack.ods_code[]));
 COMMENT ON POLICY entitled_events ON rxtrack.readiness_event IS
 	'A listener sees the events of pharmacies that it is entitled to';
 CREATE POLICY all_events ON rxtrack.readiness_event FOR SELECT TO rxtrack_admin USING (true);

@@ -32,7 +32,7 @@ enum
 };
 
 static const RowsTable application_table = {
-	.schema = "rxtrack",
+	.schema = "rxtrack_internal",
 	.name = "application",
 	.column_count = APPLICATION_COLUMNS,
 	.columns = {
@@ -59,7 +59,7 @@ enum
 };
 
 #define CREDENTIAL_TABLE(table, hash) { \
-	.schema = "rxtrack", \
+	.schema = "rxtrack_internal", \
 	.name = table, \
 	.column_count = CREDENTIAL_COLUMNS, \
 	.columns = { \
@@ -82,7 +82,7 @@ static struct
 	Cached		cached;
 	char		name[APPLICATION_NAME_BYTES + 1];
 	int			id;
-}			last_named = {.cached.schema = "rxtrack", .cached.table = "application"};
+}			last_named = {.cached.schema = "rxtrack_internal", .cached.table = "application"};
 
 static int
 find_by_name(const char *name)

@@ -101,7 +101,7 @@ is_for(EVP_PKEY *key, const Algorithm *algorithm)
 		strcmp(curve, algorithm->curve) == 0;
 }
 
-/* rxtrack.public_key_algorithms(pem) */
+/* rxtrack_internal.public_key_algorithms(pem) */
 PG_FUNCTION_INFO_V1(public_key_algorithms);
 Datum
 public_key_algorithms(PG_FUNCTION_ARGS)
@@ -172,7 +172,7 @@ verify(EVP_PKEY *key, const Algorithm *algorithm, bytea *message, bytea *signatu
 	return good;
 }
 
-/* rxtrack.verify_signature(algorithm, pem, message, signature) */
+/* rxtrack_internal.verify_signature(algorithm, pem, message, signature) */
 PG_FUNCTION_INFO_V1(verify_signature);
 Datum
 verify_signature(PG_FUNCTION_ARGS)

@@ -3,7 +3,7 @@
 
 -- ---------- Applications ----------
 
-CREATE FUNCTION rxtrack.require_grantable(role text)
+CREATE FUNCTION rxtrack_internal.require_grantable(role text)
 RETURNS void
 LANGUAGE plpgsql STABLE STRICT
 SET search_path = pg_catalog, rxtrack, pg_temp
@@ -20,7 +20,7 @@ BEGIN
 	END IF;
 END
 $$;
-COMMENT ON FUNCTION rxtrack.require_grantable(text) IS
+COMMENT ON FUNCTION rxtrack_internal.require_grantable(text) IS
 	'Errors: 42704 where there is no such role, 22023 where row-level security does not hold it';
 
 CREATE FUNCTION rxtrack.set_database_role(name text, role text)
@@ -29,14 +29,14 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
-	id integer := rxtrack.find_application(set_database_role.name);
-	old_role text := (SELECT a.database_role FROM rxtrack.application a WHERE a.application_id = id FOR UPDATE);
+	id integer := rxtrack_internal.find_application(set_database_role.name);
+	old_role text := (SELECT a.database_role FROM rxtrack_internal.application a WHERE a.application_id = id FOR UPDATE);
 BEGIN
-	PERFORM rxtrack.require_grantable(set_database_role.role);
+	PERFORM rxtrack_internal.require_grantable(set_database_role.role);
 	IF set_database_role.role IN ('rxtrack_application', 'rxtrack_listener') THEN
 		RAISE EXCEPTION 'role "%" is for more than one', set_database_role.role USING ERRCODE = 'invalid_parameter_value';
 	END IF;
-	UPDATE rxtrack.application a SET database_role = set_database_role.role WHERE a.application_id = id;
+	UPDATE rxtrack_internal.application a SET database_role = set_database_role.role WHERE a.application_id = id;
 	IF old_role IS DISTINCT FROM set_database_role.role AND EXISTS (SELECT FROM pg_roles r WHERE r.rolname = old_role) THEN
 		EXECUTE format('REVOKE rxtrack_application FROM %I', old_role);
 	END IF;
@@ -48,15 +48,15 @@ $$;
 COMMENT ON FUNCTION rxtrack.set_database_role(text, text) IS
 	'Lets a database role read the updates of an application, and no others, from rxtrack.status_update; takes that from the role that could before. NULL: no role can. Errors: 42704 where there is no such application or role, 22023 where the role cannot be held to its own, 23505 where it is another application''s';
 
-CREATE FUNCTION rxtrack.current_application()
+CREATE FUNCTION rxtrack_internal.current_application()
 RETURNS integer
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	SELECT a.application_id FROM rxtrack.application a
-	WHERE a.database_role = rxtrack.calling_role() AND NOT a.suspended
+	SELECT a.application_id FROM rxtrack_internal.application a
+	WHERE a.database_role = rxtrack_internal.calling_role() AND NOT a.suspended
 $$;
-COMMENT ON FUNCTION rxtrack.current_application() IS
+COMMENT ON FUNCTION rxtrack_internal.current_application() IS
 	'The application whose role the session acts as; NULL: none, or a suspended one';
 
 -- ---------- Listeners ----------
@@ -72,11 +72,11 @@ COMMENT ON COLUMN rxtrack.listener_entitlement.ods_codes IS 'The pharmacies; NUL
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.listener_entitlement', '');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON rxtrack.listener_entitlement
-	FOR EACH ROW WHEN (NEW.created_at >= pg_catalog.now()) EXECUTE FUNCTION rxtrack.audit_change();
+	FOR EACH ROW WHEN (NEW.created_at >= pg_catalog.now()) EXECUTE FUNCTION rxtrack_internal.audit_change();
 CREATE TRIGGER audit_change AFTER UPDATE OR DELETE ON rxtrack.listener_entitlement
-	FOR EACH ROW EXECUTE FUNCTION rxtrack.audit_change();
+	FOR EACH ROW EXECUTE FUNCTION rxtrack_internal.audit_change();
 CREATE TRIGGER audit_truncate AFTER TRUNCATE ON rxtrack.listener_entitlement
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.audit_change();
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.audit_change();
 
 CREATE FUNCTION rxtrack.entitle_listener(role text, ods_codes rxtrack.ods_code[] DEFAULT NULL)
 RETURNS void
@@ -87,7 +87,7 @@ BEGIN
 	IF entitle_listener.role IS NULL THEN
 		RAISE EXCEPTION 'role must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM rxtrack.require_grantable(entitle_listener.role);
+	PERFORM rxtrack_internal.require_grantable(entitle_listener.role);
 	INSERT INTO rxtrack.listener_entitlement (role, ods_codes)
 	VALUES (entitle_listener.role, entitle_listener.ods_codes)
 	ON CONFLICT ON CONSTRAINT listener_entitlement_pkey DO UPDATE SET ods_codes = excluded.ods_codes;
@@ -113,47 +113,47 @@ COMMENT ON FUNCTION rxtrack.dismiss_listener(text) IS
 	'Takes its entitlement from a role: from now on it sees no readiness event by it; returns whether it had one';
 
 -- NULL for all, '{}' for none.
-CREATE FUNCTION rxtrack.entitled_pharmacies()
+CREATE FUNCTION rxtrack_internal.entitled_pharmacies()
 RETURNS rxtrack.ods_code[]
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	SELECT CASE WHEN pg_has_role(rxtrack.calling_role(), 'rxtrack_admin', 'USAGE') THEN NULL
+	SELECT CASE WHEN pg_has_role(rxtrack_internal.calling_role(), 'rxtrack_admin', 'USAGE') THEN NULL
 		WHEN coalesce(bool_or(e.ods_codes IS NULL), false) THEN NULL
 		ELSE coalesce(array_agg(code) FILTER (WHERE code IS NOT NULL), '{}') END
 	FROM rxtrack.listener_entitlement e
 	JOIN pg_roles r ON r.rolname = e.role
 	LEFT JOIN LATERAL unnest(e.ods_codes) AS code ON true
-	WHERE pg_has_role(rxtrack.calling_role(), r.oid, 'USAGE')
+	WHERE pg_has_role(rxtrack_internal.calling_role(), r.oid, 'USAGE')
 $$;
-COMMENT ON FUNCTION rxtrack.entitled_pharmacies() IS
+COMMENT ON FUNCTION rxtrack_internal.entitled_pharmacies() IS
 	'The pharmacies whose readiness events the role that the session acts as may see, by entitlements of its own and of roles that it is a member of; NULL: all';
 
-CREATE FUNCTION rxtrack.require_entitlement()
+CREATE FUNCTION rxtrack_internal.require_entitlement()
 RETURNS rxtrack.ods_code[]
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
-	entitled rxtrack.ods_code[] := rxtrack.entitled_pharmacies();
+	entitled rxtrack.ods_code[] := rxtrack_internal.entitled_pharmacies();
 BEGIN
 	IF entitled = '{}' THEN
-		RAISE EXCEPTION 'role "%" is not entitled to any readiness event', rxtrack.calling_role()
+		RAISE EXCEPTION 'role "%" is not entitled to any readiness event', rxtrack_internal.calling_role()
 			USING ERRCODE = 'insufficient_privilege', HINT = 'Entitle it with rxtrack.entitle_listener(role, ods_codes).';
 	END IF;
 	RETURN entitled;
 END
 $$;
-COMMENT ON FUNCTION rxtrack.require_entitlement() IS 'rxtrack.entitled_pharmacies(). Errors: 42501 where that is none';
+COMMENT ON FUNCTION rxtrack_internal.require_entitlement() IS 'rxtrack_internal.entitled_pharmacies(). Errors: 42501 where that is none';
 
-CREATE FUNCTION rxtrack.acts_for(role text)
+CREATE FUNCTION rxtrack_internal.acts_for(role text)
 RETURNS boolean
 LANGUAGE sql STABLE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	SELECT pg_has_role(rxtrack.calling_role(), 'rxtrack_admin', 'USAGE')
+	SELECT pg_has_role(rxtrack_internal.calling_role(), 'rxtrack_admin', 'USAGE')
 		OR EXISTS (SELECT FROM pg_roles r
-				   WHERE r.rolname = acts_for.role AND pg_has_role(rxtrack.calling_role(), r.oid, 'USAGE'))
+				   WHERE r.rolname = acts_for.role AND pg_has_role(rxtrack_internal.calling_role(), r.oid, 'USAGE'))
 $$;
-COMMENT ON FUNCTION rxtrack.acts_for(text) IS
+COMMENT ON FUNCTION rxtrack_internal.acts_for(text) IS
 	'Whether the role that the session acts as is this one, a member of it, or of rxtrack_admin';

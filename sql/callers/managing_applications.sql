@@ -1,12 +1,12 @@
 -- What a DBA does with applications.  Each function names the application.
 
-CREATE FUNCTION rxtrack.find_application(name text)
+CREATE FUNCTION rxtrack_internal.find_application(name text)
 RETURNS integer
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
-	id integer := (SELECT a.application_id FROM rxtrack.application a WHERE a.name = find_application.name);
+	id integer := (SELECT a.application_id FROM rxtrack_internal.application a WHERE a.name = find_application.name);
 BEGIN
 	IF id IS NULL THEN
 		RAISE EXCEPTION 'application "%" does not exist', name
@@ -15,18 +15,18 @@ BEGIN
 	RETURN id;
 END
 $$;
-COMMENT ON FUNCTION rxtrack.find_application(text) IS 'The id of an application. Errors: 42704 where there is none of that name';
+COMMENT ON FUNCTION rxtrack_internal.find_application(text) IS 'The id of an application. Errors: 42704 where there is none of that name';
 
 -- A secret is two random UUIDs' worth of the server's strong random bytes (244
 -- bits), so that a fast hash is enough: there is nothing to guess.
-CREATE FUNCTION rxtrack.new_secret()
+CREATE FUNCTION rxtrack_internal.new_secret()
 RETURNS text
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 	SELECT 'rxtrack_' || encode(sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())), 'hex')
 $$;
-COMMENT ON FUNCTION rxtrack.new_secret() IS 'A new random key or token';
+COMMENT ON FUNCTION rxtrack_internal.new_secret() IS 'A new random key or token';
 
 CREATE FUNCTION rxtrack.add_application(name text, scopes text[])
 RETURNS text
@@ -34,13 +34,13 @@ LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
-	key text := rxtrack.new_secret();
+	key text := rxtrack_internal.new_secret();
 	id integer;
 BEGIN
-	INSERT INTO rxtrack.application AS a (name, scopes)
+	INSERT INTO rxtrack_internal.application AS a (name, scopes)
 	VALUES (add_application.name, add_application.scopes)
 	RETURNING a.application_id INTO id;
-	INSERT INTO rxtrack.api_key (key_hash, application_id)
+	INSERT INTO rxtrack_internal.api_key (key_hash, application_id)
 	VALUES (sha256(convert_to(key, 'UTF8')), id);
 	RETURN key;
 END
@@ -54,18 +54,18 @@ LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
-	id integer := rxtrack.find_application(rotate_key.name);
-	key text := rxtrack.new_secret();
+	id integer := rxtrack_internal.find_application(rotate_key.name);
+	key text := rxtrack_internal.new_secret();
 BEGIN
-	PERFORM FROM rxtrack.application a WHERE a.application_id = id FOR UPDATE;
+	PERFORM FROM rxtrack_internal.application a WHERE a.application_id = id FOR UPDATE;
 	-- two keys are valid at once: the newest one until now, for the change-over, and the new one
-	DELETE FROM rxtrack.api_key k
+	DELETE FROM rxtrack_internal.api_key k
 	WHERE k.application_id = id
-	  AND k.key_hash NOT IN (SELECT n.key_hash FROM rxtrack.api_key n WHERE n.application_id = id
+	  AND k.key_hash NOT IN (SELECT n.key_hash FROM rxtrack_internal.api_key n WHERE n.application_id = id
 							 ORDER BY n.created_at DESC, n.valid_until DESC LIMIT 1);
-	UPDATE rxtrack.api_key k SET valid_until = least(k.valid_until, now() + overlap)
+	UPDATE rxtrack_internal.api_key k SET valid_until = least(k.valid_until, now() + overlap)
 	WHERE k.application_id = id;
-	INSERT INTO rxtrack.api_key (key_hash, application_id, created_at)
+	INSERT INTO rxtrack_internal.api_key (key_hash, application_id, created_at)
 	VALUES (sha256(convert_to(key, 'UTF8')), id, clock_timestamp());
 	RETURN key;
 END
@@ -80,11 +80,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 BEGIN
-	UPDATE rxtrack.application a SET
+	UPDATE rxtrack_internal.application a SET
 		scopes = coalesce(change_application.scopes, a.scopes),
 		suspended = coalesce(change_application.suspended, a.suspended),
 		requests_per_minute = coalesce(change_application.requests_per_minute, a.requests_per_minute)
-	WHERE a.application_id = rxtrack.find_application(change_application.name);
+	WHERE a.application_id = rxtrack_internal.find_application(change_application.name);
 END
 $$;
 COMMENT ON FUNCTION rxtrack.change_application(text, text[], boolean, integer) IS
@@ -96,8 +96,8 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 BEGIN
-	UPDATE rxtrack.application a SET ods_codes = restrict_application.ods_codes
-	WHERE a.application_id = rxtrack.find_application(restrict_application.name);
+	UPDATE rxtrack_internal.application a SET ods_codes = restrict_application.ods_codes
+	WHERE a.application_id = rxtrack_internal.find_application(restrict_application.name);
 END
 $$;
 COMMENT ON FUNCTION rxtrack.restrict_application(text, rxtrack.ods_code[]) IS
@@ -110,16 +110,16 @@ LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
-	id integer := rxtrack.find_application(add_public_key.name);
+	id integer := rxtrack_internal.find_application(add_public_key.name);
 BEGIN
-	IF rxtrack.public_key_algorithms(pem) IS NULL THEN
+	IF rxtrack_internal.public_key_algorithms(pem) IS NULL THEN
 		RAISE EXCEPTION 'not a public key of a kind that is accepted'
 			USING ERRCODE = 'invalid_parameter_value',
 				  HINT = 'A PEM of an RSA key of 2048 bits or more, or of an EC key on P-256 or P-384.';
 	END IF;
-	INSERT INTO rxtrack.public_key (application_id, kid, pem, valid_from, valid_until)
+	INSERT INTO rxtrack_internal.public_key (application_id, kid, pem, valid_from, valid_until)
 	VALUES (id, add_public_key.kid, add_public_key.pem, add_public_key.valid_from, add_public_key.valid_until);
-	RETURN (SELECT a.client_id FROM rxtrack.application a WHERE a.application_id = id);
+	RETURN (SELECT a.client_id FROM rxtrack_internal.application a WHERE a.application_id = id);
 END
 $$;
 COMMENT ON FUNCTION rxtrack.add_public_key(text, text, text, timestamptz, timestamptz) IS
@@ -131,8 +131,8 @@ LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 BEGIN
-	DELETE FROM rxtrack.public_key p
-	WHERE p.application_id = rxtrack.find_application(remove_public_key.name) AND p.kid = remove_public_key.kid;
+	DELETE FROM rxtrack_internal.public_key p
+	WHERE p.application_id = rxtrack_internal.find_application(remove_public_key.name) AND p.kid = remove_public_key.kid;
 	RETURN FOUND;
 END
 $$;
@@ -140,7 +140,7 @@ COMMENT ON FUNCTION rxtrack.remove_public_key(text, text) IS
 	'Removes a public key of an application; returns whether there was one. Errors: 42704 where there is no such application';
 
 -- The fingerprint as openssl prints it, or any other spelling of its 64 hex digits.
-CREATE FUNCTION rxtrack.read_fingerprint(fingerprint text)
+CREATE FUNCTION rxtrack_internal.read_fingerprint(fingerprint text)
 RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE STRICT
 SET search_path = pg_catalog, rxtrack, pg_temp
@@ -156,7 +156,7 @@ BEGIN
 	RETURN decode(digits, 'hex');
 END
 $$;
-COMMENT ON FUNCTION rxtrack.read_fingerprint(text) IS
+COMMENT ON FUNCTION rxtrack_internal.read_fingerprint(text) IS
 	'The bytes of a SHA-256 fingerprint that is written in hex, with or without colons. Errors: 22023 where it is none';
 
 CREATE FUNCTION rxtrack.bind_certificate(name text, fingerprint text)
@@ -165,10 +165,10 @@ LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
-	id integer := rxtrack.find_application(bind_certificate.name);
-	certificate bytea := rxtrack.read_fingerprint(bind_certificate.fingerprint);
+	id integer := rxtrack_internal.find_application(bind_certificate.name);
+	certificate bytea := rxtrack_internal.read_fingerprint(bind_certificate.fingerprint);
 BEGIN
-	UPDATE rxtrack.application a SET certificates = array_append(a.certificates, certificate)
+	UPDATE rxtrack_internal.application a SET certificates = array_append(a.certificates, certificate)
 	WHERE a.application_id = id AND array_position(a.certificates, certificate) IS NULL;
 END
 $$;
@@ -183,10 +183,10 @@ LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
-	id integer := rxtrack.find_application(unbind_certificate.name);
-	certificate bytea := rxtrack.read_fingerprint(unbind_certificate.fingerprint);
+	id integer := rxtrack_internal.find_application(unbind_certificate.name);
+	certificate bytea := rxtrack_internal.read_fingerprint(unbind_certificate.fingerprint);
 BEGIN
-	UPDATE rxtrack.application a SET certificates = array_remove(a.certificates, certificate)
+	UPDATE rxtrack_internal.application a SET certificates = array_remove(a.certificates, certificate)
 	WHERE a.application_id = id AND array_position(a.certificates, certificate) IS NOT NULL;
 	RETURN FOUND;
 END
@@ -200,25 +200,26 @@ LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 BEGIN
-	UPDATE rxtrack.application a SET certificates = NULL
-	WHERE a.application_id = rxtrack.find_application(accept_without_certificate.name);
+	UPDATE rxtrack_internal.application a SET certificates = NULL
+	WHERE a.application_id = rxtrack_internal.find_application(accept_without_certificate.name);
 END
 $$;
 COMMENT ON FUNCTION rxtrack.accept_without_certificate(text) IS
 	'Forgets all certificates that an application is bound to: its keys and tokens are accepted over any connection. Errors: 42704 where there is no such application';
 
 CREATE VIEW rxtrack.applications AS
-SELECT a.name, a.scopes, a.suspended, a.requests_per_minute, a.ods_codes,
+SELECT a.application_id, a.name, a.scopes, a.suspended, a.requests_per_minute, a.ods_codes,
 	   CASE WHEN a.certificates IS NOT NULL
 			THEN ARRAY(SELECT pg_catalog.encode(c, 'hex') FROM pg_catalog.unnest(a.certificates) AS c) END AS certificates,
 	   a.client_id, a.database_role, a.created_at,
-	   (SELECT pg_catalog.count(*) FROM rxtrack.api_key k
+	   (SELECT pg_catalog.count(*) FROM rxtrack_internal.api_key k
 		WHERE k.application_id = a.application_id AND k.valid_until > pg_catalog.statement_timestamp()) AS api_keys,
-	   (SELECT pg_catalog.array_agg(p.kid ORDER BY p.kid) FROM rxtrack.public_key p
+	   (SELECT pg_catalog.array_agg(p.kid ORDER BY p.kid) FROM rxtrack_internal.public_key p
 		WHERE p.application_id = a.application_id
 		  AND pg_catalog.statement_timestamp() BETWEEN p.valid_from AND p.valid_until) AS public_keys
-FROM rxtrack.application a;
+FROM rxtrack_internal.application a;
 COMMENT ON VIEW rxtrack.applications IS 'The registered applications, with how many API keys and which public keys are valid now';
+COMMENT ON COLUMN rxtrack.applications.application_id IS 'Its number, as rows of rxtrack.status_update have it';
 COMMENT ON COLUMN rxtrack.applications.name IS 'Its name';
 COMMENT ON COLUMN rxtrack.applications.scopes IS 'What it may do';
 COMMENT ON COLUMN rxtrack.applications.suspended IS 'Whether all that it asks for is refused';
@@ -233,16 +234,16 @@ COMMENT ON COLUMN rxtrack.applications.public_keys IS 'The kids of its public ke
 
 -- ---------- Signed tokens ----------
 
-CREATE FUNCTION rxtrack.public_key_algorithms(pem text)
+CREATE FUNCTION rxtrack_internal.public_key_algorithms(pem text)
 RETURNS text[]
 LANGUAGE C IMMUTABLE STRICT
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION rxtrack.public_key_algorithms(text) IS
+COMMENT ON FUNCTION rxtrack_internal.public_key_algorithms(text) IS
 	'The JWS algorithms (RFC 7518) that a public key can verify: RS256 and RS512, ES256, or ES384; NULL where it is none of an accepted kind';
 
-CREATE FUNCTION rxtrack.verify_signature(algorithm text, pem text, message bytea, signature bytea)
+CREATE FUNCTION rxtrack_internal.verify_signature(algorithm text, pem text, message bytea, signature bytea)
 RETURNS boolean
 LANGUAGE C IMMUTABLE STRICT
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION rxtrack.verify_signature(text, text, bytea, bytea) IS
+COMMENT ON FUNCTION rxtrack_internal.verify_signature(text, text, bytea, bytea) IS
 	'Whether a JWS signature (RFC 7515, 7518) is right, by OpenSSL. False for any algorithm that the key is not for';

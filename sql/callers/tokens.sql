@@ -1,24 +1,24 @@
 -- A short-lived access token for a signed one (RFC 6749, 7521, 7523).
 
-CREATE FUNCTION rxtrack.form_field(form bytea, name text)
+CREATE FUNCTION rxtrack_internal.form_field(form bytea, name text)
 RETURNS text
 LANGUAGE C IMMUTABLE STRICT
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION rxtrack.form_field(bytea, text) IS
+COMMENT ON FUNCTION rxtrack_internal.form_field(bytea, text) IS
 	'A field of an application/x-www-form-urlencoded body; NULL where it is absent, there twice, or malformed';
 
-CREATE FUNCTION rxtrack.decode_base64url(encoded text)
+CREATE FUNCTION rxtrack_internal.decode_base64url(encoded text)
 RETURNS bytea
 LANGUAGE sql IMMUTABLE STRICT
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 	SELECT decode(translate(encoded, '-_', '+/') || repeat('=', (4 - length(encoded) % 4) % 4), 'base64')
 $$;
-COMMENT ON FUNCTION rxtrack.decode_base64url(text) IS 'Decodes base64url without padding (RFC 7515)';
+COMMENT ON FUNCTION rxtrack_internal.decode_base64url(text) IS 'Decodes base64url without padding (RFC 7515)';
 
 -- What is wrong with a signed token is not told to who sends it: a caller that is
 -- not known learns nothing about which applications and keys there are.
-CREATE FUNCTION rxtrack.accept_assertion(assertion text)
+CREATE FUNCTION rxtrack_internal.accept_assertion(assertion text)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE STRICT
 SET search_path = pg_catalog, rxtrack, pg_temp
@@ -37,11 +37,11 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	-- one signature has one spelling: bits that the last character has to spare are zero
-	IF rtrim(translate(encode(rxtrack.decode_base64url(parts[3]), 'base64'), E'+/\n', '-_'), '=') <> parts[3] THEN
+	IF rtrim(translate(encode(rxtrack_internal.decode_base64url(parts[3]), 'base64'), E'+/\n', '-_'), '=') <> parts[3] THEN
 		RETURN NULL;
 	END IF;
-	header := convert_from(rxtrack.decode_base64url(parts[1]), 'UTF8')::jsonb;
-	claims := convert_from(rxtrack.decode_base64url(parts[2]), 'UTF8')::jsonb;
+	header := convert_from(rxtrack_internal.decode_base64url(parts[1]), 'UTF8')::jsonb;
+	claims := convert_from(rxtrack_internal.decode_base64url(parts[2]), 'UTF8')::jsonb;
 	IF jsonb_typeof(header) <> 'object' OR jsonb_typeof(claims) <> 'object' OR header ? 'crit'
 		OR claims->>'iss' IS DISTINCT FROM claims->>'sub'
 		OR jsonb_typeof(claims->'jti') IS DISTINCT FROM 'string' OR length(claims->>'jti') NOT BETWEEN 1 AND 256
@@ -51,12 +51,12 @@ BEGIN
 	END IF;
 
 	SELECT p.pem, p.application_id INTO key
-	FROM rxtrack.application a JOIN rxtrack.public_key p USING (application_id)
+	FROM rxtrack_internal.application a JOIN rxtrack_internal.public_key p USING (application_id)
 	WHERE a.client_id::text = lower(claims->>'iss') AND NOT a.suspended
 	  AND p.kid = header->>'kid' AND clock_timestamp() BETWEEN p.valid_from AND p.valid_until;
 	-- a header without alg makes it NULL, which is no yes
-	IF NOT FOUND OR rxtrack.verify_signature(header->>'alg', key.pem, convert_to(parts[1] || '.' || parts[2], 'UTF8'),
-											 rxtrack.decode_base64url(parts[3])) IS NOT TRUE THEN
+	IF NOT FOUND OR rxtrack_internal.verify_signature(header->>'alg', key.pem, convert_to(parts[1] || '.' || parts[2], 'UTF8'),
+											 rxtrack_internal.decode_base64url(parts[3])) IS NOT TRUE THEN
 		RETURN NULL;
 	END IF;
 
@@ -71,10 +71,10 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	-- who comes at the same moment is refused, and does not wait: batches could wait for each other
-	IF NOT pg_try_advisory_xact_lock(hashtextextended(format('rxtrack.used_assertion %s %s', key.application_id, claims->>'jti'), 0)) THEN
+	IF NOT pg_try_advisory_xact_lock(hashtextextended(format('rxtrack_internal.used_assertion %s %s', key.application_id, claims->>'jti'), 0)) THEN
 		RETURN NULL;
 	END IF;
-	INSERT INTO rxtrack.used_assertion (application_id, jti, valid_until)
+	INSERT INTO rxtrack_internal.used_assertion (application_id, jti, valid_until)
 	VALUES (key.application_id, claims->>'jti', to_timestamp((claims->>'exp')::numeric + leeway))
 	ON CONFLICT DO NOTHING;
 	RETURN CASE WHEN FOUND THEN key.application_id END;
@@ -82,32 +82,32 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
 	RETURN NULL;				-- no base64url, no UTF-8, no JSON, too deep, or a number beyond all bounds
 END
 $$;
-COMMENT ON FUNCTION rxtrack.accept_assertion(text) IS
+COMMENT ON FUNCTION rxtrack_internal.accept_assertion(text) IS
 	'The application that a signed token (a JWT, RFC 7519) is of, which is good for this one use; NULL where anything is wrong with it';
 
-CREATE FUNCTION rxtrack.give_token(application_id integer)
+CREATE FUNCTION rxtrack_internal.give_token(application_id integer)
 RETURNS text
 LANGUAGE plpgsql VOLATILE STRICT
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
-	token text := rxtrack.new_secret();
+	token text := rxtrack_internal.new_secret();
 BEGIN
-	INSERT INTO rxtrack.access_token (token_hash, application_id, valid_until)
+	INSERT INTO rxtrack_internal.access_token (token_hash, application_id, valid_until)
 	VALUES (sha256(convert_to(token, 'UTF8')), give_token.application_id,
 			clock_timestamp() + current_setting('rxtrack.token_lifetime')::interval);
 	-- the old go as the new come; a signed token not before every call that still takes it for valid has ended
-	DELETE FROM rxtrack.access_token t USING (
-		SELECT o.token_hash FROM rxtrack.access_token o WHERE o.valid_until < clock_timestamp()
+	DELETE FROM rxtrack_internal.access_token t USING (
+		SELECT o.token_hash FROM rxtrack_internal.access_token o WHERE o.valid_until < clock_timestamp()
 		ORDER BY o.valid_until LIMIT 10 FOR UPDATE SKIP LOCKED) AS old
 	WHERE t.token_hash = old.token_hash;
-	DELETE FROM rxtrack.used_assertion u USING (
-		SELECT o.application_id, o.jti FROM rxtrack.used_assertion o
+	DELETE FROM rxtrack_internal.used_assertion u USING (
+		SELECT o.application_id, o.jti FROM rxtrack_internal.used_assertion o
 		WHERE o.valid_until < clock_timestamp() - interval '1 hour'
 		ORDER BY o.valid_until LIMIT 10 FOR UPDATE SKIP LOCKED) AS old
 	WHERE u.application_id = old.application_id AND u.jti = old.jti;
 	RETURN token;
 END
 $$;
-COMMENT ON FUNCTION rxtrack.give_token(integer) IS
+COMMENT ON FUNCTION rxtrack_internal.give_token(integer) IS
 	'A new access token of an application, valid for rxtrack.token_lifetime and kept only as a SHA-256 hash';

@@ -7,7 +7,7 @@ SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
 	form bytea;
-	application rxtrack.application;
+	application rxtrack_internal.application;
 	id integer;
 	error text;
 	answer jsonb;
@@ -15,18 +15,18 @@ BEGIN
 	FOREACH form IN ARRAY body LOOP
 		application := NULL;
 		error := CASE
-			WHEN rxtrack.form_field(form, 'grant_type') IS NULL THEN 'invalid_request'
-			WHEN rxtrack.form_field(form, 'grant_type') <> 'client_credentials' THEN 'unsupported_grant_type'
-			WHEN rxtrack.form_field(form, 'client_assertion_type') IS DISTINCT FROM
+			WHEN rxtrack_internal.form_field(form, 'grant_type') IS NULL THEN 'invalid_request'
+			WHEN rxtrack_internal.form_field(form, 'grant_type') <> 'client_credentials' THEN 'unsupported_grant_type'
+			WHEN rxtrack_internal.form_field(form, 'client_assertion_type') IS DISTINCT FROM
 				'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' THEN 'invalid_request'
-			WHEN rxtrack.form_field(form, 'client_assertion') IS NULL THEN 'invalid_request' END;
+			WHEN rxtrack_internal.form_field(form, 'client_assertion') IS NULL THEN 'invalid_request' END;
 		IF error IS NULL THEN
-			id := rxtrack.accept_assertion(rxtrack.form_field(form, 'client_assertion'));
-			SELECT a.* INTO application FROM rxtrack.application a WHERE a.application_id = id;
+			id := rxtrack_internal.accept_assertion(rxtrack_internal.form_field(form, 'client_assertion'));
+			SELECT a.* INTO application FROM rxtrack_internal.application a WHERE a.application_id = id;
 			error := CASE WHEN application.application_id IS NULL THEN 'invalid_client' END;
 		END IF;
 		answer := CASE WHEN error IS NULL THEN jsonb_build_object(
-				'access_token', rxtrack.give_token(application.application_id), 'token_type', 'Bearer',
+				'access_token', rxtrack_internal.give_token(application.application_id), 'token_type', 'Bearer',
 				'expires_in', extract(epoch FROM current_setting('rxtrack.token_lifetime')::interval)::integer,
 				'scope', array_to_string(application.scopes, ' '))
 			ELSE jsonb_build_object('error', error) END;

@@ -173,13 +173,13 @@ CREATE TRIGGER keep_ready_status BEFORE INSERT OR UPDATE ON rxtrack.ready_status
 	FOR EACH ROW EXECUTE FUNCTION rxtrack.keep_ready_status();
 
 CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.ready_status
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.announce_change();
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.announce_change();
 CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.alert_pharmacy
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.announce_change();
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.announce_change();
 CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.blocked_pharmacy
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.announce_change();
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.announce_change();
 CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.alert_application
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.announce_change();
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.announce_change();
 
 -- ---------- Releasing ----------
 

@@ -28,13 +28,13 @@ BEGIN
 	IF subscribe.name IS NULL OR subscribe.alerts_only IS NULL THEN
 		RAISE EXCEPTION 'name and alerts_only must not be null' USING ERRCODE = 'null_value_not_allowed';
 	END IF;
-	PERFORM rxtrack.require_entitlement();
+	PERFORM rxtrack_internal.require_entitlement();
 	-- what is released meanwhile, and not seen here, has a higher number, and so is for it
 	INSERT INTO rxtrack.subscription AS s (name, ods_codes, alerts_only, acknowledged, created_by)
-	VALUES (subscribe.name, subscribe.ods_codes, subscribe.alerts_only, rxtrack.last_release(), rxtrack.calling_role())
+	VALUES (subscribe.name, subscribe.ods_codes, subscribe.alerts_only, rxtrack.last_release(), rxtrack_internal.calling_role())
 	ON CONFLICT ON CONSTRAINT subscription_pkey DO UPDATE
 		SET ods_codes = excluded.ods_codes, alerts_only = excluded.alerts_only, last_seen_at = now()
-		WHERE rxtrack.acts_for(s.created_by)
+		WHERE rxtrack_internal.acts_for(s.created_by)
 	RETURNING s.acknowledged INTO position_;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'subscription "%" belongs to another role', subscribe.name
@@ -52,7 +52,7 @@ LANGUAGE sql VOLATILE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 	WITH gone AS (DELETE FROM rxtrack.subscription s
-				  WHERE s.name = unsubscribe.name AND rxtrack.acts_for(s.created_by) RETURNING 1)
+				  WHERE s.name = unsubscribe.name AND rxtrack_internal.acts_for(s.created_by) RETURNING 1)
 	SELECT EXISTS (SELECT FROM gone)
 $$;
 COMMENT ON FUNCTION rxtrack.unsubscribe(text) IS 'Ends a subscription; returns whether the caller had one of that name';
@@ -81,7 +81,7 @@ DECLARE
 	found_one rxtrack.subscription;
 BEGIN
 	SELECT * INTO found_one FROM rxtrack.subscription s
-	WHERE s.name = find_subscription.name AND rxtrack.acts_for(s.created_by) FOR NO KEY UPDATE;
+	WHERE s.name = find_subscription.name AND rxtrack_internal.acts_for(s.created_by) FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'subscription "%" does not exist', find_subscription.name
 			USING ERRCODE = 'undefined_object', HINT = 'Make it with rxtrack.subscribe(name).';
@@ -107,7 +107,7 @@ SET enable_bitmapscan = off
 AS $$
 DECLARE
 	subscription rxtrack.subscription := rxtrack.find_subscription(fetch_events.name);
-	entitled rxtrack.ods_code[] := rxtrack.require_entitlement();
+	entitled rxtrack.ods_code[] := rxtrack_internal.require_entitlement();
 	last_number bigint;
 BEGIN
 	IF fetch_events.max < 1 THEN
@@ -221,7 +221,7 @@ CROSS JOIN (SELECT rxtrack.last_release() AS last_number) r
 LEFT JOIN LATERAL (
 	SELECT e.release_number, e.released_at FROM ONLY rxtrack.readiness_event e
 	WHERE e.release_number > s.acknowledged ORDER BY e.release_number LIMIT 1) n ON true
-WHERE rxtrack.acts_for(s.created_by);
+WHERE rxtrack_internal.acts_for(s.created_by);
 COMMENT ON VIEW rxtrack.subscription_lag IS 'How far behind each subscription of the caller is, and whether it still lives; all of them for rxtrack_admin';
 COMMENT ON COLUMN rxtrack.subscription_lag.name IS 'The subscription';
 COMMENT ON COLUMN rxtrack.subscription_lag.ods_codes IS 'Pharmacies whose events it gets; NULL: all';

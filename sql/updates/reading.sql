@@ -21,7 +21,7 @@ CROSS JOIN LATERAL (
 	 ORDER BY u.last_modified DESC, u.receipt DESC
 	 LIMIT 1)
 ) AS c
-LEFT JOIN rxtrack.application a ON a.application_id = c.application_id;
+LEFT JOIN rxtrack_internal.application a ON a.application_id = c.application_id;
 COMMENT ON VIEW rxtrack.item_status IS
 	'What the status of each item is now, by the clock of the statement that asks. An item whose only updates are still to take effect has no row';
 COMMENT ON COLUMN rxtrack.item_status.terminal IS 'Whether nothing is left to do: Task.status was completed';
@@ -39,7 +39,7 @@ AS $$
 	SELECT u.line_item_id, u.task_id, u.status, u.completed, u.last_modified, u.post_dated_set_at, u.kind,
 		   u.nhs_number, u.ods_code, u.repeat_number, a.name, u.request_id, u.received_at
 	FROM rxtrack.status_update u
-	LEFT JOIN rxtrack.application a USING (application_id)
+	LEFT JOIN rxtrack_internal.application a USING (application_id)
 	WHERE u.prescription_id = status_history.prescription_id
 	ORDER BY u.line_item_id, coalesce(u.post_dated_set_at, u.last_modified), u.receipt
 $$;

@@ -4,8 +4,8 @@ CREATE TYPE rxtrack.answer AS (status integer, body jsonb);
 COMMENT ON TYPE rxtrack.answer IS 'An HTTP status and a FHIR resource: what a caller is told';
 
 -- Sessions remember the application that they name.
-CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.application
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.announce_change();
+CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack_internal.application
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.announce_change();
 
 CREATE FUNCTION rxtrack.submit(bundle text, request_id text, application text)
 RETURNS rxtrack.answer

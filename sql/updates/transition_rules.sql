@@ -17,12 +17,12 @@ COMMENT ON TABLE rxtrack.transition_rule IS
 COMMENT ON COLUMN rxtrack.transition_rule.kind IS 'forward or correction';
 COMMENT ON COLUMN rxtrack.transition_rule.shipped IS 'Whether the row is as the extension shipped it';
 
-CREATE TABLE rxtrack.transition_rule_removed (
+CREATE TABLE rxtrack_internal.transition_rule_removed (
 	from_status rxtrack.business_status NOT NULL,
 	to_status rxtrack.business_status NOT NULL,
 	PRIMARY KEY (from_status, to_status)
 );
-COMMENT ON TABLE rxtrack.transition_rule_removed IS
+COMMENT ON TABLE rxtrack_internal.transition_rule_removed IS
 	'Rules that a DBA has deleted, shipped ones and others. Kept by the triggers of rxtrack.transition_rule, so that a dump restored into a new database, where the extension ships them again, takes them away again';
 
 INSERT INTO rxtrack.transition_rule (from_status, to_status, kind, shipped)
@@ -54,29 +54,29 @@ FROM (VALUES
 ) AS r (from_status, kind, to_statuses);
 
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.transition_rule', 'WHERE NOT shipped');
-SELECT pg_catalog.pg_extension_config_dump('rxtrack.transition_rule_removed', '');
+SELECT pg_catalog.pg_extension_config_dump('rxtrack_internal.transition_rule_removed', '');
 
 -- What is changed is no longer as shipped, and so goes into a dump; what comes
 -- out of a dump replaces what the new database's extension shipped.
-CREATE FUNCTION rxtrack.keep_rule_change()
+CREATE FUNCTION rxtrack_internal.keep_rule_change()
 RETURNS trigger
-LANGUAGE plpgsql
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 BEGIN
 	IF TG_OP = 'DELETE' THEN
-		INSERT INTO rxtrack.transition_rule_removed VALUES (OLD.from_status, OLD.to_status)
+		INSERT INTO rxtrack_internal.transition_rule_removed VALUES (OLD.from_status, OLD.to_status)
 		ON CONFLICT DO NOTHING;
 		RETURN OLD;
 	ELSIF TG_OP = 'TRUNCATE' THEN
-		INSERT INTO rxtrack.transition_rule_removed
+		INSERT INTO rxtrack_internal.transition_rule_removed
 		SELECT r.from_status, r.to_status FROM rxtrack.transition_rule r
 		ON CONFLICT DO NOTHING;
 		RETURN NULL;
 	ELSIF TG_OP = 'INSERT' THEN
 		DELETE FROM rxtrack.transition_rule r
 		WHERE r.from_status = NEW.from_status AND r.to_status = NEW.to_status AND r.shipped;
-		DELETE FROM rxtrack.transition_rule_removed r
+		DELETE FROM rxtrack_internal.transition_rule_removed r
 		WHERE r.from_status = NEW.from_status AND r.to_status = NEW.to_status;
 	ELSIF (OLD.from_status, OLD.to_status) <> (NEW.from_status, NEW.to_status) THEN
 		RAISE EXCEPTION 'the pair of a transition rule cannot be changed'
@@ -86,15 +86,15 @@ BEGIN
 	RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION rxtrack.keep_rule_change() IS
+COMMENT ON FUNCTION rxtrack_internal.keep_rule_change() IS
 	'Trigger of rxtrack.transition_rule: sees to it that a change of the shipped rules survives pg_dump and pg_restore';
 
 CREATE TRIGGER keep_rule_change BEFORE INSERT OR UPDATE OR DELETE ON rxtrack.transition_rule
-	FOR EACH ROW EXECUTE FUNCTION rxtrack.keep_rule_change();
+	FOR EACH ROW EXECUTE FUNCTION rxtrack_internal.keep_rule_change();
 CREATE TRIGGER keep_rule_truncate BEFORE TRUNCATE ON rxtrack.transition_rule
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.keep_rule_change();
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.keep_rule_change();
 
-CREATE FUNCTION rxtrack.remove_shipped_rule()
+CREATE FUNCTION rxtrack_internal.remove_shipped_rule()
 RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, rxtrack, pg_temp
@@ -105,24 +105,24 @@ BEGIN
 	RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION rxtrack.remove_shipped_rule() IS
-	'Trigger of rxtrack.transition_rule_removed: takes the shipped rule away where a dump is restored';
+COMMENT ON FUNCTION rxtrack_internal.remove_shipped_rule() IS
+	'Trigger of rxtrack_internal.transition_rule_removed: takes the shipped rule away where a dump is restored';
 
 -- Not for what the triggers above write: they run while the rule itself is being
 -- deleted, and a row cannot be deleted twice by one command.
-CREATE TRIGGER remove_shipped_rule AFTER INSERT ON rxtrack.transition_rule_removed
+CREATE TRIGGER remove_shipped_rule AFTER INSERT ON rxtrack_internal.transition_rule_removed
 	FOR EACH ROW WHEN (pg_catalog.pg_trigger_depth() = 0)
-	EXECUTE FUNCTION rxtrack.remove_shipped_rule();
+	EXECUTE FUNCTION rxtrack_internal.remove_shipped_rule();
 
-CREATE FUNCTION rxtrack.announce_change()
+CREATE FUNCTION rxtrack_internal.announce_change()
 RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION rxtrack.announce_change() IS
+COMMENT ON FUNCTION rxtrack_internal.announce_change() IS
 	'Trigger of tables that sessions remember (rxtrack.transition_rule, rxtrack.ready_status and others): tells every session to read the table anew when this transaction commits';
 
 CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.transition_rule
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.announce_change();
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.announce_change();
 
 CREATE FUNCTION rxtrack.check_transition(from_status rxtrack.business_status, to_status rxtrack.business_status)
 RETURNS rxtrack.transition_kind

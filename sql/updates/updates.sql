@@ -1,7 +1,7 @@
 -- The updates as they came, and where each item stands.
 --
 -- Everything about one prescription lives together: its id leads every key.
--- No table has a foreign key to rxtrack.application: the check would lock one
+-- No table has a foreign key to rxtrack_internal.application: the check would lock one
 -- row of it for every update of a supplier, and submission writes nothing else.
 
 CREATE TABLE rxtrack.status_update (

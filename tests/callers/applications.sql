@@ -7,17 +7,17 @@ SELECT rxtrack.add_application('Supplier A', '{updates:write,updates:read}') AS 
 
 SELECT matches(:'key_a'::text, '^rxtrack_[0-9a-f]{64}$', 'a key is a prefix and 256 bits in hex');
 SELECT isnt(:'key_a'::text, :'key_b', 'no two are the same');
-SELECT results_eq($$ SELECT name, scopes FROM rxtrack.application ORDER BY name $$,
+SELECT results_eq($$ SELECT name, scopes FROM rxtrack_internal.application ORDER BY name $$,
                   $$ VALUES ('Supplier A', '{updates:write,updates:read}'::text[]), ('Supplier B', '{}') $$,
                   'name and scopes are kept');
-SELECT results_eq($$ SELECT key_hash, name FROM rxtrack.api_key JOIN rxtrack.application USING (application_id)
+SELECT results_eq($$ SELECT key_hash, name FROM rxtrack_internal.api_key JOIN rxtrack_internal.application USING (application_id)
   ORDER BY name $$,
                   format($$ VALUES (sha256(%L), 'Supplier A'), (sha256(%L), 'Supplier B') $$, :'key_a', :'key_b'),
                   'of a key, the SHA-256 of its text is kept');
-SELECT is_empty(format($$ SELECT FROM rxtrack.api_key k, rxtrack.application a
+SELECT is_empty(format($$ SELECT FROM rxtrack_internal.api_key k, rxtrack_internal.application a
                           WHERE strpos(k::text || a::text, substr(%L, 9, 20)) > 0 $$, :'key_a'),
                 'and the key itself is in no table');
-SELECT is((SELECT created_at FROM rxtrack.application WHERE name = 'Supplier A'), now(),
+SELECT is((SELECT created_at FROM rxtrack_internal.application WHERE name = 'Supplier A'), now(),
   'when it was registered is kept');
 
 SELECT throws_ok($$ SELECT rxtrack.add_application('Supplier A', '{}') $$, '23505', NULL, 'a name is taken once');
@@ -35,7 +35,7 @@ SELECT lives_ok(format($$ SELECT rxtrack.add_application(%L, '{}') $$, name),
 FROM unnest(ARRAY['x', repeat('n', 128), 'Société d''Été "quoted" \ % _']) AS name;
 SELECT is(rxtrack.add_application(NULL, '{}'), NULL, 'without a name nothing is registered');
 SELECT is(rxtrack.add_application('Supplier D', NULL), NULL, 'nor without scopes');
-SELECT is((SELECT count(*) FROM rxtrack.application), (SELECT count(*) FROM rxtrack.api_key),
+SELECT is((SELECT count(*) FROM rxtrack_internal.application), (SELECT count(*) FROM rxtrack_internal.api_key),
   'each application has one key');
 
 SELECT * FROM finish();

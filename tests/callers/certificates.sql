@@ -5,7 +5,7 @@ SELECT plan(36);
 
 SELECT rxtrack.add_application('Bound', '{updates:read}') AS key \gset
 SELECT rxtrack.add_application('Free', '{updates:read}') AS free_key \gset
-INSERT INTO rxtrack.access_token SELECT sha256('token'), application_id, now() + interval '1 hour' FROM rxtrack.application WHERE name = 'Bound';
+INSERT INTO rxtrack_internal.access_token SELECT sha256('token'), application_id, now() + interval '1 hour' FROM rxtrack_internal.application WHERE name = 'Bound';
 
 CREATE FUNCTION pg_temp.hex(certificate text) RETURNS text LANGUAGE sql AS $$ SELECT encode(sha256(certificate::bytea), 'hex') $$;
 -- What a request with a key comes to, over a connection that has shown a certificate, or none.

@@ -26,7 +26,7 @@ SELECT is(pg_temp.ask(:'key_1'), '404 Supplier', 'after a rotation the old key i
 SELECT is(pg_temp.ask(:'key_2'), '404 Supplier', 'and the new one');
 SELECT is(api_keys, 2::bigint, 'two are valid at once') FROM rxtrack.applications WHERE name = 'Supplier';
 SELECT is(max(valid_until) FILTER (WHERE valid_until < 'infinity'), now() + interval '7 days', 'the old one for a week')
-FROM rxtrack.api_key JOIN rxtrack.application USING (application_id) WHERE name = 'Supplier';
+FROM rxtrack_internal.api_key JOIN rxtrack_internal.application USING (application_id) WHERE name = 'Supplier';
 SELECT rxtrack.rotate_key('Supplier', '1 hour') AS key_3 \gset
 SELECT is(pg_temp.ask(key), answer, 'after the next one: ' || what)
 FROM (VALUES ('the first is dropped', :'key_1', '401'), ('the second is good', :'key_2', '404 Supplier'), ('and the third', :'key_3', '404 Supplier')) AS v (what, key, answer);
@@ -37,7 +37,7 @@ SELECT throws_ok($$ SELECT rxtrack.rotate_key('Nobody') $$, '42704', 'applicatio
 
 -- ---------- Suspension and scopes ----------
 
-INSERT INTO rxtrack.access_token SELECT sha256('token'), application_id, now() + interval '1 hour' FROM rxtrack.application WHERE name = 'Supplier';
+INSERT INTO rxtrack_internal.access_token SELECT sha256('token'), application_id, now() + interval '1 hour' FROM rxtrack_internal.application WHERE name = 'Supplier';
 SELECT is(pg_temp.ask('token'), '404 Supplier', 'an access token is good');
 SELECT pg_temp.from_now();
 SELECT rxtrack.change_application('Supplier', suspended => true);
@@ -146,10 +146,10 @@ AwEAAQ==
 -----END PUBLIC KEY-----');
 SELECT pg_temp.from_now();
 SELECT is(rxtrack.add_public_key('Supplier', pem.name, pem.pem), client_id, 'accepted: ' || pem.name)
-FROM pem, rxtrack.application a WHERE pem.name IN ('rsa2048', 'p256', 'p384') AND a.name = 'Supplier';
+FROM pem, rxtrack_internal.application a WHERE pem.name IN ('rsa2048', 'p256', 'p384') AND a.name = 'Supplier';
 SELECT is(pg_temp.audited(), 'INSERT public_key, INSERT public_key, INSERT public_key', 'which is audited');
 SELECT is(public_keys, '{p256,p384,rsa2048}', 'and listed') FROM rxtrack.applications WHERE name = 'Supplier';
-SELECT results_eq('SELECT name, rxtrack.public_key_algorithms(pem) FROM pem WHERE rxtrack.public_key_algorithms(pem) IS NOT NULL ORDER BY 1',
+SELECT results_eq('SELECT name, rxtrack_internal.public_key_algorithms(pem) FROM pem WHERE rxtrack_internal.public_key_algorithms(pem) IS NOT NULL ORDER BY 1',
                   $$ VALUES ('p256', '{ES256}'::text[]), ('p384', '{ES384}'), ('rsa2048', '{RS256,RS512}') $$, 'each for its algorithms');
 SELECT throws_ok(format('SELECT rxtrack.add_public_key(%L, %L, %L)', 'Supplier', 'bad', pem), '22023', 'not a public key of a kind that is accepted', 'refused: ' || name)
 FROM (SELECT * FROM pem WHERE name NOT IN ('rsa2048', 'p256', 'p384')
@@ -267,11 +267,11 @@ RESET SESSION AUTHORIZATION;
 SELECT results_eq($$ SELECT who, action, application, detail ->> 'requests_per_minute' FROM rxtrack.audit ORDER BY at DESC LIMIT 1 $$,
                   $$ VALUES ('rxtrack_test_dba', 'UPDATE application', 'Supplier', '100') $$, 'who, what, of which, and what it is now');
 SELECT pg_temp.from_now();
-UPDATE rxtrack.application SET suspended = true WHERE name = 'Supplier';
-DELETE FROM rxtrack.public_key;
-DELETE FROM rxtrack.api_key WHERE key_hash = sha256(:'key_4');
-DELETE FROM rxtrack.application WHERE name = 'Supplier';
-TRUNCATE rxtrack.public_key;
+UPDATE rxtrack_internal.application SET suspended = true WHERE name = 'Supplier';
+DELETE FROM rxtrack_internal.public_key;
+DELETE FROM rxtrack_internal.api_key WHERE key_hash = sha256(:'key_4');
+DELETE FROM rxtrack_internal.application WHERE name = 'Supplier';
+TRUNCATE rxtrack_internal.public_key;
 SELECT is(pg_temp.audited(), 'UPDATE application, DELETE public_key, DELETE public_key, DELETE api_key, DELETE application, TRUNCATE public_key', 'changes by hand are audited as well');
 SELECT is_empty($$ SELECT FROM rxtrack.audit WHERE who <> session_user AND who <> 'rxtrack_test_dba' OR at NOT BETWEEN now() AND clock_timestamp() $$, 'with who and when');
 SELECT is_empty(format($$ SELECT FROM rxtrack.audit a WHERE a::text ~ '(PUBLIC KEY|\\x|hash|%s|%s)' $$, substr(:'key_1', 9, 30), encode(sha256(:'key_4'), 'hex')),

@@ -45,7 +45,7 @@ SELECT is(pg_temp.as_role('app_one', statement), answer, 'one: ' || statement) F
   (format('SELECT task_id FROM rxtrack.status_update WHERE task_id = %L', pg_temp.uuid(4)), 'none'),
   (format('SELECT task_id FROM rxtrack.status_update WHERE prescription_id = %L', pg_temp.prescription(4)), 'none'),
   (format('SELECT count(*) FROM rxtrack.status_update WHERE prescription_id = %L', pg_temp.prescription(1)), '(1)'),
-  (format('SELECT count(*) FROM rxtrack.status_update WHERE 1 / (application_id - %s) IS NOT NULL', (SELECT application_id FROM rxtrack.application WHERE name = 'Supplier two')), '(3)'),
+  (format('SELECT count(*) FROM rxtrack.status_update WHERE 1 / (application_id - %s) IS NOT NULL', (SELECT application_id FROM rxtrack_internal.application WHERE name = 'Supplier two')), '(3)'),
   ('SELECT kind FROM rxtrack.status_update', '42501'),
   ('SELECT * FROM rxtrack.item_status', '42501'),
   ('SELECT rxtrack.add_application(''x'', ''{}'')', '42501')) AS v (statement, answer);

@@ -74,7 +74,7 @@ is_outcome(search($access), 403, 'forbidden', 'of a suspended application: 403')
 is(refusal(ask(signed())), '401 invalid_client', 'which gets no new one');
 $node->safe_psql('rxtrack', q{SELECT rxtrack.change_application('A', suspended => false)});
 is(search($access)->{status}, 200, 'until it is resumed');
-$node->safe_psql('rxtrack', sprintf q{UPDATE rxtrack.access_token SET valid_until = now() WHERE token_hash = '\x%s'}, sha256_hex($access));
+$node->safe_psql('rxtrack', sprintf q{UPDATE rxtrack_internal.access_token SET valid_until = now() WHERE token_hash = '\x%s'}, sha256_hex($access));
 $answer = search($access);
 is_outcome($answer, 401, 'processing', 'one that has expired: 401');
 like($answer->{headers}{'www-authenticate'}, qr/^Bearer\b.*invalid_token/, 'which says so');
@@ -134,7 +134,7 @@ is_outcome($gateway->request('GET', '/oauth2/token'), 405, 'not-supported', 'ano
 is($gateway->request('GET', '/oauth2/token')->{headers}{allow}, 'POST', 'with word of the right one');
 like(post('x' x 100_001)->{json}{error_description}, qr/over the limit/, 'with a description');
 my $holder = $node->background_psql('rxtrack');
-$holder->query_safe('BEGIN; LOCK TABLE rxtrack.application IN ACCESS EXCLUSIVE MODE');
+$holder->query_safe('BEGIN; LOCK TABLE rxtrack_internal.application IN ACCESS EXCLUSIVE MODE');
 is(refusal(ask(signed())), '504 temporarily_unavailable', 'a database that is too slow');
 $holder->quit;
 is(ask(signed())->{status}, 200, 'and again');

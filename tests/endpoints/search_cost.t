@@ -92,7 +92,7 @@ sub cost
 {
 	my ($session, $parameters) = @_;
 	my $json = to_json($parameters);
-	my $call = "rxtrack_http.check_updates('updates:read', ARRAY[(SELECT key_hash FROM rxtrack.api_key
+	my $call = "rxtrack_http.check_updates('updates:read', ARRAY[(SELECT key_hash FROM rxtrack_internal.api_key
 		WHERE application_id = 1)], ARRAY[NULL], ARRAY['$json'], ARRAY[NULL::bytea])";
 	my $found = $session->sql("SELECT jsonb_array_length(convert_from(body, 'UTF8')::jsonb -> 'items') FROM $call");
 	my $plan = from_json($session->sql("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) SELECT * FROM $call"))->[0]{Plan};

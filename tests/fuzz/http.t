@@ -141,6 +141,6 @@ is(join("\n", @findings), '', 'nor does its log have a finding');
 my @server = grep { /PANIC|FATAL|TRAP|terminated by signal|ERROR/ } split /\n/, PostgreSQL::Test::Utils::slurp_file($node->logfile);
 is(join("\n", splice @server, 0, 5), '', 'no error has reached the server\'s log');
 is($node->safe_psql('rxtrack', q{SELECT count(*) FROM rxtrack.applications a JOIN rxtrack.status_update u ON a.name = 'Bystander'
-	JOIN rxtrack.application i ON i.name = a.name AND i.application_id = u.application_id}), $good + 1, 'what was acknowledged to the bystander is stored');
+	JOIN rxtrack_internal.application i ON i.name = a.name AND i.application_id = u.application_id}), $good + 1, 'what was acknowledged to the bystander is stored');
 
 done_testing();

@@ -47,12 +47,12 @@ INSERT INTO rxtrack.transition_rule VALUES ('Dispatched', 'Ready to Dispatch', '
 DELETE FROM rxtrack.transition_rule WHERE from_status = 'Not Dispensed';
 DELETE FROM rxtrack.transition_rule WHERE from_status = 'Dispatched' AND to_status = 'Ready to Dispatch';
 INSERT INTO rxtrack.transition_rule VALUES ('Not Dispensed', 'Dispatched', 'correction');
-INSERT INTO rxtrack.public_key (application_id, kid, pem) SELECT application_id, 'k', 'a key' FROM rxtrack.application;
-INSERT INTO rxtrack.used_assertion SELECT application_id, 'j', 'infinity' FROM rxtrack.application;
+INSERT INTO rxtrack_internal.public_key (application_id, kid, pem) SELECT application_id, 'k', 'a key' FROM rxtrack_internal.application;
+INSERT INTO rxtrack_internal.used_assertion SELECT application_id, 'j', 'infinity' FROM rxtrack_internal.application;
 INSERT INTO rxtrack.last_removed_release VALUES (1);
 INSERT INTO rxtrack.alert_pharmacy VALUES ('A1');
 INSERT INTO rxtrack.blocked_pharmacy VALUES ('B2');
-INSERT INTO rxtrack.alert_application SELECT min(application_id) FROM rxtrack.application;
+INSERT INTO rxtrack.alert_application SELECT min(application_id) FROM rxtrack_internal.application;
 SELECT rxtrack.entitle_listener('rxtrack_listener', '{A1,B2}');
 SELECT rxtrack.subscribe('all');
 INSERT INTO rxtrack.rehearsal VALUES ('${\random_prescription_id()}', 503, 2), ('${\random_prescription_id()}', 429, NULL);
@@ -72,7 +72,7 @@ SQL
 
 my %question = (
 	(map { $_ => qq{SELECT t FROM $_ t ORDER BY t::text COLLATE "C"} } @tables),
-	sequences => "SELECT sequencename, coalesce(last_value, 0) FROM pg_sequences WHERE schemaname = 'rxtrack' ORDER BY 1",
+	sequences => "SELECT sequencename, coalesce(last_value, 0) FROM pg_sequences WHERE schemaname ~ '^rxtrack' ORDER BY 1",
 	judgements => "WITH status AS (SELECT DISTINCT from_status AS s FROM rxtrack.transition_rule UNION SELECT 'Not Dispensed')"
 	  . ' SELECT f.s, t.s, rxtrack.check_transition(f.s, t.s) FROM status f, status t ORDER BY 1, 2',
 	status => 'SELECT * FROM rxtrack.item_status',

@@ -21,7 +21,7 @@ my $bundle = bundle(task(nhs_number => $patient, business_status => 'Ready to Co
 my $json = to_json($bundle);
 my $request_id = uuid();
 my $submit = "SELECT status FROM rxtrack.submit('$json', '$request_id', 'A pharmacy system')";
-my $search = "SELECT status FROM rxtrack_http.check_updates('updates:read', ARRAY[(SELECT key_hash FROM rxtrack.api_key)],
+my $search = "SELECT status FROM rxtrack_http.check_updates('updates:read', ARRAY[(SELECT key_hash FROM rxtrack_internal.api_key)],
 	ARRAY[NULL], ARRAY['{\"nhsnumber\":\"$patient\"}'], ARRAY[NULL::bytea])";
 my $counts = 'SELECT (SELECT count(*) FROM rxtrack.status_update),
 	(SELECT count(*) FROM rxtrack.readiness_event), (SELECT count(*) FROM rxtrack.item_status)';

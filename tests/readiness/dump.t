@@ -39,7 +39,7 @@ SQL
 
 sql(q{SELECT rxtrack.subscribe('behind'); SELECT rxtrack.subscribe('alerts', '{Y12345}', true);
 	INSERT INTO rxtrack.alert_pharmacy VALUES ('Y12345'), ('Y54321'); INSERT INTO rxtrack.blocked_pharmacy VALUES ('Y54321');
-	INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack.application;
+	INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application;
 	UPDATE rxtrack.ready_status SET ready = true WHERE status = 'Ready to Dispatch';
 	UPDATE rxtrack.ready_status SET ready = false WHERE status = 'Ready to Collect - Partial'});
 make_ready($node, 30);

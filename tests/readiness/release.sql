@@ -40,7 +40,7 @@ $$;
 
 INSERT INTO rxtrack.alert_pharmacy VALUES ('AL001'), ('AL002'), ('BL001');
 INSERT INTO rxtrack.blocked_pharmacy VALUES ('BL001'), ('BL002');
-INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack.application WHERE name = 'Supplier one';
+INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application WHERE name = 'Supplier one';
 
 -- ---------- States and numbers ----------
 
@@ -150,7 +150,7 @@ SELECT is(pg_temp.fate(item), fate, name) FROM (VALUES
 SAVEPOINT settings;
 DELETE FROM rxtrack.blocked_pharmacy;
 INSERT INTO rxtrack.alert_pharmacy VALUES ('XX001');
-INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack.application WHERE name = 'Supplier two';
+INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application WHERE name = 'Supplier two';
 SELECT pg_temp.tell(220, 'RC', ods => 'XX001', application => 'Supplier two'), pg_temp.tell(221, 'RC', ods => 'BL001') \g /dev/null
 SELECT is(rxtrack.dispatch(), 2, 'after a change of the settings');
 SELECT is(pg_temp.fate(220), 'released: alert', 'what was enabled is');

@@ -118,11 +118,11 @@ $gateway->stop;
 # ---------- Backup ----------
 
 my $dump = PostgreSQL::Test::Utils::tempdir() . '/dump';
-my %held = map { $_ => sql("SELECT * FROM rxtrack.$_ ORDER BY 1, 2, 3, 4, 5") } qw(status_update item readiness_event application);
+my %held = map { $_ => sql("SELECT * FROM $_ ORDER BY 1, 2, 3, 4, 5") } qw(rxtrack.status_update rxtrack.item rxtrack.readiness_event rxtrack_internal.application);
 $node->command_ok([ 'pg_dump', '-Fc', '-f', $dump, $node->connstr('rxtrack') ], 'pg_dump');
 $node->safe_psql('postgres', "CREATE DATABASE rxtrack_new ENCODING 'UTF8' TEMPLATE template0");
 $node->safe_psql('rxtrack_new', "CREATE EXTENSION rxtrack;\n$recipe");
 $node->command_ok([ 'pg_restore', '--data-only', '-d', $node->connstr('rxtrack_new'), $dump ], 'pg_restore into tables made the same way');
-is($node->safe_psql('rxtrack_new', "SELECT * FROM rxtrack.$_ ORDER BY 1, 2, 3, 4, 5"), $held{$_}, "$_ is as it was") for sort keys %held;
+is($node->safe_psql('rxtrack_new', "SELECT * FROM $_ ORDER BY 1, 2, 3, 4, 5"), $held{$_}, "$_ is as it was") for sort keys %held;
 
 done_testing();

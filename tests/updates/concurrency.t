@@ -88,7 +88,7 @@ CREATE FUNCTION test.same_request() RETURNS int LANGUAGE sql AS $$
 $$;
 -- Two of the prescriptions that get a rehearsed answer, in any order.
 CREATE FUNCTION test.rehearsal() RETURNS int LANGUAGE sql AS $$
-	SELECT (rxtrack_http.submit('updates:write', ARRAY[(SELECT key_hash FROM rxtrack.api_key ORDER BY created_at
+	SELECT (rxtrack_http.submit('updates:write', ARRAY[(SELECT key_hash FROM rxtrack_internal.api_key ORDER BY created_at
 		LIMIT 1)], ARRAY[gen_random_uuid()::text],
 		ARRAY[NULL::text], ARRAY[convert_to(jsonb_build_object('resourceType', 'Bundle', 'type', 'transaction', 'entry',
 			jsonb_agg(test.task(gen_random_uuid(), prescription_id::text, gen_random_uuid(),

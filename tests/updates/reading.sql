@@ -18,7 +18,7 @@ RETURNS TABLE (prescription_id rxtrack.prescription_id, line_item_id uuid, nhs_n
                application text) LANGUAGE sql AS $$
   SELECT DISTINCT ON (u.prescription_id, u.line_item_id)
          u.prescription_id, u.line_item_id, u.nhs_number, u.ods_code, u.status, u.completed, u.takes_effect_at,
-         (SELECT name FROM rxtrack.application a WHERE a.application_id = u.application_id)
+         (SELECT name FROM rxtrack_internal.application a WHERE a.application_id = u.application_id)
   FROM pg_temp.assertion u
   WHERE u.takes_effect_at <= t
     AND NOT (u.post_dated_set_at IS NOT NULL
@@ -178,7 +178,7 @@ SELECT is_empty($$ SELECT prescription_id FROM (SELECT DISTINCT prescription_id 
                        kind, nhs_number,
                                            ods_code, repeat_number, name, request_id, received_at)::text
                                        ORDER BY line_item_id, asserted_at, receipt)
-                      FROM pg_temp.assertion u JOIN rxtrack.application a USING (application_id)
+                      FROM pg_temp.assertion u JOIN rxtrack_internal.application a USING (application_id)
                         WHERE u.prescription_id = p.prescription_id) $$,
                 'status_history holds all updates of a prescription, item by item as they were asserted');
 SELECT is_empty($$ SELECT * FROM rxtrack.status_history('07A66F-A83008-1EEEA0') $$, 'and nothing of an unknown one');

@@ -102,7 +102,7 @@ is($node->safe_psql('rxtrack', 'SELECT string_agg(kind::text, chr(32) ORDER BY r
 # Who an update is from: the application's id.
 my $empty = q('{"resourceType": "Bundle", "type": "transaction"}');
 my $known = "SELECT status FROM rxtrack.submit($empty, gen_random_uuid()::text, 'A pharmacy system')";
-my $rename = "UPDATE rxtrack.application SET name = 'A renamed system' WHERE name = 'A pharmacy system'";
+my $rename = "UPDATE rxtrack_internal.application SET name = 'A renamed system' WHERE name = 'A pharmacy system'";
 is($other->sql($known), '200', 'a session names an application');
 for my $end ('ROLLBACK', 'ROLLBACK TO s; COMMIT')
 {
@@ -113,7 +113,7 @@ for my $end ('ROLLBACK', 'ROLLBACK TO s; COMMIT')
 	is($dba->sql($known), '200', "and has it back after $end");
 }
 $dba->sql($_) for $rename, "SELECT rxtrack.add_application('A pharmacy system', '{updates:write}')";
-is($other->sql("SELECT application_id FROM rxtrack.application WHERE name = 'A pharmacy system'"), '2', 'another one gets its name');
+is($other->sql("SELECT application_id FROM rxtrack_internal.application WHERE name = 'A pharmacy system'"), '2', 'another one gets its name');
 $other->sql(submit_sql('Not Dispensed') =~ s/\Q$item{prescription_id}\E/random_prescription_id()/er);
 is($node->safe_psql('rxtrack', 'SELECT string_agg(DISTINCT application_id::text, chr(32)) FROM rxtrack.status_update'), '1 2',
 	'and what is submitted in that name is from then on its own');
@@ -121,7 +121,7 @@ is($node->safe_psql('rxtrack', 'SELECT string_agg(DISTINCT application_id::text,
 # What a session has read of an old snapshot, between two that it reads of today.
 $dba->sql('BEGIN ISOLATION LEVEL REPEATABLE READ');
 my $snapshot = $dba->sql('SELECT pg_export_snapshot()');
-$node->safe_psql('rxtrack', q{UPDATE rxtrack.application SET name = 'A short-lived one' WHERE application_id = 2;
+$node->safe_psql('rxtrack', q{UPDATE rxtrack_internal.application SET name = 'A short-lived one' WHERE application_id = 2;
 	SELECT rxtrack.add_application('A pharmacy system', '{updates:write}')});
 is($other->sql($known =~ s/A pharmacy system/A renamed system/r), '200', 'a session names one');
 $other->sql($_) for 'BEGIN ISOLATION LEVEL REPEATABLE READ', "SET TRANSACTION SNAPSHOT '$snapshot'";
@@ -130,8 +130,8 @@ $_->sql('COMMIT') for $other, $dba;
 $other->sql(submit_sql('Not Dispensed') =~ s/\Q$item{prescription_id}\E/random_prescription_id()/er);
 is($node->safe_psql('rxtrack', 'SELECT string_agg(DISTINCT application_id::text, chr(32)) FROM rxtrack.status_update'), '1 2 3',
 	'and after it the name is that of today');
-$dba->sql($_) for "UPDATE rxtrack.application SET name = 'Another short-lived one' WHERE application_id = 3",
-	"UPDATE rxtrack.application SET name = 'A pharmacy system' WHERE application_id = 1";
+$dba->sql($_) for "UPDATE rxtrack_internal.application SET name = 'Another short-lived one' WHERE application_id = 3",
+	"UPDATE rxtrack_internal.application SET name = 'A pharmacy system' WHERE application_id = 1";
 $node->safe_psql('rxtrack', "DELETE FROM rxtrack.$_ WHERE application_id IN (2, 3)") for qw(status_update item);
 
 # ---------- An error in the middle ----------

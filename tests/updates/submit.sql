@@ -62,7 +62,7 @@ SELECT results_eq(
   $$ SELECT prescription_id::text, status::text, completed, nhs_number::text, task_id::text, line_item_id::text,
     request_id::text,
             ods_code::text, last_modified, received_at,
-              (SELECT name FROM rxtrack.application a WHERE a.application_id = u.application_id),
+              (SELECT name FROM rxtrack_internal.application a WHERE a.application_id = u.application_id),
             receipt, kind::text, changes_status, repeat_number, post_dated_set_at
      FROM rxtrack.status_update u ORDER BY task_id $$,
   $$ SELECT pg_temp.prescription(p), s, c, pg_temp.nhs_number(p), pg_temp.uuid(t), pg_temp.uuid(i), pg_temp.uuid(900),

@@ -176,7 +176,7 @@ SELECT dblink_exec('dba', $$ UPDATE rxtrack.transition_rule SET kind = 'correcti
                              WHERE from_status = 'With Pharmacy' AND to_status = 'Ready to Collect' $$) AS updated \gset
 SELECT is(pg_temp.ready_is(), 'correction correction', 'another session''s change is seen at once');
 -- by taking a lock the old session hears of the change before it reads the rules, which it does under its old snapshot
-SELECT * FROM dblink('old', 'SELECT count(*) FROM rxtrack.application') AS r (applications integer) \gset
+SELECT * FROM dblink('old', 'SELECT count(*) FROM rxtrack_internal.application') AS r (applications integer) \gset
 CREATE FUNCTION pg_temp.old_session_says() RETURNS text LANGUAGE sql AS $$
   SELECT kind
     FROM dblink('old', $q$ SELECT rxtrack.check_transition('With Pharmacy', 'Ready to Collect') $q$) AS r (kind text)
@@ -189,12 +189,12 @@ SELECT is(pg_temp.old_session_says(), 'correction',
 SAVEPOINT before;
 DELETE FROM rxtrack.transition_rule WHERE from_status = 'With Pharmacy' AND to_status = 'Ready to Collect';
 SELECT is(pg_temp.ready_is(), 'unexpected unexpected', 'deleted');
-SELECT set_eq('SELECT from_status::text AS f, to_status::text AS t FROM rxtrack.transition_rule_removed',
+SELECT set_eq('SELECT from_status::text AS f, to_status::text AS t FROM rxtrack_internal.transition_rule_removed',
               $$ VALUES ('With Pharmacy', 'Ready to Collect') $$, 'the deletion is kept for a dump');
 INSERT INTO rxtrack.transition_rule (from_status, to_status, kind)
   VALUES ('With Pharmacy', 'Ready to Collect', 'correction');
 SELECT is(pg_temp.ready_is(), 'correction correction', 'inserted');
-SELECT is_empty('SELECT FROM rxtrack.transition_rule_removed', 'and is deleted no more');
+SELECT is_empty('SELECT FROM rxtrack_internal.transition_rule_removed', 'and is deleted no more');
 UPDATE rxtrack.transition_rule SET kind = 'forward' WHERE from_status = 'With Pharmacy'
   AND to_status = 'Ready to Collect';
 SELECT is(pg_temp.ready_is(), 'forward forward', 'updated');
@@ -210,12 +210,12 @@ SELECT lives_ok($$ INSERT INTO rxtrack.transition_rule (from_status, to_status, 
 SELECT is(rxtrack.check_transition('With Pharmacy', 'Collected'), 'correction', 'which then holds');
 TRUNCATE rxtrack.transition_rule;
 SELECT is(pg_temp.ready_is(), 'unexpected unexpected', 'truncated');
-SELECT is((SELECT count(*) FROM rxtrack.transition_rule_removed), 53::bigint, 'which is kept, too');
+SELECT is((SELECT count(*) FROM rxtrack_internal.transition_rule_removed), 53::bigint, 'which is kept, too');
 SELECT is(rxtrack.check_transition('Collected', 'Collected'), 'repeat', 'a repeat needs no rule');
 ROLLBACK TO before;
 SELECT is(pg_temp.ready_is(), 'correction correction', 'what is rolled back is seen no more');
 SELECT is(rxtrack.check_transition('Collected', 'Not Dispensed'), 'unexpected', 'none of it');
-INSERT INTO rxtrack.transition_rule_removed VALUES ('With Pharmacy', 'Collected');
+INSERT INTO rxtrack_internal.transition_rule_removed VALUES ('With Pharmacy', 'Collected');
 SELECT is(rxtrack.check_transition('With Pharmacy', 'Collected'), 'unexpected',
   'a restored deletion takes a shipped rule away');
 

@@ -65,7 +65,7 @@ FROM rxtrack.item i
 JOIN LATERAL (SELECT * FROM rxtrack.status_update u
               WHERE u.prescription_id = i.prescription_id AND u.line_item_id = i.line_item_id
               ORDER BY coalesce(u.post_dated_set_at, u.last_modified) DESC, u.receipt DESC LIMIT 1) u ON true
-JOIN rxtrack.application a ON a.application_id = u.application_id
+JOIN rxtrack_internal.application a ON a.application_id = u.application_id
 LEFT JOIN rxtrack.item_status s ON s.prescription_id = i.prescription_id AND s.line_item_id = i.line_item_id
 WHERE (i.status, i.completed, i.nhs_number, i.ods_code, i.takes_effect_at, i.application_id)
       IS DISTINCT FROM (u.status, u.completed, u.nhs_number, u.ods_code, u.last_modified, u.application_id)

@@ -132,7 +132,7 @@ SELECT concat_ws(' ', u.prescription_id, u.task_id, u.line_item_id, u.nhs_number
        (extract(epoch FROM u.last_modified) * 1000000)::bigint,
        coalesce((extract(epoch FROM u.post_dated_set_at) * 1000000)::bigint::text, '-'),
        coalesce(u.repeat_number::text, '-'), u.request_id, a.name, u.completed::integer, u.kind, u.status)
-FROM rxtrack.status_update u LEFT JOIN rxtrack.application a USING (application_id)
+FROM rxtrack.status_update u LEFT JOIN rxtrack_internal.application a USING (application_id)
 SQL
 }
 
