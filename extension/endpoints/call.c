@@ -19,6 +19,42 @@
 
 #define ANSWER_COLUMNS 7		/* of rxtrack_http.answer */
 
+/* ---------- Memory ---------- */
+
+/*
+ * Where a call works.  A session keeps it from call to call, emptied, which leaves
+ * its first block: to have a megabyte from the system anew, page by page, would
+ * cost a large call an eighth of its time.
+ */
+#define KEPT_BYTES (1024 * 1024)
+
+static MemoryContext kept_memory = NULL;
+static bool kept_memory_is_used = false;
+
+static void
+release_kept_memory(pg_attribute_unused() void *unused)
+{
+	MemoryContextReset(kept_memory);
+	kept_memory_is_used = false;
+}
+
+/* Makes it current until SPI's memory, which is current, goes: at SPI_finish() or with an error. */
+static void
+use_kept_memory(void)
+{
+	MemoryContextCallback *callback;
+
+	if (kept_memory_is_used)	/* by a call that this one is within, by way of a trigger */
+		return;
+	if (kept_memory == NULL)
+		kept_memory = AllocSetContextCreate(TopMemoryContext, "rxtrack endpoint", 0, KEPT_BYTES, ALLOCSET_DEFAULT_MAXSIZE);
+	callback = palloc0(sizeof(MemoryContextCallback));
+	callback->func = release_kept_memory;
+	MemoryContextRegisterResetCallback(CurrentMemoryContext, callback);
+	kept_memory_is_used = true;
+	MemoryContextSwitchTo(kept_memory);
+}
+
 /* ---------- Arguments ---------- */
 
 static int
@@ -73,6 +109,7 @@ call_begin(FunctionCallInfo fcinfo)
 				 errmsg("the arrays of a gateway call must be of one length")));
 	begin_rows(call, fcinfo);
 	SPI_connect();
+	use_kept_memory();
 	call->callers = callers_identify(call->credential, call->credential_null, call->count, call->scope);
 	return call;
 }

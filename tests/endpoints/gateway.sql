@@ -1,6 +1,6 @@
 -- The functions for the gateway: batches of good and bad requests, hostile bodies, and repeats within a batch.
 BEGIN;
-SELECT plan(109);
+SELECT plan(112);
 \ir ../lib/bundles.sql
 SELECT rxtrack.add_application('Onlooker', '{updates:read}') AS onlooker_key \gset
 
@@ -247,6 +247,27 @@ SELECT throws_ok(format('SELECT * FROM rxtrack_http.submit(%s)', arguments), sta
   ($$ 'x', '{NULL}', '{}', '{NULL}', '{NULL}' $$, '2202E'),
     ($$ 'x', '{NULL}', '{NULL}', '{NULL}', '{}' $$, '2202E')) AS v (arguments, state);
 SELECT is(rxtrack_http.interface_number(), 2, 'the interface''s number');
+
+-- Calls share memory that a session keeps: not with a call within them, and not after an error.
+CREATE FUNCTION pg_temp.call_within() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  answer rxtrack_http.answer;
+BEGIN
+  SELECT a.* INTO answer FROM pg_temp.post(ARRAY[pg_temp.request('onlooker', 80, '{}')]) AS p, rxtrack_http.submit('updates:write', '{NULL}', '{x}', '{NULL}', '{NULL}') AS a;
+  IF answer.status <> 401 OR new.line_item_id = pg_temp.uuid(86)::uuid THEN
+    RAISE EXCEPTION 'refused' USING ERRCODE = 'RX999';
+  END IF;
+  RETURN new;
+END $$;
+CREATE TRIGGER call_within AFTER INSERT ON rxtrack.status_update FOR EACH ROW EXECUTE FUNCTION pg_temp.call_within();
+CREATE FUNCTION pg_temp.post_three(first integer) RETURNS integer[] LANGUAGE sql AS $$
+  SELECT array_agg(status ORDER BY n) FROM pg_temp.post(array(
+    SELECT pg_temp.request('one', i, pg_temp.bundle(pg_temp.task(i, item => i))) FROM generate_series(first, first + 2) AS i))
+$$;
+SELECT is(pg_temp.post_three(82), '{201,201,201}', 'a trigger makes a call of its own within a call');
+SELECT throws_ok('SELECT pg_temp.post_three(85)', 'RX999', NULL, 'one raises an error');
+DROP TRIGGER call_within ON rxtrack.status_update;
+SELECT is(pg_temp.post_three(85), '{201,201,201}', 'and the next call is served');
 
 -- As the gateway does it: by a role that may do nothing else.
 SELECT sha256(:'supplier_one_key'::text::bytea)::text AS credential, pg_temp.uuid(90) AS id,
