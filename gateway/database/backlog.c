@@ -28,10 +28,10 @@ bool backlog_start(const struct config *config)
 {
     memset(&backlog, 0, sizeof backlog);
     backlog.config = config;
-    backlog.turns = calloc(route_count, sizeof *backlog.turns);
+    backlog.turns = calloc(routes_table_count, sizeof *backlog.turns);
     if (backlog.turns == NULL || !caller_start(config))
         return false;
-    for (size_t i = 0; i < route_count; i++)
+    for (size_t i = 0; i < routes_table_count; i++)
         backlog.turns[i].tail = &backlog.turns[i].head;
     return true;
 }
@@ -90,8 +90,8 @@ static struct flow *turns_pop(struct turns *turns)
 /* The next route that somebody waits for, or NULL. */
 static struct turns *next_turns(void)
 {
-    for (size_t i = 0; i < route_count; i++) {
-        backlog.route = (backlog.route + 1) % route_count;
+    for (size_t i = 0; i < routes_table_count; i++) {
+        backlog.route = (backlog.route + 1) % routes_table_count;
         if (backlog.turns[backlog.route].head != NULL)
             return &backlog.turns[backlog.route];
     }
@@ -122,7 +122,7 @@ static bool may_wait(const struct caller *caller, const struct flow *flow, int64
 bool backlog_add(struct job *job, int64_t now_ms)
 {
     struct caller *caller = job->caller = caller_of(job);
-    struct flow *flow = &caller->flows[route_number(job->route)];
+    struct flow *flow = &caller->flows[routes_number(job->route)];
     int64_t seconds = caller_spend(caller, now_ms);
 
     if (seconds > 0 || !may_wait(caller, flow, now_ms)) {
@@ -130,7 +130,7 @@ bool backlog_add(struct job *job, int64_t now_ms)
         return false;
     }
     if (flow->jobs.head == NULL)
-        turns_push(&backlog.turns[route_number(job->route)], flow);
+        turns_push(&backlog.turns[routes_number(job->route)], flow);
     queue_push(&flow->jobs, job);
     age_append(job);
     caller->waiting++;
@@ -196,7 +196,7 @@ struct job *backlog_take_oldest(void)
 
     if (job == NULL)
         return NULL;
-    size_t route = route_number(job->route);
+    size_t route = routes_number(job->route);
     struct flow *flow = &job->caller->flows[route];
     queue_pop(&flow->jobs); /* the oldest of all is the oldest of its flow */
     if (flow->jobs.head == NULL)

@@ -73,12 +73,12 @@ void call_signatures(char *out, size_t size)
 {
     size_t length = (size_t)snprintf(out, size, "{");
 
-    for (size_t i = 0; i < route_count && length < size; i++)
-        if (route_at(i)->function != NULL)
+    for (size_t i = 0; i < routes_table_count && length < size; i++)
+        if (routes_table[i].function != NULL)
             length +=
                 (size_t)snprintf(out + length, size - length,
                                  "%s\"rxtrack_http.%s(text, bytea[], text[], text[], bytea[])\"",
-                                 length > 1 ? ", " : "", route_at(i)->function);
+                                 length > 1 ? ", " : "", routes_table[i].function);
     if (length < size)
         snprintf(out + length, size - length, "}");
 }

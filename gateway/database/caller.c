@@ -33,13 +33,14 @@ static struct {
 
 static struct caller *new_caller(const char *name)
 {
-    struct caller *caller = calloc(1, sizeof *caller + route_count * sizeof caller->flows[0]);
+    struct caller *caller =
+        calloc(1, sizeof *caller + routes_table_count * sizeof caller->flows[0]);
 
     if (caller == NULL || (name != NULL && (caller->name = strdup(name)) == NULL)) {
         free(caller);
         return NULL;
     }
-    for (size_t i = 0; i < route_count; i++)
+    for (size_t i = 0; i < routes_table_count; i++)
         queue_clear(&caller->flows[i].jobs);
     caller->next = callers.first;
     callers.first = caller;
@@ -49,10 +50,10 @@ static struct caller *new_caller(const char *name)
 bool caller_start(const struct config *config)
 {
     callers.config = config;
-    callers.strangers = calloc(route_count, sizeof(struct caller *));
+    callers.strangers = calloc(routes_table_count, sizeof(struct caller *));
     if (callers.strangers == NULL)
         return false;
-    for (size_t i = 0; i < route_count; i++)
+    for (size_t i = 0; i < routes_table_count; i++)
         if ((callers.strangers[i] = new_caller(NULL)) == NULL)
             return false;
     return true;
@@ -98,7 +99,7 @@ struct caller *caller_of(const struct job *job)
     struct known *known = is_named(job) ? find_known(job) : NULL;
 
     if (known == NULL)
-        return callers.strangers[route_number(job->route)];
+        return callers.strangers[routes_number(job->route)];
     known->called = ++callers.lookups;
     return known->caller;
 }

@@ -180,7 +180,7 @@ static bool send_call(struct link *link)
 
 static bool is_prepared(const struct link *link, const struct route *route)
 {
-    return link->prepared & (UINT64_C(1) << route_number(route));
+    return link->prepared & (UINT64_C(1) << routes_number(route));
 }
 
 static bool send_batch(struct link *link)
@@ -199,8 +199,7 @@ static void start_clock(struct link *link, const struct config *config, int64_t 
 bool link_send(struct link *link, const struct config *config, int64_t now_ms)
 {
     start_clock(link, config, now_ms);
-    if (link->timeout_ms != link->session_timeout_ms ||
-        (link->jobs[0]->route->flags & ROUTE_HEALTH))
+    if (link->timeout_ms != link->session_timeout_ms || link->jobs[0]->route->checks_session)
         return send_check(link);
     return send_batch(link);
 }
@@ -217,8 +216,8 @@ bool link_follow(struct link *link)
     struct call call;
     bool alive = true;
 
-    link->next_sent = link->timeout_ms == link->session_timeout_ms &&
-                      !(route->flags & ROUTE_HEALTH) && is_prepared(link, route);
+    link->next_sent = link->timeout_ms == link->session_timeout_ms && !route->checks_session &&
+                      is_prepared(link, route);
     if (!link->next_sent)
         return true;
     link->next_sent = call_build(&call, link->next, link->next_count);
@@ -417,7 +416,7 @@ static enum link_event finish_query(struct link *link)
     if (PQstatus(link->connection) != CONNECTION_OK && !link->succeeded)
         return LINK_LOST;
     if (state == LINK_PREPARING && link->succeeded) {
-        link->prepared |= UINT64_C(1) << route_number(link->jobs[0]->route);
+        link->prepared |= UINT64_C(1) << routes_number(link->jobs[0]->route);
         return send_call(link) ? LINK_NOTHING : LINK_LOST;
     }
     if (is_checking(link)) {

@@ -24,6 +24,7 @@ static const struct fault_text {
     const char *headers;     /* further header lines, or NULL */
 } faults[] = {
     [FAULT_MALFORMED] = {400, "value", "The request's headers are not valid HTTP", NULL},
+    [FAULT_TARGET] = {400, "value", "The path is not validly encoded", NULL},
     [FAULT_UNAUTHENTICATED] = {401, "processing", "A Bearer token is needed",
                                "WWW-Authenticate: Bearer\n"},
     [FAULT_NOT_FOUND] = {404, "not-found", "There is nothing at this path", NULL},
@@ -76,8 +77,12 @@ static char *outcome_text(const struct fault_text *fault)
 }
 
 /* The answer to a transaction, with one entry for a fault that belongs to no entry of its. */
-static char *response_text(const struct fault_text *fault, const char *status)
+static char *response_text(const struct fault_text *fault)
 {
+    char status[64];
+
+    snprintf(status, sizeof status, "%u %s", fault->status,
+             MHD_get_reason_phrase_for(fault->status));
     return take_json(json_pack("{s:s,s:s,s:[{s:{s:s,s:o}}]}", "resourceType", "Bundle", "type",
                                "transaction-response", "entry", "response", "status", status,
                                "outcome", outcome(fault)));
@@ -119,28 +124,50 @@ static void set_body(struct answer *answer, unsigned status, const char *content
         answer->headers = NULL;
 }
 
+static void set_fault(struct answer *answer, enum route_faults shape, const struct fault_text *text,
+                      const char *headers)
+{
+    char *line;
+
+    switch (shape) {
+    case ROUTE_FAULTS_BUNDLE:
+        set_body(answer, text->status, FHIR_JSON, headers, response_text(text));
+        return;
+    case ROUTE_FAULTS_OAUTH:
+        set_body(answer, text->status, "application/json", headers, token_error_text(text));
+        return;
+    case ROUTE_FAULTS_PLAIN:
+        if (asprintf(&line, "%s\n", text->diagnostics) < 0)
+            line = NULL;
+        set_body(answer, text->status, "text/plain; charset=utf-8", headers, line);
+        return;
+    case ROUTE_FAULTS_HEALTH:
+        if (text->status >= 500) {
+            set_body(answer, text->status, HEALTH_JSON, headers,
+                     failing_health_text(text->diagnostics));
+            return;
+        }
+        break;
+    case ROUTE_FAULTS_OUTCOME:
+        break;
+    }
+    set_body(answer, text->status, FHIR_JSON, headers, outcome_text(text));
+}
+
 void answer_fault(struct answer *answer, const struct route *route, enum fault fault)
 {
-    const struct fault_text *text = &faults[fault];
+    enum route_faults shape = route != NULL ? route->faults : ROUTE_FAULTS_OUTCOME;
 
-    if (route != NULL && (route->flags & ROUTE_HEALTH) && text->status >= 500)
-        set_body(answer, text->status, HEALTH_JSON, text->headers,
-                 failing_health_text(text->diagnostics));
-    else if (route != NULL && (route->flags & ROUTE_FORM))
-        set_body(answer, text->status, "application/json", text->headers, token_error_text(text));
-    else
-        set_body(answer, text->status, FHIR_JSON, text->headers, outcome_text(text));
+    set_fault(answer, shape == ROUTE_FAULTS_BUNDLE ? ROUTE_FAULTS_OUTCOME : shape, &faults[fault],
+              faults[fault].headers);
 }
 
 void answer_throttled(struct answer *answer, const struct route *route, int64_t seconds)
 {
-    const struct fault_text *text = &faults[FAULT_THROTTLED];
     char retry[48];
 
     snprintf(retry, sizeof retry, "Retry-After: %" PRId64 "\n", seconds);
-    set_body(answer, text->status, FHIR_JSON, retry,
-             route->flags & ROUTE_BODY ? response_text(text, "429 Too Many Requests")
-                                       : outcome_text(text));
+    set_fault(answer, route->faults, &faults[FAULT_THROTTLED], retry);
 }
 
 void answer_alive(struct answer *answer)

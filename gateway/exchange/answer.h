@@ -41,6 +41,7 @@ struct mirror {
 enum fault {
     FAULT_NONE,
     FAULT_MALFORMED,
+    FAULT_TARGET,
     FAULT_UNAUTHENTICATED,
     FAULT_NOT_FOUND,
     FAULT_METHOD,
@@ -63,16 +64,14 @@ enum fault {
 unsigned fault_status(enum fault fault);
 
 /*
- * Makes *answer say a fault: an OperationOutcome, or what else the route has (route may be NULL):
- * application/health+json, or an error as RFC 6749 has it. Whatever the answer held is freed.
- * Without memory the body stays empty.
+ * Makes *answer say a fault to a caller who is not known, in the shape that the route has for it
+ * (NULL: an OperationOutcome). Whatever the answer held is freed. Without memory the body stays
+ * empty.
  */
 void answer_fault(struct answer *answer, const struct route *route, enum fault fault);
 
-/*
- * Makes *answer say that the caller has called too often, and may again after so many seconds. The
- * caller being known, the answer to a POST is in the shape of a transaction's.
- */
+/* Makes *answer say, in the route's shape, that the caller, who is known, has called too often, and
+ * may again after so many seconds. */
 void answer_throttled(struct answer *answer, const struct route *route, int64_t seconds);
 
 /* Makes *answer say, as application/health+json, that the gateway is alive. */

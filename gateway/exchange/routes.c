@@ -1,63 +1,114 @@
 /*
- * routes.c - the route table. See routes.h.
+ * routes.c - finds the route of a request. See routes.h.
  */
 #include "exchange/routes.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Where the page before ended. */
-static const char *const page_headers[] = {"exclusivestartkey-prescriptionid",
-                                           "exclusivestartkey-taskid", NULL};
-
-/* The last event that the client got. */
-static const char *const stream_headers[] = {"last-event-id", NULL};
-
-static const struct route routes[] = {
-    /* method, path, function, scope, flags, headers */
-    {"POST", "/", "submit", "updates:write", ROUTE_BODY, NULL},
-    {"POST", "/format-1", "format_1", "updates:write", ROUTE_BODY, NULL},
-    {"GET", "/checkprescriptionstatusupdates", "check_updates", "updates:read", ROUTE_QUERY,
-     page_headers},
-    {"GET", "/events", "events", "events:read", ROUTE_QUERY, stream_headers},
-    {"POST", "/oauth2/token", "token", NULL, ROUTE_FORM, NULL},
-    {"GET", "/metadata", "metadata", NULL, 0, NULL},
-    {"GET", "/_status", "status", NULL, ROUTE_HEALTH, NULL},
-    {"GET", "/_ping", NULL, NULL, ROUTE_HEALTH, NULL},
-};
-
-const size_t route_count = sizeof routes / sizeof routes[0];
-
-const struct route *route_at(size_t number)
+size_t routes_number(const struct route *route)
 {
-    return &routes[number];
+    return (size_t)(route - routes_table);
 }
 
-size_t route_number(const struct route *route)
+static int hex_digit(char c)
 {
-    return (size_t)(route - routes);
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-const struct route *route_find(const char *method, const char *path, const char **known)
+/* What is decoded is never longer, and has the place of the slash before it for its NUL. */
+bool routes_split(char *path, struct route_target *target)
+{
+    const char *in = path;
+    char *out = path;
+
+    target->count = 0;
+    while (*in == '/') {
+        if (target->count < ROUTE_SEGMENTS_MAX)
+            target->segments[target->count] = out;
+        target->count++;
+        for (in++; *in != '/' && *in != '\0'; in++) {
+            char c = *in;
+            if (c == '%') {
+                int high = hex_digit(in[1]);
+                int low = high >= 0 ? hex_digit(in[2]) : -1;
+                if (low < 0 || (high == 0 && low == 0))
+                    return false;
+                c = (char)(high << 4 | low);
+                in += 2;
+            } else if (c >= '\0' && c <= ' ') {
+                return false;
+            }
+            *out++ = c;
+        }
+        *out++ = '\0';
+    }
+    return true;
+}
+
+static bool fits(const struct route *route, const struct route_target *target)
+{
+    const char *path = route->path;
+
+    for (size_t i = 0; i < target->count; i++) {
+        if (*path != '/' || i == ROUTE_SEGMENTS_MAX)
+            return false;
+        path++;
+        size_t length = strcspn(path, "/");
+        const char *segment = target->segments[i];
+        if (path[0] == '{' ? segment[0] == '\0'
+                           : strlen(segment) != length || memcmp(segment, path, length) != 0)
+            return false;
+        path += length;
+    }
+    return *path == '\0';
+}
+
+const struct route *routes_find(const char *method, const struct route_target *target,
+                                const char **known)
 {
     *known = NULL;
-    for (size_t i = 0; i < route_count; i++) {
-        if (strcmp(routes[i].path, path) != 0)
+    for (size_t i = 0; i < routes_table_count; i++) {
+        const struct route *route = &routes_table[i];
+
+        if (!fits(route, target))
             continue;
-        *known = routes[i].path;
-        if (strcmp(routes[i].method, method) == 0)
-            return &routes[i];
+        if (*known == NULL)
+            *known = route->path;
+        if (strcmp(route->method, method) == 0) {
+            *known = route->path;
+            return route;
+        }
     }
     return NULL;
 }
 
-void route_allow(const char *path, char *out, size_t size)
+void routes_allow(const struct route_target *target, char *out, size_t size)
 {
     size_t length = 0;
 
     out[0] = '\0';
-    for (size_t i = 0; i < route_count && length < size; i++)
-        if (strcmp(routes[i].path, path) == 0)
+    for (size_t i = 0; i < routes_table_count && length < size; i++)
+        if (fits(&routes_table[i], target))
             length += (size_t)snprintf(out + length, size - length, "%s%s", length > 0 ? ", " : "",
-                                       routes[i].method);
+                                       routes_table[i].method);
+}
+
+size_t routes_parameters(const struct route *route, const struct route_target *target,
+                         struct route_parameter out[ROUTE_SEGMENTS_MAX])
+{
+    const char *path = route->path;
+    size_t count = 0;
+
+    for (size_t i = 0; i < target->count; i++) {
+        path++; /* the slash */
+        size_t length = strcspn(path, "/");
+        if (path[0] == '{')
+            out[count++] = (struct route_parameter){path + 1, length - 2, target->segments[i]};
+        path += length;
+    }
+    return count;
 }

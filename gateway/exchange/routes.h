@@ -1,6 +1,10 @@
 /*
- * routes.h - the route table: what the gateway serves. An endpoint is one row in routes.c and one
- * SQL function of the common signature; nothing else in the gateway changes.
+ * routes.h - the route table: what the gateway serves. An endpoint is one row in routes_table.c and
+ * one SQL function of the common signature; nothing else in the gateway changes.
+ *
+ * A path of the table may have parameters, each a whole segment: "/Task/{id}". The value is
+ * percent-decoded once, and is a parameter of that name to the SQL function. Where two paths fit a
+ * target, the first in the table has it.
  * Threads: any; the table is constant.
  */
 #ifndef RXTRACK_ROUTES_H
@@ -9,39 +13,76 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum {
-    ROUTE_BODY = 1 << 0,   /* takes a JSON body: another Content-Type is 415 */
-    ROUTE_QUERY = 1 << 1,  /* takes its query arguments as parameters */
-    ROUTE_HEALTH = 1 << 2, /* answers application/health+json, our own faults too */
-    ROUTE_FORM = 1 << 3,   /* takes a form as body, and answers our own faults as RFC 6749 does */
+/* What a route takes as the body of a request. Another Content-Type is 415, none is that one. */
+enum route_body {
+    ROUTE_BODY_NONE, /* one that is sent is not looked at */
+    ROUTE_BODY_JSON,
+    ROUTE_BODY_FORM, /* application/x-www-form-urlencoded */
+    ROUTE_BODY_RAW,  /* bytes of any type */
+};
+
+/* The shape in which the gateway says its own faults. */
+enum route_faults {
+    ROUTE_FAULTS_OUTCOME, /* an OperationOutcome */
+    ROUTE_FAULTS_BUNDLE,  /* that in a transaction-response, once the caller is known */
+    ROUTE_FAULTS_OAUTH,   /* RFC 6749, section 5.2 */
+    ROUTE_FAULTS_HEALTH,  /* application/health+json, where the fault is the service's */
+    ROUTE_FAULTS_PLAIN,   /* a line of text */
 };
 
 struct route {
     const char *method;
     const char *path;
-    const char *function;       /* in schema rxtrack_http; NULL: the gateway answers by itself */
-    const char *scope;          /* what the caller must hold; NULL: open to all */
-    unsigned flags;             /* ROUTE_... */
-    const char *const *headers; /* request headers taken as parameters, NULL-ended; or NULL */
+    const char *function; /* in schema rxtrack_http; NULL: the gateway answers by itself */
+    const char *scope;    /* what the caller must hold; NULL: open to all */
+    enum route_body body;
+    enum route_faults faults;
+    const char *const *query;   /* names of query arguments taken as parameters; or NULL */
+    const char *const *headers; /* and of headers; both lists end with NULL */
+    bool checks_session;        /* the session is checked before it is called, as when it was new */
 };
 
-/* How many routes there are; a route's number is its place in the table. */
-extern const size_t route_count;
+#define ROUTES_MAX 64
+#define ROUTE_SEGMENTS_MAX 8
 
-/* The route with this number, 0 to route_count - 1. */
-const struct route *route_at(size_t number);
+/* A request's path, taken apart. */
+struct route_target {
+    size_t count;                             /* may be more than there is room for: no route's */
+    const char *segments[ROUTE_SEGMENTS_MAX]; /* decoded */
+};
+
+/* A parameter in a path. */
+struct route_parameter {
+    const char *name; /* not terminated */
+    size_t name_length;
+    const char *value;
+};
+
+/* The table, in routes_table.c. A route's number is its place there. */
+extern const struct route routes_table[];
+extern const size_t routes_table_count;
 
 /* The number of a route of the table. */
-size_t route_number(const struct route *route);
+size_t routes_number(const struct route *route);
 
 /*
- * Finds the route of a path (without its query) and a method; NULL where there is none. *known is
- * the path as the table has it, also where it exists with other methods only; NULL where it is in
- * no route.
+ * Takes a path (without its query) apart, decoding it in place; the target points into it. False
+ * where it is malformed: a blank, a percent sign without two hex digits, an encoded NUL.
  */
-const struct route *route_find(const char *method, const char *path, const char **known);
+bool routes_split(char *path, struct route_target *target);
 
-/* The value of an Allow header for a path: "GET, POST". Cut off where it does not fit. */
-void route_allow(const char *path, char *out, size_t size);
+/*
+ * Finds the route of a target and a method; NULL where there is none. *known is the path as the
+ * table has it, also where it exists with other methods only; NULL where it is in no route.
+ */
+const struct route *routes_find(const char *method, const struct route_target *target,
+                                const char **known);
+
+/* The value of an Allow header for a target: "GET, POST". Cut off where it does not fit. */
+void routes_allow(const struct route_target *target, char *out, size_t size);
+
+/* The parameters in the path of a target's route; returns how many. */
+size_t routes_parameters(const struct route *route, const struct route_target *target,
+                         struct route_parameter out[ROUTE_SEGMENTS_MAX]);
 
 #endif

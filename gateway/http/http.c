@@ -178,10 +178,9 @@ static enum MHD_Result serve(struct request *request)
 /* The headers are there, the body is not: refuse now only where the client waits for that, or
  * where its body cannot be read to the end. Any other refusal waits for the end of the upload,
  * since many a client reads no answer before it has sent its all. */
-static enum MHD_Result begin(struct request *request, const char *method, const char *path,
-                             const char *version)
+static enum MHD_Result begin(struct request *request, const char *method, const char *version)
 {
-    request_read_headers(request, http.config, method, path, version);
+    request_read_headers(request, http.config, method, version);
     request->stage = REQUEST_RECEIVING;
     client_lend_mirror(request->client, &request->mirror);
     if (request->refusal != FAULT_NONE &&
@@ -198,11 +197,12 @@ static enum MHD_Result on_request(void *unused, struct MHD_Connection *connectio
 
     (void)unused;
     (void)connection;
+    (void)path;
     if (request == NULL || client_phase(request->client) >= CLIENT_CUT)
         return MHD_NO;
     switch (request->stage) {
     case REQUEST_NEW:
-        return begin(request, method, path, version);
+        return begin(request, method, version);
     case REQUEST_RECEIVING:
         if (*length == 0)
             return serve(request);

@@ -6,10 +6,10 @@
 #include "clock.h"
 #include "http/session.h"
 
-#include <ctype.h>
 #include <gnutls/crypto.h>
 #include <jansson.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -48,6 +48,22 @@ struct request *request_of_job(struct job *job)
     return (struct request *)((char *)job - offsetof(struct request, job));
 }
 
+/* The path of a target in absolute form (http://host/path), which proxies get; others are paths. */
+static const char *path_of_target(const char *target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        size_t length = strlen(schemes[i]);
+
+        if (strncasecmp(target, schemes[i], length) != 0)
+            continue;
+        const char *path = strchr(target + length, '/');
+        return path != NULL ? path : "/";
+    }
+    return target;
+}
+
 struct request *request_new(struct loop *loop, struct MHD_Connection *connection,
                             struct client *client, const char *uri)
 {
@@ -58,8 +74,11 @@ struct request *request_new(struct loop *loop, struct MHD_Connection *connection
     request->resumption = (struct resumption){.loop = loop, .connection = connection};
     request->client = client;
     request->began_us = clock_us();
-    /* libmicrohttpd unescapes the path into a C string, which a NUL would cut short. */
-    request->path_has_nul = memmem(uri, strcspn(uri, "?"), "%00", 3) != NULL;
+    /* Kept as it was sent: libmicrohttpd decodes it, and then a slash in a value can't be told. */
+    const char *path = path_of_target(uri);
+    size_t length = strcspn(path, "?");
+    if (length < sizeof request->path_text)
+        memcpy(request->path_text, path, length);
     return request;
 }
 
@@ -158,10 +177,11 @@ static enum fault check_type(const struct route *route, const char *content_type
 {
     if (content_type == NULL)
         return FAULT_NONE;
-    if ((route->flags & ROUTE_BODY) && !is_type(content_type, "application/fhir+json") &&
+    if (route->body == ROUTE_BODY_JSON && !is_type(content_type, "application/fhir+json") &&
         !is_type(content_type, "application/json"))
         return FAULT_CONTENT_TYPE;
-    if ((route->flags & ROUTE_FORM) && !is_type(content_type, "application/x-www-form-urlencoded"))
+    if (route->body == ROUTE_BODY_FORM &&
+        !is_type(content_type, "application/x-www-form-urlencoded"))
         return FAULT_FORM_TYPE;
     return FAULT_NONE;
 }
@@ -182,7 +202,7 @@ static enum fault find_refusal(struct request *request, const struct headers *he
     bool has_credential = read_credential(request, headers->authorization);
 
     if (route == NULL && request->path != NULL) {
-        route_allow(request->path, request->allow, sizeof request->allow);
+        routes_allow(&request->target, request->allow, sizeof request->allow);
         return FAULT_METHOD;
     }
     if (route == NULL)
@@ -200,61 +220,74 @@ static enum fault find_refusal(struct request *request, const struct headers *he
 
 struct parameters {
     json_t *object;
-    const char *const *names; /* of the headers to take, NULL-ended; NULL: take all */
+    const char *const *names; /* those to take, NULL-ended */
 };
 
-static bool is_wanted(const struct parameters *parameters, const char *name)
-{
-    if (parameters->names == NULL)
-        return true;
-    for (const char *const *wanted = parameters->names; *wanted != NULL; wanted++)
-        if (strcasecmp(*wanted, name) == 0)
-            return true;
-    return false;
-}
-
+/* A query argument or a header, by its name in any case; the first of a name counts. */
 static enum MHD_Result note_parameter(void *data, enum MHD_ValueKind kind, const char *name,
                                       size_t name_length, const char *value, size_t value_length)
 {
     struct parameters *parameters = data;
-    char lower[64];
+    const char *const *wanted = parameters->names;
 
     (void)kind;
-    if (name_length >= sizeof lower || memchr(name, '\0', name_length) != NULL ||
-        !is_wanted(parameters, name))
-        return MHD_YES; /* no route names a parameter so long */
-    for (size_t i = 0; i <= name_length; i++)
-        lower[i] = (char)tolower((unsigned char)name[i]);
+    while (*wanted != NULL && (strlen(*wanted) != name_length || strcasecmp(*wanted, name) != 0))
+        wanted++;
+    if (*wanted == NULL || json_object_get(parameters->object, *wanted) != NULL)
+        return MHD_YES;
 
     json_t *text = NULL;
     if (value == NULL)
         text = json_string("");
     else if (memchr(value, '\0', value_length) == NULL)
         text = json_stringn(value, value_length); /* NULL where it is no UTF-8 */
-    if (text == NULL)
-        text = json_string(REPLACEMENT);
-    if (json_object_get(parameters->object, lower) == NULL)
-        json_object_set(parameters->object, lower, text); /* refuses a name that is no UTF-8 */
-    json_decref(text);
+    json_object_set_new(parameters->object, *wanted,
+                        text != NULL ? text : json_string(REPLACEMENT));
     return MHD_YES;
 }
 
-/* The JSON object of the parameters that a route takes, or NULL. */
-static char *read_parameters(struct MHD_Connection *connection, const struct route *route)
+static void add_parameters(json_t *object, struct MHD_Connection *connection,
+                           enum MHD_ValueKind kind, const char *const *names)
 {
-    struct parameters parameters = {.object = NULL};
+    struct parameters parameters = {.object = object, .names = names};
 
-    if (!(route->flags & ROUTE_QUERY) && route->headers == NULL)
-        return NULL;
-    parameters.object = json_object();
-    if (route->flags & ROUTE_QUERY)
-        MHD_get_connection_values_n(connection, MHD_GET_ARGUMENT_KIND, note_parameter, &parameters);
-    parameters.names = route->headers;
-    if (route->headers != NULL)
-        MHD_get_connection_values_n(connection, MHD_HEADER_KIND, note_parameter, &parameters);
-    char *text = json_dumps(parameters.object, JSON_COMPACT);
-    json_decref(parameters.object);
-    return text;
+    if (names != NULL)
+        MHD_get_connection_values_n(connection, kind, note_parameter, &parameters);
+}
+
+/* Adds the parameters in the path; false where a value is no UTF-8. */
+static bool add_path_parameters(json_t *object, const struct route *route,
+                                const struct route_target *target)
+{
+    struct route_parameter found[ROUTE_SEGMENTS_MAX];
+    size_t count = routes_parameters(route, target, found);
+
+    for (size_t i = 0; i < count; i++) {
+        char name[64];
+
+        snprintf(name, sizeof name, "%.*s", (int)found[i].name_length, found[i].name);
+        if (json_object_set_new(object, name, json_string(found[i].value)) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Makes request->parameters the JSON object of those that the route takes, if it takes any. */
+static enum fault read_parameters(struct request *request)
+{
+    const struct route *route = request->route;
+    struct MHD_Connection *connection = request->resumption.connection;
+
+    if (route->query == NULL && route->headers == NULL && strchr(route->path, '{') == NULL)
+        return FAULT_NONE;
+    json_t *object = json_object();
+    bool valid = add_path_parameters(object, route, &request->target);
+    add_parameters(object, connection, MHD_GET_ARGUMENT_KIND, route->query);
+    add_parameters(object, connection, MHD_HEADER_KIND, route->headers);
+    if (valid)
+        request->parameters = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    return valid ? FAULT_NONE : FAULT_TARGET;
 }
 
 /* The request id as the database gets it: as sent, if it is text of bearable length. */
@@ -265,24 +298,8 @@ static const char *id_for_database(const struct request *request, const char *se
     return request->mirror.request_id[0] != '\0' ? request->mirror.request_id : REPLACEMENT;
 }
 
-/* The path of a target in absolute form (http://host/path), which proxies get; others are paths. */
-static const char *path_of_target(const char *target)
-{
-    static const char *const schemes[] = {"http://", "https://"};
-
-    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-        size_t length = strlen(schemes[i]);
-
-        if (strncasecmp(target, schemes[i], length) != 0)
-            continue;
-        const char *path = strchr(target + length, '/');
-        return path != NULL ? path : "/";
-    }
-    return target;
-}
-
 void request_read_headers(struct request *request, const struct config *config, const char *method,
-                          const char *path, const char *version)
+                          const char *version)
 {
     struct headers headers = {.malformed = false};
 
@@ -307,11 +324,14 @@ void request_read_headers(struct request *request, const struct config *config, 
         request->refusal = FAULT_MALFORMED;
         return;
     }
-    if (!request->path_has_nul)
-        request->route = route_find(method, path_of_target(path), &request->path);
+    if (!routes_split(request->path_text, &request->target)) {
+        request->refusal = FAULT_TARGET;
+        return;
+    }
+    request->route = routes_find(method, &request->target, &request->path);
     request->refusal = find_refusal(request, &headers, config);
     if (request->refusal == FAULT_NONE)
-        request->parameters = read_parameters(request->resumption.connection, request->route);
+        request->refusal = read_parameters(request);
 }
 
 /* ---- body ---- */
@@ -400,7 +420,7 @@ void request_make_job(struct request *request)
 
     job->route = request->route;
     job->parameters = request->parameters;
-    if (request->route->flags & (ROUTE_BODY | ROUTE_FORM)) {
+    if (request->route->body != ROUTE_BODY_NONE) {
         job->body = request->body != NULL ? request->body : "";
         job->body_length = request->body_length;
     }

@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define PATH_TEXT 256 /* bytes; no route has a longer path */
+
 enum request_stage {
     REQUEST_NEW,       /* its first line was read */
     REQUEST_RECEIVING, /* its headers were read */
@@ -31,16 +33,17 @@ struct request {
     int64_t began_us;             /* monotonic time of its first line */
     unsigned status;              /* of the answer, for the log; 0: none yet */
 
-    const char *method;        /* a known one, or NULL */
-    const struct route *route; /* NULL: none matched */
-    const char *path;          /* of the route table, NULL: none matched */
-    enum fault refusal;        /* what the gateway found wrong with it */
-    bool unframed;             /* where its body ends is not certain: nothing of it is read */
-    bool expects_continue;     /* it has sent Expect: 100-continue and waits */
-    bool path_has_nul;
-    char allow[64];     /* for FAULT_METHOD */
-    uint64_t announced; /* Content-Length, bytes; 0 where none was sent */
-    uint64_t discarded; /* bytes of body thrown away */
+    const char *method;         /* a known one, or NULL */
+    const struct route *route;  /* NULL: none matched */
+    const char *path;           /* of the route table, NULL: none matched */
+    enum fault refusal;         /* what the gateway found wrong with it */
+    bool unframed;              /* where its body ends is not certain: nothing of it is read */
+    bool expects_continue;      /* it has sent Expect: 100-continue and waits */
+    char path_text[PATH_TEXT];  /* of the first line, as sent until it is taken apart; "": longer */
+    struct route_target target; /* points into it */
+    char allow[64];             /* for FAULT_METHOD */
+    uint64_t announced;         /* Content-Length, bytes; 0 where none was sent */
+    uint64_t discarded;         /* bytes of body thrown away */
 
     unsigned char credential[CREDENTIAL_MAX_BYTES];
     struct mirror mirror;
@@ -58,7 +61,7 @@ void request_free(struct request *request);
 
 /* Reads the headers: finds the route, and what to refuse (request->refusal). */
 void request_read_headers(struct request *request, const struct config *config, const char *method,
-                          const char *path, const char *version);
+                          const char *version);
 
 /*
  * Takes a piece of the body, or throws it away where the request is refused. False where the

@@ -55,9 +55,13 @@ is(stored(), 1, 'nothing of it was stored');
 
 # ---------- 404 and 405 ----------
 
-for my $path ('/nowhere', '//', '/_ping/', '/_PING', '/./_ping', '/%2F', '/%00', '/_ping%00', '/index.html', '/;x', '/%', '/%zz')
+for my $path ('/nowhere', '//', '/_ping/', '/_PING', '/./_ping', '/%2F', '/oauth2%2Ftoken', '/_ping%2F', '/index.html', '/;x', '/_ping' . '/' x 20, '/' . 'x' x 300)
 {
 	is_outcome($gateway->request('GET', $path), 404, 'not-found', "$path: 404");
+}
+for my $path ('/%', '/%zz', '/%00', '/_ping%00', '/_ping%4')
+{
+	is_outcome($gateway->request('GET', $path), 400, 'value', "$path: 400");
 }
 is_outcome($gateway->post(bundle(task()), key => $key, path => '/Task'), 404, 'not-found', 'POST /Task: 404');
 is($gateway->request('GET', '/_pin%67?x=y')->{status}, 200, 'an escaped letter and a query do not hide a path');

@@ -35,15 +35,13 @@ for my $route (@routes)
 	is_deeply($operation->{security} // $document->{security}, defined $route->{scope} ? [ { apiKey => [ $route->{scope} ] } ] : [], "$what: the scope");
 	my %described = map { $_ => 1 } parameters($operation, 'header');
 	is_deeply([ grep { !$described{$_} } @{ $route->{headers} }, 'x-request-id', 'x-correlation-id' ], [], "$what: the headers that it reads");
-	my @query = parameters($operation, 'query');
-	is(@query > 0, !!$route->{flags}{ROUTE_QUERY}, "$what: query parameters");
-	my %types = (ROUTE_BODY => [ 'application/fhir+json', 'application/json' ], ROUTE_FORM => ['application/x-www-form-urlencoded']);
-	my ($takes) = grep { $route->{flags}{$_} } sort keys %types;
-	is(!!$operation->{requestBody}, defined $takes, "$what: a body");
-	is_deeply([ required_parameters($operation) ], [ $route->{flags}{ROUTE_BODY} ? 'X-Request-ID' : () ], "$what: what is required");
-	is_deeply([ sort keys %{ $operation->{requestBody}{content} } ], $types{$takes}, "$what: the content types") if $takes;
+	is_deeply([ sort(parameters($operation, 'query')) ], [ sort @{ $route->{query} } ], "$what: query parameters");
+	my %types = (NONE => [], JSON => [ 'application/fhir+json', 'application/json' ], FORM => ['application/x-www-form-urlencoded']);
+	is(!!$operation->{requestBody}, $route->{body} ne 'NONE', "$what: a body");
+	is_deeply([ required_parameters($operation) ], [ $route->{body} eq 'JSON' ? 'X-Request-ID' : () ], "$what: what is required");
+	is_deeply([ sort keys %{ $operation->{requestBody}{content} } ], $types{ $route->{body} }, "$what: the content types");
 	my @always = (200, 400, 405, 408, 413, 500, defined $route->{scope} ? (401, 403, 429) : (), $route->{path} ne '/_ping' ? (503, 504) : (),
-		$route->{flags}{ROUTE_BODY} ? (201, 409, 415, 422) : $route->{flags}{ROUTE_FORM} ? (401, 415) : ());
+		$route->{body} eq 'JSON' ? (201, 409, 415, 422) : $route->{body} eq 'FORM' ? (401, 415) : ());
 	is_deeply([ grep { !$operation->{responses}{$_} } @always ], [], "$what: the statuses that such a route can have");
 }
 

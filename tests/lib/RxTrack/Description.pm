@@ -20,8 +20,8 @@ The operation of that method and path, or C<undef>.
 
 =head2 routes()
 
-The rows of the table in gateway/exchange/routes.c, as hashes: C<method>, C<path>, C<scope> (C<undef> where it is open), C<flags> (a hash of those
-set, such as C<ROUTE_BODY>), C<headers> (a list of those that are parameters).
+The rows of the table in gateway/exchange/routes_table.c, as hashes: C<method>, C<path>, C<scope> (C<undef> where it is open), C<body> (C<NONE>,
+C<JSON>, C<FORM> or C<RAW>), C<query> and C<headers> (lists of what is taken as parameters).
 
 =cut
 
@@ -69,34 +69,22 @@ sub operation
 
 sub routes
 {
-	my $source = PostgreSQL::Test::Utils::slurp_file("$top/gateway/exchange/routes.c");
-	my %lists;
-	while ($source =~ /static const char \*const (\w+)\[\] = \{(.*?)\};/sg)
-	{
-		my ($name, $list) = ($1, $2);
-		$lists{$name} = [ $list =~ /"([^"]*)"/g ];
-	}
-	my ($table) = $source =~ /^static const struct route routes\[\] = \{\n(.*?)^\};/ms or die 'gateway/exchange/routes.c has no table';
-	$table =~ s{/\*.*?\*/}{}sg;
+	my $source = PostgreSQL::Test::Utils::slurp_file("$top/gateway/exchange/routes_table.c");
+	my ($table) = $source =~ /^const struct route routes_table\[\] = \{\n(.*?)^\};/ms or die 'routes_table.c has no table';
 	my @routes;
-	while ($table =~ /\{(.*?)\}/sg)
+	while ($table =~ /\{(.*?)\},\n/sg)
 	{
-		my ($method, $path, $function, $scope, $flags, $headers) = map { s/^\s+|\s+$//gr } split /,/, $1;
+		my $row = $1;
+		my %text = $row =~ /\.(\w+) = "([^"]*)"/g;
+		my %list = $row =~ /\.(\w+) = NAMES\(([^)]*)\)/g;
 		push @routes, {
-			method => unquoted($method),
-			path => unquoted($path),
-			scope => unquoted($scope),
-			flags => { map { $_ => 1 } $flags =~ /(ROUTE_\w+)/g },
-			headers => $lists{$headers} // [] };
+			method => $text{method},
+			path => $text{path},
+			scope => $text{scope},
+			body => $row =~ /ROUTE_BODY_(\w+)/ ? $1 : 'NONE',
+			map { $_ => [ ($list{$_} // '') =~ /"([^"]*)"/g ] } qw(query headers) };
 	}
 	return @routes;
-}
-
-# A string of C; undef for NULL.
-sub unquoted
-{
-	my ($text) = @_;
-	return $text eq 'NULL' ? undef : $text =~ s/^"(.*)"$/$1/r;
 }
 
 1;
