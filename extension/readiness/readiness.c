@@ -17,7 +17,6 @@
 #include "readiness/queue.h"
 #include "readiness/readiness.h"
 #include "tables/remembered.h"
-#include "updates/store.h"
 #include "types/types.h"
 
 /* Which business statuses are ready ones: rxtrack.ready_status. */
@@ -80,9 +79,9 @@ due_at(const Update *update)
 }
 
 static void
-record_event(Access *events, const Acceptance *acceptance)
+record_event(Access *events, const StatusChange *change)
 {
-	const Update *update = acceptance->update;
+	const Update *update = change->update;
 	Datum		values[EVENT_COLUMNS] = {0};
 	bool		nulls[EVENT_COLUMNS] = {false};
 
@@ -95,7 +94,7 @@ record_event(Access *events, const Acceptance *acceptance)
 	values[EVENT_ODS_CODE - 1] = OdsCodeGetDatum(update->ods_code);
 	values[EVENT_OCCURRED_AT - 1] = TimestampTzGetDatum(update->last_modified);
 	values[EVENT_DUE_AT - 1] = TimestampTzGetDatum(due_at(update));
-	values[EVENT_APPLICATION_ID - 1] = Int32GetDatum(acceptance->application_id);
+	values[EVENT_APPLICATION_ID - 1] = Int32GetDatum(change->application_id);
 	values[EVENT_STATE - 1] = ObjectIdGetDatum(catalog_get()->event_states[EVENT_PENDING]);
 	nulls[EVENT_RELEASE_NUMBER - 1] = true;
 	nulls[EVENT_RELEASED_AT - 1] = true;
@@ -109,9 +108,9 @@ record_event(Access *events, const Acceptance *acceptance)
  * is not, and all where there is none, is found by an index.
  */
 static bool
-is_queued(const Acceptance *acceptance, bool served)
+is_queued(const StatusChange *change, bool served)
 {
-	return served && !acceptance->update->post_dated;
+	return served && !change->update->post_dated;
 }
 
 void
@@ -122,21 +121,21 @@ readiness_lock(void)
 
 /* Records the events that belong into one of the two tables; returns whether there were any. */
 static bool
-record_events(const char *table, Acceptance *const *acceptances, int count, bool served, bool queued)
+record_table(const char *table, const StatusChange *changes, int count, bool served, bool queued)
 {
 	Access	   *events = NULL;
 
 	for (int i = 0; i < count; i++)
 	{
-		if (!acceptances[i]->changes_status || !is_ready(acceptances[i]->update->status) ||
-			is_queued(acceptances[i], served) != queued)
+		if (!is_ready(changes[i].update->status) ||
+			is_queued(&changes[i], served) != queued)
 			continue;
 		if (events == NULL)
 		{
 			readiness_lock();
 			events = access_open_unkeyed(table);
 		}
-		record_event(events, acceptances[i]);
+		record_event(events, &changes[i]);
 	}
 	if (events == NULL)
 		return false;
@@ -145,14 +144,14 @@ record_events(const char *table, Acceptance *const *acceptances, int count, bool
 }
 
 void
-readiness_record(Acceptance *const *acceptances, int count)
+record_events(const StatusChange *changes, int count)
 {
 	bool		served = worker_serves_this_database();
 	bool		recorded = false;
 
 	if (served)
-		recorded = record_events(READINESS_QUEUE, acceptances, count, served, true);
-	if (record_events("readiness_event", acceptances, count, served, false) || recorded)
+		recorded = record_table(READINESS_QUEUE, changes, count, served, true);
+	if (record_table("readiness_event", changes, count, served, false) || recorded)
 	{
 		CommandCounterIncrement();	/* a release at the commit sees them */
 		dispatch_at_commit();

@@ -10,7 +10,7 @@
 
 #include "tables/access.h"
 #include "tables/catalog.h"
-#include "updates/store.h"
+#include "readiness/record.h"
 #include "types/types.h"
 
 /* The columns of rxtrack.readiness_event, as sql/readiness/events.sql has them. */
@@ -44,9 +44,6 @@ extern void worker_init(void);
 
 /* Locks the table of events for writing: before its indexes, and before its child, the queue. */
 extern void readiness_lock(void);
-
-/* Records an event for each of these updates, which are stored, by which an item becomes ready. */
-extern void readiness_record(Acceptance *const *acceptances, int count);
 
 /* An event was recorded in this transaction: see to its release at commit. */
 extern void dispatch_at_commit(void);

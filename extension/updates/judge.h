@@ -1,19 +1,19 @@
 /*
  * judge.h
- *		What an update does to its item.
+ *		What becomes of each submission of a batch, and where that leaves its items.
  */
 #ifndef RXTRACK_JUDGE_H
 #define RXTRACK_JUDGE_H
 
-#include "updates/store.h"
+#include "updates/batch.h"
 
 #pragma GCC visibility push(hidden)
 
 /*
- * Says what kind an update would be, given where its item stands, and whether
- * the item's status becomes another by it.  To be called inside SPI.
+ * Judges a batch whose items are locked: the status of each submission, and the fate of each of its
+ * entries.  False when the tasks that are stored have to be known for it.  To be called inside SPI.
  */
-extern TransitionKind judge_update(const ItemState *item, const Update *update, int64 now, bool *changes_status);
+extern bool judge_batch(Batch *batch);
 
 #pragma GCC visibility pop
 

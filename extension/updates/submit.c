@@ -1,13 +1,10 @@
 /*
  * submit.c
- *		The way of a batch of bundles: lock, judge, store, answer.
+ *		The way of a batch of bundles: lock, judge, store, record, answer.
  *
- * The batch is judged in memory, and written at the end a table after the other.
- *
- * It is done in hope first: that no task is stored already, which the unique
- * index will say.  Only when that fails, or a rule refuses something (which a
- * repeated task would be told otherwise), is it done over with the tasks looked
- * up.  A retry is rare, and a probe for each task is not free.
+ * The first attempt takes it that no task is stored already, which the unique index will say.  Only
+ * when that fails, or a rule refuses something (which a repeated task would be told otherwise), is it
+ * done again with the tasks looked up.  A retry is rare, and a probe for each task is not free.
  */
 #include "postgres.h"
 
@@ -21,51 +18,64 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
-#include "updates/answer.h"
 #include "callers/application.h"
-#include "updates/batch.h"
-#include "wire/fhir_bundle.h"
-#include "updates/judge_batch.h"
-#include "wire/response.h"
+#include "readiness/record.h"
+#include "updates/answers.h"
+#include "updates/items.h"
+#include "updates/judge.h"
 #include "updates/submit.h"
+#include "updates/tasks.h"
+#include "wire/fhir_bundle.h"
 
 /* Each attempt that fails means that another transaction got its work done. */
 #define MAX_ATTEMPTS 20
 
-/* What a fault of the request id names. */
-#define REQUEST_ID_FIELD "X-Request-ID"
-
-/* ---------- Storing ---------- */
-
 static void
-store_batch(Batch *batch)
+record_readiness(const Batch *batch)
 {
-	Acceptance **acceptances = palloc(batch->entry_count * sizeof(Acceptance *));
+	const Entry **accepted;
+	int			accepted_count = batch_accepted(batch, &accepted);
+	StatusChange *changes = palloc(accepted_count * sizeof(StatusChange));
 	int			count = 0;
 
-	for (int i = 0; i < batch->count; i++)
-	{
-		Submission *submission = batch->submissions[i];
+	for (int i = 0; i < accepted_count; i++)
+		if (accepted[i]->changes_status)
+			changes[count++] = (StatusChange) {accepted[i]->update, accepted[i]->submission->application_id};
+	record_events(changes, count);
+}
 
-		for (int j = 0; submission->status == 201 && j < submission->bundle->count; j++)
-			if (submission->entries[j].fate == FATE_STORED)
-				acceptances[count++] = &submission->entries[j].acceptance;
+/* Returns false where the tasks that are stored have to be known. */
+static bool
+carry_out(Batch *batch)
+{
+	Rows	   *items = items_open();
+	Rows	   *tasks = tasks_open();
+	bool		judged;
+
+	items_lock(items, batch);
+	batch->now = GetCurrentTimestamp();	/* what others asserted while we waited for locks has begun */
+	tasks_read_assertions(tasks, batch);
+	if (batch->tasks_known)
+		tasks_find(tasks, batch);
+	judged = judge_batch(batch);
+	if (judged)
+	{
+		items_store(items, batch);
+		tasks_store(tasks, batch);
+		record_readiness(batch);
 	}
-	if (count > 0)
-		store_write(batch->item_table, acceptances, count, batch->items, batch->item_count);
-	else
-		access_close(batch->item_table);
+	rows_close(tasks);
+	rows_close(items);
+	return judged;
 }
 
 /*
- * One attempt, in a subtransaction of its own: what somebody else stored between
- * our look and our write is found by the unique indexes, and then all of it is
- * taken back and judged again.  No other error may leave the subtransaction open
- * either: the session would be stuck in it.
+ * One attempt, in a subtransaction: what somebody else stored between our look and our write is found
+ * by the unique indexes, and then all of it is rolled back and judged again.  No other error may leave the
+ * subtransaction open either: the session would be stuck in it.
  */
 static bool
-attempt_batch(Batch *batch)
+attempt(Batch *batch)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -76,12 +86,7 @@ attempt_batch(Batch *batch)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		batch->item_table = store_open_items();
-		if (judge_batch(batch))
-		{
-			store_batch(batch);
-			done = true;
-		}
+		done = carry_out(batch);
 	}
 	PG_CATCH();
 	{
@@ -98,9 +103,7 @@ attempt_batch(Batch *batch)
 	CurrentResourceOwner = owner;
 	if (error != NULL && error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
 	{
-		/* the detail of a violated constraint quotes the row, and with it a patient */
-		if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
-			error->detail = error->detail_log = NULL;
+		rows_hide_detail(error);
 		ReThrowError(error);
 	}
 	batch->tasks_known = true;
@@ -112,54 +115,20 @@ submit_batch(Submission *submissions, int count, int64 now)
 {
 	Batch	   *batch;
 
-	/* what is written below does not go through the executor, which would ask */
+	/* what is written below is no statement of the executor's, which would ask */
 	PreventCommandDuringRecovery("rxtrack.submit");
 	PreventCommandIfReadOnly("rxtrack.submit");
 	batch = batch_make(submissions, count, now);
-	for (int attempt = 1; batch->count > 0 && !attempt_batch(batch); attempt++)
-		if (attempt == MAX_ATTEMPTS)
+	for (int n = 1; batch->count > 0 && !attempt(batch); n++)
+		if (n == MAX_ATTEMPTS)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("could not store a bundle because of concurrent ones"),
 					 errhint("The same request may be sent again.")));
 	for (int i = 0; i < count; i++)
 		if (submissions[i].bundle != NULL)
-			answer_submission(&submissions[i], now);
+			answers_write(&submissions[i], now);
 }
-
-void
-submission_fault(Submission *submission, int64 now, int status, const char *code, const char *diagnostics)
-{
-	OutcomeIssue issue = {.severity = "error", .code = code, .diagnostics = diagnostics};
-
-	submission->status = status;
-	submission->bundle = NULL;
-	response_of_one(&submission->answer, now, status, &issue);
-}
-
-Bundle *
-submission_read(const struct varlena *body, BundleReader read, int64 now)
-{
-	const char *problem = NULL;
-	const JsonNode *document = body == NULL ? NULL :
-		json_from_text(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &problem);
-
-	if (problem != NULL)
-		return bundle_unreadable(psprintf("is not JSON: %s", problem));
-	return read(document, now);
-}
-
-void
-submission_take(Submission *submission, Bundle *bundle, const text *request_id)
-{
-	if (request_id == NULL)
-		faults_add(&bundle->faults, REQUEST_ID_FIELD, "is missing");
-	else if (uuid_parse(VARDATA_ANY(request_id), VARSIZE_ANY_EXHDR(request_id), &submission->request_id) != NULL)
-		faults_add(&bundle->faults, REQUEST_ID_FIELD, "must be a UUID");
-	submission->bundle = bundle;
-}
-
-/* ---------- rxtrack.submit ---------- */
 
 static Datum
 answer_datum(FunctionCallInfo fcinfo, const Submission *submission)

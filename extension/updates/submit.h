@@ -5,34 +5,9 @@
 #ifndef RXTRACK_SUBMIT_H
 #define RXTRACK_SUBMIT_H
 
-#include "postgres.h"
-#include "lib/stringinfo.h"
-
-#include "wire/bundle.h"
-
-/* One caller's request; of a batch, each keeps its own answer and fails alone. */
-typedef struct Submission
-{
-	/* what is asked; without a bundle, it has been answered already */
-	int			application_id;
-	Uuid		request_id;
-	const Bundle *bundle;		/* validated */
-
-	/* what is answered */
-	int			status;			/* HTTP status */
-	StringInfoData answer;		/* a transaction-response Bundle, begun empty */
-	const char *headers;		/* further header lines; NULL: none */
-
-	struct Entry *entries;		/* its part of the batch, while that is judged */
-} Submission;
+#include "updates/submission.h"
 
 #pragma GCC visibility push(hidden)
-
-/* The bundle in a body of JSON, or its faults; NULL stands for a body that is not there. */
-extern Bundle *submission_read(const struct varlena *body, BundleReader read, int64 now);
-
-/* Gives a submission its bundle and its request id (NULL: none); a fault of that is one of the bundle's, so that it comes with all the others. */
-extern void submission_take(Submission *submission, Bundle *bundle, const text *request_id);
 
 /*
  * Judges, stores and answers a batch in the current transaction, as if its
@@ -40,13 +15,6 @@ extern void submission_take(Submission *submission, Bundle *bundle, const text *
  * where others store the same things again and again.
  */
 extern void submit_batch(Submission *submissions, int count, int64 now);
-
-/* Whether a submission's bundle is valid and has entries: something to store. */
-extern bool submission_is_valid(const Submission *submission);
-
-/* Answers a submission, one without a bundle, with a fault that belongs to no entry. */
-extern void submission_fault(Submission *submission, int64 now, int status,
-							 const char *code, const char *diagnostics);
 
 #pragma GCC visibility pop
 

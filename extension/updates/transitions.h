@@ -1,9 +1,9 @@
 /*
- * transition.h
+ * transitions.h
  *		Which business status may follow which.
  */
-#ifndef RXTRACK_TRANSITION_H
-#define RXTRACK_TRANSITION_H
+#ifndef RXTRACK_TRANSITIONS_H
+#define RXTRACK_TRANSITIONS_H
 
 #include "types/enums.h"
 #include "types/identifiers.h"
@@ -14,8 +14,8 @@
  * Judges a step by the rules of rxtrack.transition_rule; never answers first or
  * late, which are no steps.  To be called inside SPI.
  */
-extern TransitionKind transition_judge(BusinessStatus from, BusinessStatus to);
+extern TransitionKind transitions_judge(BusinessStatus from, BusinessStatus to);
 
 #pragma GCC visibility pop
 
-#endif							/* RXTRACK_TRANSITION_H */
+#endif							/* RXTRACK_TRANSITIONS_H */

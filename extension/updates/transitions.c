@@ -1,5 +1,5 @@
 /*
- * transition.c
+ * transitions.c
  *		The transition rules: read from their table once a session, and again
  *		when somebody has changed them.
  */
@@ -11,7 +11,7 @@
 #include "tables/catalog.h"
 #include "tables/statement.h"
 #include "types/types.h"
-#include "updates/transition.h"
+#include "updates/transitions.h"
 
 /* The rules, by status from and to; what is not in the table is unexpected. */
 static struct
@@ -52,7 +52,7 @@ read_rules(void)
 }
 
 TransitionKind
-transition_judge(BusinessStatus from, BusinessStatus to)
+transitions_judge(BusinessStatus from, BusinessStatus to)
 {
 	if (from == to)
 		return TRANSITION_REPEAT;
@@ -75,7 +75,7 @@ check_transition(PG_FUNCTION_ARGS)
 	else
 	{
 		SPI_connect();
-		kind = transition_judge(DatumGetBusinessStatus(PG_GETARG_DATUM(0)),
+		kind = transitions_judge(DatumGetBusinessStatus(PG_GETARG_DATUM(0)),
 								DatumGetBusinessStatus(PG_GETARG_DATUM(1)));
 		SPI_finish();
 	}

@@ -1,17 +1,17 @@
 /*
- * answer.h
+ * answers.h
  *		What a caller is told about its bundle.
  */
-#ifndef RXTRACK_ANSWER_H
-#define RXTRACK_ANSWER_H
+#ifndef RXTRACK_ANSWERS_H
+#define RXTRACK_ANSWERS_H
 
 #include "updates/batch.h"
 
 #pragma GCC visibility push(hidden)
 
 /* Writes the answer of a submission, once all of its batch is judged. */
-extern void answer_submission(Submission *submission, int64 now);
+extern void answers_write(Submission *submission, int64 now);
 
 #pragma GCC visibility pop
 
-#endif							/* RXTRACK_ANSWER_H */
+#endif							/* RXTRACK_ANSWERS_H */

@@ -1,11 +1,11 @@
 /*
- * answer.c
+ * answers.c
  *		The answer to a bundle: an entry for each of its entries, in their order.
  */
 #include "postgres.h"
 
 #include "settings.h"
-#include "updates/answer.h"
+#include "updates/answers.h"
 #include "wire/response.h"
 
 #define ERROR_ISSUE(kind, text) {.severity = "error", .code = kind, .diagnostics = text}
@@ -85,7 +85,7 @@ append_stored(StringInfo out, const BundleEntry *sent, const Entry *entry, int64
 	response_begin_entry(out, sent->full_url, 201, &sent->update.task_id);
 	outcome_begin(out, now);
 	outcome_add(out, &stored);
-	if (entry->acceptance.kind == TRANSITION_UNEXPECTED &&
+	if (entry->kind == TRANSITION_UNEXPECTED &&
 		settings_transition_policy == TRANSITION_POLICY_WARN)
 	{
 		OutcomeIssue warning = {.severity = "warning", .code = "business-rule"};
@@ -161,7 +161,7 @@ answer_ignored(Submission *submission, int64 now)
 }
 
 void
-answer_submission(Submission *submission, int64 now)
+answers_write(Submission *submission, int64 now)
 {
 	const Bundle *bundle = submission->bundle;
 
