@@ -18,11 +18,11 @@ use Time::HiRes qw(sleep time);
 my $node = node();
 my $authority = RxTrack::Certificates->new('An authority');
 my $clients = RxTrack::Certificates->new('An authority for clients');
-my %server = map { $_ => $authority->certificate(usage => 'serverAuth', days => $_ eq 'expired' ? -1 : 1) } qw(first second expired);
+my %server = map { $_ => $authority->certificate(usage => 'serverAuth', days => $_ eq 'expired' ? 0 : 1) } qw(first second expired);
 my %client = (
 	bound => $clients->certificate(usage => 'clientAuth'),
 	second => $clients->certificate(usage => 'clientAuth'),
-	expired => $clients->certificate(usage => 'clientAuth', days => -1),
+	expired => $clients->certificate(usage => 'clientAuth', days => 0),
 	server => $clients->certificate(usage => 'serverAuth'),
 	foreign => $authority->certificate(usage => 'clientAuth'));
 

@@ -10,7 +10,7 @@ my $directory = PostgreSQL::Test::Utils::tempdir();
 my $authority = RxTrack::Certificates->new('An authority');
 my $server = $authority->certificate(usage => 'serverAuth');
 my $other = $authority->certificate(usage => 'serverAuth');
-my $expired = $authority->certificate(usage => 'serverAuth', days => -1);
+my $expired = $authority->certificate(usage => 'serverAuth', days => 0);
 my ($code, $out, $err);
 my $written = 0;
 

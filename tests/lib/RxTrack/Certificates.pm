@@ -8,7 +8,7 @@ RxTrack::Certificates - certificates for the tests, made by openssl
 
     my $authority = RxTrack::Certificates->new('An authority');
     my $server    = $authority->certificate(usage => 'serverAuth');     # { certificate, key, fingerprint }
-    my $client    = $authority->certificate(usage => 'clientAuth', days => -1);
+    my $client    = $authority->certificate(usage => 'clientAuth', days => 0);
     my $gateway   = gateway($node, env => tls_environment($server, $authority), tls => { SSL_ca_file => $authority->file });
 
 =head1 METHODS
@@ -20,7 +20,7 @@ An authority with a certificate of its own, in the C<file>.
 =head2 certificate(%options)
 
 A certificate that it signs, for 127.0.0.1: the files C<certificate> and C<key> and the C<fingerprint> (SHA-256, in hex). Options: C<usage>
-(C<serverAuth> or C<clientAuth>), C<days> (1; -1: it has expired).
+(C<serverAuth> or C<clientAuth>), C<days> (1; 0: it has expired as soon as it is made).
 
 =head1 FUNCTIONS
 
