@@ -125,22 +125,6 @@ static bool is_connection_string(const char *text)
     return parsed != NULL;
 }
 
-/* Whether a connection string has a password in it. */
-static bool holds_password(const char *text)
-{
-    PQconninfoOption *parsed = PQconninfoParse(text, NULL);
-    bool found = false;
-
-    for (const PQconninfoOption *option = parsed; option != NULL && option->keyword != NULL;
-         option++)
-        if (option->val != NULL && option->val[0] != '\0' &&
-            (strcmp(option->keyword, "password") == 0 ||
-             strcmp(option->keyword, "sslpassword") == 0))
-            found = true;
-    PQconninfoFree(parsed);
-    return found;
-}
-
 /* Sets one option. False after a message where the value is bad; where says who gave it. */
 static bool set_field(struct config *config, const struct setting *setting, const char *text,
                       const char *where)
@@ -242,7 +226,7 @@ static bool keeps_secrets(const struct file_reader *reader)
         const char *const *field =
             (const char *const *)((const char *)reader->config + settings[i].offset);
 
-        if (settings[i].secret && reader->seen[i] && holds_password(*field) &&
+        if (settings[i].secret && reader->seen[i] && secret_is_in_connection(*field) &&
             !secret_is_private(fileno(reader->stream), reader->path)) {
             fprintf(stderr, "rxtrack-gateway: %s: " SECRET_ADVICE "\n", reader->path);
             return false;

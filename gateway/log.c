@@ -5,8 +5,8 @@
 #include "log.h"
 
 #include "clock.h"
+#include "types/identifiers.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
 #include <poll.h>
@@ -118,18 +118,6 @@ static void write_object(json_t *object)
     json_decref(object);
 }
 
-static bool is_uuid(const char *text)
-{
-    static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-
-    if (strlen(text) != sizeof shape - 1)
-        return false;
-    for (size_t i = 0; i < sizeof shape - 1; i++)
-        if (shape[i] == '-' ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
-            return false;
-    return true;
-}
-
 /* A name may have anything in it; what the service itself puts into a line is plain. */
 static bool is_plain(const char *text)
 {
@@ -164,8 +152,11 @@ void log_request(const struct log_request *request)
     char line[WRITE_MAX_BYTES];
     char time[CLOCK_UTC_TEXT];
     char method[32], path[128], status[16] = "null", request_id[64], application[1024];
-    /* anything may be in it */
-    const char *id = is_uuid(request->request_id) ? request->request_id : NULL;
+    Uuid unused;
+    /* a client may send anything in place of a UUID */
+    const char *id = uuid_parse(request->request_id, strlen(request->request_id), &unused) == NULL
+                         ? request->request_id
+                         : NULL;
 
     clock_utc(time);
     if (request->status != 0)

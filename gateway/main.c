@@ -11,9 +11,9 @@
 #include "events/feed.h"
 #include "events/hub.h"
 #include "exchange/loop.h"
+#include "http/accept.h"
 #include "http/client.h"
 #include "http/http.h"
-#include "http/listener.h"
 #include "http/tls.h"
 #include "log.h"
 
@@ -106,7 +106,7 @@ static bool take_signal(int signals)
 }
 
 /* Until a signal comes: accepts, and sweeps. */
-static void serve(int listener, int signals, const struct config *config)
+static void serve(int listening, int signals, const struct config *config)
 {
     int64_t sweep_at = clock_ms() + SWEEP_MS;
     int64_t pause_until = 0;
@@ -116,13 +116,13 @@ static void serve(int listener, int signals, const struct config *config)
         size_t clients = client_count() + loop_arriving(), limit = (size_t)config->connection_limit;
         bool full = clients >= limit || now < pause_until;
         struct pollfd polled[] = {{.fd = signals, .events = POLLIN},
-                                  {.fd = full ? -1 : listener, .events = POLLIN}};
+                                  {.fd = full ? -1 : listening, .events = POLLIN}};
         int64_t wait = full ? ACCEPT_PAUSE_MS : sweep_at - now;
 
         if (poll(polled, 2, wait > 0 ? (int)wait : 0) > 0) {
             if (polled[0].revents != 0 && take_signal(signals))
                 return;
-            if (polled[1].revents != 0 && !listener_accept(listener, limit - clients)) {
+            if (polled[1].revents != 0 && !accept_waiting(listening, limit - clients)) {
                 log_event("descriptors_exhausted", NULL);
                 pause_until = clock_ms() + ACCEPT_PAUSE_MS;
             }
@@ -156,7 +156,7 @@ static void drain(int signals, const struct config *config)
 /* Starts what serve() needs; false after a message on stderr. */
 static bool start(const struct config *config)
 {
-    if (!hub_start(config) || !database_start(config))
+    if (!hub_start(config, feed_wake) || !database_start(config))
         return false;
     database_wait(FIRST_WAIT_MS);
     if (feed_start(config)) {
@@ -169,13 +169,13 @@ static bool start(const struct config *config)
 }
 
 /* Starts it all, serves, and stops it all. Returns the exit status. */
-static int run(const struct config *config, int listener, int signals)
+static int run(const struct config *config, int listening, int signals)
 {
     if (!start(config))
         return EXIT_FAILED;
-    listener_announce(listener);
-    serve(listener, signals, config);
-    close(listener); /* from now on a connection is refused, and goes elsewhere */
+    accept_announce(listening);
+    serve(listening, signals, config);
+    close(listening); /* from now on a connection is refused, and goes elsewhere */
     log_event("stopping", "s:I", "connections", (json_int_t)client_count());
     drain(signals, config);
     feed_stop();
@@ -198,9 +198,9 @@ int main(int argc, char **argv)
         fit_files(&config);
         fit_streams(&config);
         int signals = open_signals();
-        int listener = signals >= 0 && tls_start(&config) ? listener_open(&config) : -1;
+        int listening = signals >= 0 && tls_start(&config) ? accept_open(&config) : -1;
 
-        status = listener >= 0 ? run(&config, listener, signals) : EXIT_FAILED;
+        status = listening >= 0 ? run(&config, listening, signals) : EXIT_FAILED;
     }
     config_free(&config);
     return status;

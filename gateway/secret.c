@@ -3,6 +3,7 @@
  */
 #include "secret.h"
 
+#include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -26,4 +27,19 @@ bool secret_is_private(int file, const char *path)
         return false;
     return (status.st_mode & (S_IRWXG | S_IRWXO)) == 0 ||
            ((status.st_mode & S_IRWXO) == 0 && is_from_systemd(path));
+}
+
+bool secret_is_in_connection(const char *connection)
+{
+    PQconninfoOption *parsed = PQconninfoParse(connection, NULL);
+    bool found = false;
+
+    for (const PQconninfoOption *option = parsed; option != NULL && option->keyword != NULL;
+         option++)
+        if (option->val != NULL && option->val[0] != '\0' &&
+            (strcmp(option->keyword, "password") == 0 ||
+             strcmp(option->keyword, "sslpassword") == 0))
+            found = true;
+    PQconninfoFree(parsed);
+    return found;
 }

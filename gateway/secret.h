@@ -1,5 +1,6 @@
 /*
- * secret.h - files that hold secrets: only their owner may read them.
+ * secret.h - where secrets are: files that only their owner may read, connection strings that are
+ * not for a command line.
  * Threads: the main thread only.
  */
 #ifndef RXTRACK_SECRET_H
@@ -12,5 +13,8 @@
 
 /* Whether the open file of that path is its owner's alone. */
 bool secret_is_private(int file, const char *path);
+
+/* Whether a connection string of libpq's has a password in it. */
+bool secret_is_in_connection(const char *connection);
 
 #endif

@@ -70,7 +70,7 @@ static struct page *page_of(const PGresult *rows)
 
     for (int row = 0; page != NULL && row < count; row++)
         if (!append_row(&page->events, rows, row)) {
-            page_free(page);
+            page_release(page);
             return NULL;
         }
     return page;
@@ -88,7 +88,7 @@ static void publish(struct page *page)
         log_event("events_restarted", NULL);
     if (full)
         feed.link.notified = true; /* there is more */
-    page_free(page);
+    page_release(page);
 }
 
 /* A page that is not full has all there is, though the last of it may have been removed by now. */

@@ -11,7 +11,6 @@
 #include "events/hub.h"
 
 #include "clock.h"
-#include "events/feed.h"
 #include "log.h"
 
 #include <netinet/in.h>
@@ -34,6 +33,7 @@
 
 static struct {
     const struct config *config;
+    void (*want)(void); /* has the feed look what streams want */
     pthread_mutex_t lock;
     struct history recent;
     bool placed; /* where recent begins is known, from the first stream */
@@ -158,7 +158,7 @@ enum fault hub_open(struct stream *stream, const struct resumption *connection)
     resume_all(woken);
     if (fault == FAULT_NONE) {
         bound_socket(stream->socket);
-        feed_wake();
+        hub.want();
     } else if (stream != NULL) {
         stream_free(stream);
     }
@@ -206,7 +206,7 @@ ssize_t hub_read(void *data, uint64_t unused, char *out, size_t size)
         stream->wanted_ms = clock_ms();
     pthread_mutex_unlock(&hub.lock);
     if (wants_page)
-        feed_wake();
+        hub.want();
     return result;
 }
 
@@ -316,14 +316,12 @@ void hub_give_page(struct page *page)
     struct stream *woken = NULL;
 
     pthread_mutex_lock(&hub.lock);
-    page->users++;
     for (struct stream *stream = hub.first; stream != NULL; stream = stream->next)
         if (stream->wants_page && stream_fits_page(stream, page)) {
             stream_set_page(stream, page);
             unpark(stream, &woken);
         }
-    if (--page->users == 0)
-        page_free(page);
+    page_release(page);
     pthread_mutex_unlock(&hub.lock);
     resume_all(woken);
 }
@@ -407,9 +405,10 @@ void hub_end_streams(void)
     resume_all(woken);
 }
 
-bool hub_start(const struct config *config)
+bool hub_start(const struct config *config, void (*want)(void))
 {
     hub.config = config;
+    hub.want = want;
     hub.random = (unsigned)clock_us();
     if (history_init(&hub.recent, (size_t)config->recent_events, (size_t)config->recent_bytes, 0))
         return true;

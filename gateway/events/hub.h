@@ -18,8 +18,9 @@
 
 /* ---- main thread ---- */
 
-/* To be called before the others; *config must outlive them. False after a message on stderr. */
-bool hub_start(const struct config *config);
+/* To be called before the others; *config must outlive them. The hub calls want(), from an HTTP
+ * thread, when streams want events that it has not. False after a message on stderr. */
+bool hub_start(const struct config *config, void (*want)(void));
 
 /* Sees to heartbeats, and to clients that are gone, that do not take what is sent, or that have
  * been there for long enough. */

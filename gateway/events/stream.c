@@ -19,33 +19,13 @@ struct output {
 
 /* ---- pages ---- */
 
-struct page *page_new(size_t capacity, int64_t after)
-{
-    struct page *page = calloc(1, sizeof *page);
-
-    if (page != NULL && !history_init(&page->events, capacity, SIZE_MAX, after)) {
-        free(page);
-        return NULL;
-    }
-    return page;
-}
-
-void page_free(struct page *page)
-{
-    history_clear(&page->events);
-    free(page);
-}
-
 void stream_set_page(struct stream *stream, struct page *page)
 {
     struct page *before = stream->page;
 
-    if (page != NULL)
-        page->users++;
-    stream->page = page;
+    stream->page = page_hold(page);
     stream->wants_page = false;
-    if (before != NULL && --before->users == 0)
-        page_free(before);
+    page_release(before);
 }
 
 static bool covers(const struct history *history, int64_t position)

@@ -7,20 +7,12 @@
 
 #include "events/filter.h"
 #include "events/history.h"
+#include "events/page.h"
 #include "exchange/loop.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/* What a stream that is behind holds at most. */
-#define PAGE_EVENTS 64
-
-/* Older events than the recent ones, read for the streams that are there. */
-struct page {
-    unsigned users; /* streams that hold it */
-    struct history events;
-};
 
 struct stream {
     struct stream *next, *previous; /* all open ones */
@@ -71,11 +63,5 @@ bool stream_fits_page(const struct stream *stream, const struct page *page);
 
 /* Makes the stream hold a page, and leave the one it had; NULL: none. */
 void stream_set_page(struct stream *stream, struct page *page);
-
-/* A page for no stream yet, beginning after a number. NULL without memory. */
-struct page *page_new(size_t capacity, int64_t after);
-
-/* Frees a page that no stream holds. */
-void page_free(struct page *page);
 
 #endif

@@ -47,7 +47,7 @@ static const struct fault_text {
     [FAULT_SLOW] = {504, "timeout", "The database took too long", NULL},
 };
 
-unsigned fault_status(enum fault fault)
+unsigned answer_fault_status(enum fault fault)
 {
     return faults[fault].status;
 }

@@ -61,7 +61,7 @@ enum fault {
 };
 
 /* The HTTP status of a fault. */
-unsigned fault_status(enum fault fault);
+unsigned answer_fault_status(enum fault fault);
 
 /*
  * Makes *answer say a fault to a caller who is not known, in the shape that the route has for it

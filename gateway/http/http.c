@@ -245,7 +245,7 @@ static void finish(struct client *client)
     client_set_request(client, NULL);
     if (request->status == 0)
         request->status = phase == CLIENT_TIMED_OUT
-                              ? fault_status(FAULT_CLIENT_SLOW)
+                              ? answer_fault_status(FAULT_CLIENT_SLOW)
                               : status_of_library(request->resumption.connection);
     log_request(&(struct log_request){
         .method = request->method,

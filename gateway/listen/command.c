@@ -5,8 +5,8 @@
 #include "listen/command.h"
 
 #include "clock.h"
-#include "listen/say.h"
-#include "listen/wait.h"
+#include "follow/say.h"
+#include "follow/wait.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -4,7 +4,7 @@
 #ifndef RXTRACK_LISTEN_COMMAND_H
 #define RXTRACK_LISTEN_COMMAND_H
 
-#include "listen/verdict.h"
+#include "follow/verdict.h"
 
 #include <stddef.h>
 

@@ -7,9 +7,9 @@
  */
 #include "listen/delivery.h"
 
+#include "follow/say.h"
+#include "follow/wait.h"
 #include "listen/command.h"
-#include "listen/say.h"
-#include "listen/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -88,7 +88,7 @@ static enum verdict print_batch(struct delivery *delivery, const struct batch *b
     return verdict == VERDICT_ON ? print(batch->text, batch->length) : verdict;
 }
 
-enum verdict deliver(struct delivery *delivery, const struct batch *batch)
+enum verdict delivery_hand_over(struct delivery *delivery, const struct batch *batch)
 {
     enum verdict verdict = delivery->command != NULL
                                ? command_run(delivery->command, batch->text, batch->length)

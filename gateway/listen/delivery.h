@@ -4,8 +4,8 @@
 #ifndef RXTRACK_LISTEN_DELIVERY_H
 #define RXTRACK_LISTEN_DELIVERY_H
 
+#include "follow/verdict.h"
 #include "listen/batch.h"
-#include "listen/verdict.h"
 
 struct delivery {
     const char *command; /* NULL: standard output */
@@ -22,6 +22,6 @@ size_t delivery_room(const struct delivery *delivery);
  * command has exited with 0: only then may it be acknowledged. VERDICT_AGAIN: the command failed.
  * Otherwise the exit status. A message has been said.
  */
-enum verdict deliver(struct delivery *delivery, const struct batch *batch);
+enum verdict delivery_hand_over(struct delivery *delivery, const struct batch *batch);
 
 #endif

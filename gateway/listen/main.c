@@ -6,11 +6,11 @@
  * has come: in the database, or in a file. Nothing is noted before it is delivered, so that an
  * event comes once, or again after something went wrong.
  */
+#include "follow/say.h"
+#include "follow/wait.h"
 #include "listen/options.h"
-#include "listen/say.h"
 #include "listen/stream.h"
 #include "listen/subscription.h"
-#include "listen/wait.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,10 @@
  */
 #include "listen/options.h"
 
-#include "listen/say.h"
-#include "listen/verdict.h"
+#include "follow/say.h"
+#include "follow/verdict.h"
+#include "secret.h"
+#include "types/identifiers.h"
 
 #include <argp.h>
 #include <ctype.h>
@@ -17,7 +19,6 @@
 #include <string.h>
 
 #define KEY_TEXT_MAX 1024
-#define ODS_CODE_MAX 12
 #define ODS_CODES_MAX 1000 /* what the gateway takes */
 
 enum {
@@ -98,23 +99,25 @@ static int64_t read_number(struct argp_state *state, const char *option, const c
     return number;
 }
 
-/* Takes the codes in upper case, without white space. False where they are none. */
+/* Writes the codes as the service has them, with commas between them; out has room for as much as
+ * was sent. False where one is none. */
 static bool take_codes(const char *text, char *out)
 {
-    size_t length = 0, codes = 1;
+    for (size_t codes = 1;; codes++) {
+        size_t length = strcspn(text, ",");
+        OdsCode code;
+        char canonical[ODS_CODE_TEXT];
 
-    for (; *text != '\0'; text++) {
-        if (isspace((unsigned char)*text))
-            continue;
-        if (*text == ',' ? length == 0 || ++codes > ODS_CODES_MAX
-                         : !isalnum((unsigned char)*text) || ++length > ODS_CODE_MAX)
+        if (codes > ODS_CODES_MAX || ods_code_parse(text, length, &code) != NULL)
             return false;
-        if (*text == ',')
-            length = 0;
-        *out++ = (char)toupper((unsigned char)*text);
+        ods_code_format(code, canonical);
+        out = stpcpy(out, canonical);
+        text += length;
+        if (*text == '\0')
+            return true;
+        text++;
+        out = stpcpy(out, ",");
     }
-    *out = '\0';
-    return length > 0;
 }
 
 static void read_codes(struct options *options, struct argp_state *state, const char *text)
@@ -125,7 +128,7 @@ static void read_codes(struct options *options, struct argp_state *state, const 
         argp_error(state,
                    "--ods must be ODS codes (1 to %d letters and digits) with commas "
                    "between them, at most %d",
-                   ODS_CODE_MAX, ODS_CODES_MAX);
+                   ODS_CODE_TEXT - 1, ODS_CODES_MAX);
 }
 
 /* The key goes into a header: one word of printable ASCII. */
@@ -154,17 +157,6 @@ static void read_key_file(struct options *options, struct argp_state *state, con
         argp_failure(state, VERDICT_USAGE, 0, "%s: the first line is no API key", path);
     free(options->key);
     options->key = strdup(line);
-}
-
-static bool holds_password(const char *database)
-{
-    bool found = false;
-    PQconninfoOption *parsed = PQconninfoParse(database, NULL);
-
-    for (PQconninfoOption *one = parsed; one != NULL && one->keyword != NULL; one++)
-        found |= strcmp(one->keyword, "password") == 0 && one->val != NULL;
-    PQconninfoFree(parsed);
-    return found;
 }
 
 static bool has_part(CURLU *url, CURLUPart part)
@@ -246,7 +238,7 @@ static void set_database(struct options *options, struct argp_state *state, cons
     PQconninfoFree(parsed);
     if (parsed == NULL)
         argp_error(state, "--database must be a connection string of libpq");
-    if (holds_password(text))
+    if (secret_is_in_connection(text))
         argp_error(state, "--database must not hold a password, which every user of the machine "
                           "could read: use ~/.pgpass, a service file or RXTRACK_DATABASE");
     options->database = text;

@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What the program calls itself to servers. */
+#define OPTIONS_AGENT "rxtrack-listen/" RXTRACK_VERSION
+
 struct options {
     const char *subscription; /* its name, or NULL: then url is there */
     const char *database;     /* a libpq connection string; "": the PG* variables say it all */

@@ -4,11 +4,11 @@
 #include "listen/stream.h"
 
 #include "clock.h"
-#include "listen/backoff.h"
-#include "listen/http_stream.h"
-#include "listen/position.h"
-#include "listen/say.h"
-#include "listen/sse.h"
+#include "follow/backoff.h"
+#include "follow/http_stream.h"
+#include "follow/position.h"
+#include "follow/say.h"
+#include "follow/sse.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -63,7 +63,7 @@ static enum verdict settle(struct following *following)
     enum verdict verdict = VERDICT_ON;
 
     if (following->batch.count > 0) {
-        verdict = deliver(following->delivery, &following->batch);
+        verdict = delivery_hand_over(following->delivery, &following->batch);
         batch_clear(&following->batch);
         if (verdict != VERDICT_ON)
             return verdict;
@@ -183,7 +183,8 @@ static enum verdict session(struct following *following)
     sse_init(&following->sse);
     following->blocks = 0;
     following->batch.last = following->position;
-    if (http_stream_open(&following->http, following->url, options->key, following->position))
+    if (http_stream_open(&following->http, following->url, OPTIONS_AGENT, options->key,
+                         following->position))
         while ((verdict = http_stream_wait(&following->http)) == VERDICT_ON &&
                (verdict = take_bytes(following)) == VERDICT_ON)
             ;

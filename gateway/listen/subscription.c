@@ -9,9 +9,9 @@
 #include "listen/subscription.h"
 
 #include "clock.h"
-#include "listen/backoff.h"
-#include "listen/say.h"
-#include "listen/server.h"
+#include "follow/backoff.h"
+#include "follow/say.h"
+#include "follow/server.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -254,7 +254,7 @@ static enum verdict drain(struct following *following)
         enum verdict verdict = fetch_batch(following, room);
         if (verdict != VERDICT_ON || following->batch.count == 0)
             return verdict;
-        verdict = deliver(following->delivery, &following->batch);
+        verdict = delivery_hand_over(following->delivery, &following->batch);
         if (verdict != VERDICT_ON)
             return verdict;
         following->delivered = following->batch.last;
@@ -293,7 +293,7 @@ static enum verdict session(struct following *following)
     enum verdict verdict = VERDICT_AGAIN;
 
     following->is_listening = false;
-    if (!server_open(&following->server, following->options->database))
+    if (!server_open(&following->server, following->options->database, OPTIONS_AGENT))
         return VERDICT_AGAIN;
     if (!acknowledge_delivered(following))
         verdict = following->server.verdict;

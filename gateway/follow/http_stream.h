@@ -1,10 +1,10 @@
 /*
  * http_stream.h - a GET whose answer never ends, by libcurl.
  */
-#ifndef RXTRACK_LISTEN_HTTP_STREAM_H
-#define RXTRACK_LISTEN_HTTP_STREAM_H
+#ifndef RXTRACK_HTTP_STREAM_H
+#define RXTRACK_HTTP_STREAM_H
 
-#include "listen/verdict.h"
+#include "follow/verdict.h"
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -26,9 +26,10 @@ struct http_stream {
     char reason[CURL_ERROR_SIZE];
 };
 
-/* Begins the request; key may be NULL, position negative: none. False after a message. */
-bool http_stream_open(struct http_stream *stream, const char *url, const char *key,
-                      int64_t position);
+/* Begins the request, as this User-Agent; key may be NULL, position negative: none. False after a
+ * message. */
+bool http_stream_open(struct http_stream *stream, const char *url, const char *agent,
+                      const char *key, int64_t position);
 
 void http_stream_close(struct http_stream *stream);
 

@@ -1,7 +1,7 @@
 /*
- * listener.c - see listener.h.
+ * accept.c - see accept.h.
  */
-#include "http/listener.h"
+#include "http/accept.h"
 
 #include "http/http.h"
 #include "http/tls.h"
@@ -58,30 +58,30 @@ static bool may_listen(const struct config *config, const struct addrinfo *addre
 static int open_address(const struct addrinfo *address)
 {
     int on = 1;
-    int listener = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int listening = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-    if (listener < 0)
+    if (listening < 0)
         return -1;
     /* What is accepted inherits TCP_NODELAY. */
-    if (setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
-        setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
-        bind(listener, address->ai_addr, address->ai_addrlen) == 0 &&
-        listen(listener, BACKLOG) == 0)
-        return listener;
+    if (setsockopt(listening, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
+        setsockopt(listening, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0 &&
+        bind(listening, address->ai_addr, address->ai_addrlen) == 0 &&
+        listen(listening, BACKLOG) == 0)
+        return listening;
     int reason = errno;
-    close(listener);
+    close(listening);
     errno = reason;
     return -1;
 }
 
-void listener_announce(int listener)
+void accept_announce(int listening)
 {
     struct sockaddr_storage bound;
     socklen_t length = sizeof bound;
     char host[INET6_ADDRSTRLEN] = "";
     char port[8] = "0";
 
-    if (getsockname(listener, (struct sockaddr *)&bound, &length) == 0)
+    if (getsockname(listening, (struct sockaddr *)&bound, &length) == 0)
         getnameinfo((struct sockaddr *)&bound, length, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV);
     log_event("listening", "s:s,s:i,s:b,s:s,s:i", "address", host, "port",
@@ -89,7 +89,7 @@ void listener_announce(int listener)
               (int)getpid());
 }
 
-int listener_open(const struct config *config)
+int accept_open(const struct config *config)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC,
                                    .ai_socktype = SOCK_STREAM,
@@ -104,20 +104,20 @@ int listener_open(const struct config *config)
         return -1;
     }
     bool allowed = may_listen(config, found);
-    int listener = allowed ? open_address(found) : -1;
-    if (allowed && listener < 0)
+    int listening = allowed ? open_address(found) : -1;
+    if (allowed && listening < 0)
         complain(config, strerror(errno));
     freeaddrinfo(found);
-    return listener;
+    return listening;
 }
 
-bool listener_accept(int listener, size_t room)
+bool accept_waiting(int listening, size_t room)
 {
     for (size_t i = 0; i < room && i < ACCEPT_AT_ONCE; i++) {
         struct sockaddr_storage address;
         socklen_t length = sizeof address;
         int accepted =
-            accept4(listener, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+            accept4(listening, (struct sockaddr *)&address, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (accepted >= 0)
             http_add(accepted, (struct sockaddr *)&address, length);

@@ -2,8 +2,10 @@
  * wait.h - waiting for descriptors and for time, and what ends any wait: SIGTERM, SIGINT, and a
  * standard output whose reader is gone. The signals are blocked and taken here alone.
  */
-#ifndef RXTRACK_LISTEN_WAIT_H
-#define RXTRACK_LISTEN_WAIT_H
+#ifndef RXTRACK_WAIT_H
+#define RXTRACK_WAIT_H
+
+#include "follow/verdict.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -29,6 +31,10 @@ bool wait_open(bool watches_output);
  * With a batch in hand a first signal is only noted, and the output not looked at.
  */
 enum waited wait_for(struct pollfd *descriptors, size_t count, int64_t until_ms, bool in_hand);
+
+/* What follows from how a wait ended: VERDICT_ON, or how the program ends. Says where standard
+ * output is closed; what was aborted is for the caller to say. */
+enum verdict wait_verdict(enum waited waited);
 
 /* For waits that are others' (curl's): the descriptors to wait for as well, and whose readiness
  * wait_for(NULL, 0, 0, false) then explains. Returns how many. */

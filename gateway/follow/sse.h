@@ -2,8 +2,8 @@
  * sse.h - reads Server-Sent Events (WHATWG HTML, "Interpreting an event stream"), in pieces of any
  * length.
  */
-#ifndef RXTRACK_LISTEN_SSE_H
-#define RXTRACK_LISTEN_SSE_H
+#ifndef RXTRACK_SSE_H
+#define RXTRACK_SSE_H
 
 #include <stdbool.h>
 #include <stddef.h>

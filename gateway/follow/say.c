@@ -1,8 +1,9 @@
 /*
  * say.c - see say.h.
  */
-#include "listen/say.h"
+#include "follow/say.h"
 
+#include <errno.h> /* program_invocation_short_name */
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -14,5 +15,5 @@ void say(const char *format, ...)
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    fprintf(stderr, "rxtrack-listen: %s\n", message); /* unbuffered: one write */
+    fprintf(stderr, "%s: %s\n", program_invocation_short_name, message); /* unbuffered: one write */
 }

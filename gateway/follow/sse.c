@@ -1,7 +1,7 @@
 /*
  * sse.c - see sse.h. Pure: no socket, no clock; a fuzzer can link it alone.
  */
-#include "listen/sse.h"
+#include "follow/sse.h"
 
 #include <stdlib.h>
 #include <string.h>

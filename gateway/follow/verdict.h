@@ -1,8 +1,8 @@
 /*
  * verdict.h - how a step ended: go on, begin again, or end with this exit status.
  */
-#ifndef RXTRACK_LISTEN_VERDICT_H
-#define RXTRACK_LISTEN_VERDICT_H
+#ifndef RXTRACK_VERDICT_H
+#define RXTRACK_VERDICT_H
 
 enum verdict {
     VERDICT_AGAIN = -2, /* end the session; wait; begin another one */

@@ -1,10 +1,10 @@
 /*
  * wait.c - see wait.h.
  */
-#include "listen/wait.h"
+#include "follow/wait.h"
 
 #include "clock.h"
-#include "listen/say.h"
+#include "follow/say.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -51,6 +51,21 @@ size_t wait_descriptors(struct pollfd out[WAIT_DESCRIPTORS_MAX])
     if (output >= 0) /* no events: an error is reported all the same, and is what is asked for */
         out[count++] = (struct pollfd){.fd = output};
     return count;
+}
+
+enum verdict wait_verdict(enum waited waited)
+{
+    switch (waited) {
+    case WAIT_STOP:
+        return VERDICT_DONE;
+    case WAIT_CLOSED:
+        say("standard output: its reader is gone");
+        return VERDICT_CLOSED;
+    case WAIT_ABORT:
+        return VERDICT_FAILED;
+    default:
+        return VERDICT_ON;
+    }
 }
 
 static int milliseconds_left(int64_t until_ms)

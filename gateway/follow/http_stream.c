@@ -3,11 +3,11 @@
  * reads in a turn; no other turn begins before it is dealt with, so that a reader who is slow slows
  * down the sender, and not this memory's owner.
  */
-#include "listen/http_stream.h"
+#include "follow/http_stream.h"
 
 #include "clock.h"
-#include "listen/say.h"
-#include "listen/wait.h"
+#include "follow/say.h"
+#include "follow/wait.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -103,13 +103,13 @@ static bool limit_protocols(CURL *easy)
 #endif
 }
 
-static void set_options(struct http_stream *stream, const char *url)
+static void set_options(struct http_stream *stream, const char *url, const char *agent)
 {
     CURL *easy = stream->easy;
 
     curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, stream->headers);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "rxtrack-listen/" RXTRACK_VERSION);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, agent);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -119,8 +119,8 @@ static void set_options(struct http_stream *stream, const char *url)
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, stream->reason);
 }
 
-bool http_stream_open(struct http_stream *stream, const char *url, const char *key,
-                      int64_t position)
+bool http_stream_open(struct http_stream *stream, const char *url, const char *agent,
+                      const char *key, int64_t position)
 {
     memset(stream, 0, sizeof *stream);
     stream->heard_ms = clock_ms();
@@ -129,7 +129,7 @@ bool http_stream_open(struct http_stream *stream, const char *url, const char *k
     bool opened = stream->multi != NULL && stream->easy != NULL &&
                   add_headers(stream, key, position) && limit_protocols(stream->easy);
     if (opened) {
-        set_options(stream, url);
+        set_options(stream, url, agent);
         opened = curl_multi_add_handle(stream->multi, stream->easy) == CURLM_OK;
     }
     if (!opened)
@@ -231,15 +231,7 @@ static enum verdict pause_for(struct http_stream *stream, int64_t milliseconds)
         others[i].events = (own[i].events & POLLIN) != 0 ? CURL_WAIT_POLLIN : 0;
     }
     curl_multi_poll(stream->multi, others, (unsigned)count, (int)milliseconds, NULL);
-    switch (wait_for(NULL, 0, 0, false)) {
-    case WAIT_STOP:
-        return VERDICT_DONE;
-    case WAIT_CLOSED:
-        say("standard output: its reader is gone");
-        return VERDICT_CLOSED;
-    default:
-        return VERDICT_ON;
-    }
+    return wait_verdict(wait_for(NULL, 0, 0, false));
 }
 
 enum verdict http_stream_wait(struct http_stream *stream)

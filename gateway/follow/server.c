@@ -1,10 +1,10 @@
 /*
  * server.c - see server.h.
  */
-#include "listen/server.h"
+#include "follow/server.h"
 
-#include "listen/say.h"
-#include "listen/wait.h"
+#include "follow/say.h"
+#include "follow/wait.h"
 
 #include <string.h>
 
@@ -22,7 +22,7 @@ static void say_reason(const struct server *server)
     say("database: %.*s", (int)strcspn(reason, "\n"), reason[0] != '\0' ? reason : "out of memory");
 }
 
-bool server_open(struct server *server, const char *database)
+bool server_open(struct server *server, const char *database, const char *application_name)
 {
     /* What comes before dbname gives way to what the connection string says. The keepalives find
      * out that a server is gone which could not say so. */
@@ -30,8 +30,8 @@ bool server_open(struct server *server, const char *database)
         "connect_timeout",  "keepalives_idle",  "keepalives_interval",
         "keepalives_count", "tcp_user_timeout", "fallback_application_name",
         "dbname",           "client_encoding",  NULL};
-    const char *const values[] = {
-        "10", "30", "10", "3", "60000", "rxtrack-listen/" RXTRACK_VERSION, database, "UTF8", NULL};
+    const char *const values[] = {"10",     "30",   "10", "3", "60000", application_name,
+                                  database, "UTF8", NULL};
 
     server->verdict = VERDICT_AGAIN;
     server->connection = PQconnectdbParams(keywords, values, 1);
@@ -55,22 +55,13 @@ void server_close(struct server *server)
 
 static bool settle_wait(struct server *server, enum waited waited)
 {
-    switch (waited) {
-    case WAIT_READY:
-    case WAIT_TIME:
+    enum verdict verdict = wait_verdict(waited);
+
+    if (verdict == VERDICT_ON)
         return true;
-    case WAIT_STOP:
-        server->verdict = VERDICT_DONE;
-        return false;
-    case WAIT_CLOSED:
-        say("standard output: its reader is gone");
-        server->verdict = VERDICT_CLOSED;
-        return false;
-    case WAIT_ABORT:
+    if (waited == WAIT_ABORT)
         say("stopped before the batch could be acknowledged");
-        server->verdict = VERDICT_FAILED;
-        return false;
-    }
+    server->verdict = verdict;
     return false;
 }
 

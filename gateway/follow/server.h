@@ -1,10 +1,10 @@
 /*
  * server.h - a connection to the database: calls that a signal ends, and notifications.
  */
-#ifndef RXTRACK_LISTEN_SERVER_H
-#define RXTRACK_LISTEN_SERVER_H
+#ifndef RXTRACK_SERVER_H
+#define RXTRACK_SERVER_H
 
-#include "listen/verdict.h"
+#include "follow/verdict.h"
 
 #include <libpq-fe.h>
 #include <stdbool.h>
@@ -16,10 +16,11 @@ struct server {
 };
 
 /*
- * Connects, as the connection string and the PG* variables say. False after a message. This alone
+ * Connects, as the connection string and the PG* variables say, and where they say no name for the
+ * server's views, as this application. False after a message. This alone
  * may wait (10 s a host) without hearing a signal: libpq tries the next host only when it blocks.
  */
-bool server_open(struct server *server, const char *database);
+bool server_open(struct server *server, const char *database, const char *application_name);
 
 void server_close(struct server *server);
 

@@ -2,10 +2,10 @@
  * backoff.h - the wait before the next try: longer each time, with jitter so that many listeners
  * that lost the same server do not come back at once.
  */
-#ifndef RXTRACK_LISTEN_BACKOFF_H
-#define RXTRACK_LISTEN_BACKOFF_H
+#ifndef RXTRACK_BACKOFF_H
+#define RXTRACK_BACKOFF_H
 
-#include "listen/verdict.h"
+#include "follow/verdict.h"
 
 #include <stdint.h>
 

@@ -1,11 +1,11 @@
 /*
  * backoff.c - see backoff.h.
  */
-#include "listen/backoff.h"
+#include "follow/backoff.h"
 
 #include "clock.h"
-#include "listen/say.h"
-#include "listen/wait.h"
+#include "follow/say.h"
+#include "follow/wait.h"
 
 #include <sys/random.h>
 
@@ -34,13 +34,5 @@ enum verdict backoff_wait(struct backoff *backoff, int64_t least_ms)
     int64_t wait = next_wait(backoff, least_ms);
 
     say("trying again in %.1f s", (double)wait / 1000);
-    switch (wait_for(NULL, 0, clock_ms() + wait, false)) {
-    case WAIT_STOP:
-        return VERDICT_DONE;
-    case WAIT_CLOSED:
-        say("standard output: its reader is gone");
-        return VERDICT_CLOSED;
-    default:
-        return VERDICT_ON;
-    }
+    return wait_verdict(wait_for(NULL, 0, clock_ms() + wait, false));
 }

@@ -1,9 +1,9 @@
 /*
  * position.c - see position.h.
  */
-#include "listen/position.h"
+#include "follow/position.h"
 
-#include "listen/say.h"
+#include "follow/say.h"
 
 #include <errno.h>
 #include <fcntl.h>

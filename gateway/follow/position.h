@@ -1,8 +1,8 @@
 /*
  * position.h - the file that keeps a stream's position: a release number.
  */
-#ifndef RXTRACK_LISTEN_POSITION_H
-#define RXTRACK_LISTEN_POSITION_H
+#ifndef RXTRACK_POSITION_H
+#define RXTRACK_POSITION_H
 
 #include <stdbool.h>
 #include <stdint.h>
