@@ -63,6 +63,9 @@ GRANT SELECT (prescription_id, task_id, line_item_id, nhs_number, ods_code, stat
 GRANT EXECUTE ON FUNCTION rxtrack_internal.current_application() TO rxtrack_application;
 
 GRANT SELECT ON rxtrack.item_status TO rxtrack_reader;
+-- which the view calls as its reader; by name only who may look into rxtrack_internal can
+GRANT EXECUTE ON FUNCTION
+	rxtrack_internal.assertion_at(rxtrack.prescription_id, uuid, timestamptz, timestamptz) TO rxtrack_reader, rxtrack_admin;
 GRANT EXECUTE ON FUNCTION
 	rxtrack.status_history(rxtrack.prescription_id),
 	rxtrack.status_at(rxtrack.prescription_id, uuid, timestamptz)

@@ -1,9 +1,29 @@
 -- Reading: where an item stands, and how it got there.
 
--- At any time the status is that of the newest assertion whose effect has begun,
--- but for post-dated ones that a newer assertion has replaced, which never count.
--- The newest assertion is in rxtrack.item; only while that has not begun must the
--- updates be searched, among which every post-dated one has been replaced.
+-- What a status is at a time is said here, and nowhere else.
+CREATE FUNCTION rxtrack_internal.assertion_at(prescription_id rxtrack.prescription_id, line_item_id uuid, at timestamptz,
+											  received_before timestamptz DEFAULT 'infinity')
+RETURNS TABLE (task_id uuid, status rxtrack.business_status, completed boolean, since timestamptz,
+			   nhs_number rxtrack.nhs_number, ods_code rxtrack.ods_code, application_id integer)
+LANGUAGE sql STABLE STRICT SECURITY DEFINER ROWS 1
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT a.task_id, a.status, a.completed, a.last_modified, a.nhs_number, a.ods_code, a.application_id
+	FROM (
+		SELECT u.task_id, u.status, u.completed, u.last_modified, u.post_dated_set_at, u.nhs_number, u.ods_code, u.application_id,
+			   row_number() OVER (ORDER BY coalesce(u.post_dated_set_at, u.last_modified) DESC, u.receipt DESC) AS age
+		FROM rxtrack.status_update u
+		WHERE u.prescription_id = assertion_at.prescription_id AND u.line_item_id = assertion_at.line_item_id
+		  AND u.received_at < assertion_at.received_before
+	) AS a
+	WHERE a.last_modified <= assertion_at.at AND (a.age = 1 OR a.post_dated_set_at IS NULL)
+	ORDER BY a.age
+	LIMIT 1
+$$;
+COMMENT ON FUNCTION rxtrack_internal.assertion_at(rxtrack.prescription_id, uuid, timestamptz, timestamptz) IS
+	'Which update says what the status of an item is at a time, by what was received before another: the newest assertion whose effect has begun by then, but for post-dated ones that a newer assertion has replaced, which never count. No row where none has';
+
+-- The newest assertion is in rxtrack.item: only while that has not begun must the updates be searched.
 CREATE VIEW rxtrack.item_status AS
 SELECT i.prescription_id, i.line_item_id, c.nhs_number, c.ods_code, c.status,
 	   c.completed AS terminal, c.since, a.name AS application
@@ -12,14 +32,9 @@ CROSS JOIN LATERAL (
 	SELECT i.nhs_number, i.ods_code, i.status, i.completed, i.takes_effect_at AS since, i.application_id
 	WHERE i.takes_effect_at <= pg_catalog.statement_timestamp()
 	UNION ALL
-	(SELECT u.nhs_number, u.ods_code, u.status, u.completed, u.last_modified, u.application_id
-	 FROM rxtrack.status_update u
-	 WHERE i.takes_effect_at > pg_catalog.statement_timestamp()
-	   AND u.prescription_id = i.prescription_id AND u.line_item_id = i.line_item_id
-	   AND u.post_dated_set_at IS NULL
-	   AND u.last_modified <= pg_catalog.statement_timestamp()
-	 ORDER BY u.last_modified DESC, u.receipt DESC
-	 LIMIT 1)
+	SELECT o.nhs_number, o.ods_code, o.status, o.completed, o.since, o.application_id
+	FROM rxtrack_internal.assertion_at(i.prescription_id, i.line_item_id, pg_catalog.statement_timestamp()) o
+	WHERE i.takes_effect_at > pg_catalog.statement_timestamp()
 ) AS c
 LEFT JOIN rxtrack_internal.application a ON a.application_id = c.application_id;
 COMMENT ON VIEW rxtrack.item_status IS
@@ -51,16 +66,7 @@ RETURNS rxtrack.business_status
 LANGUAGE sql STABLE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	SELECT a.status
-	FROM (
-		SELECT u.status, u.last_modified, u.post_dated_set_at IS NOT NULL AS post_dated,
-			   row_number() OVER (ORDER BY coalesce(u.post_dated_set_at, u.last_modified) DESC, u.receipt DESC) AS age
-		FROM rxtrack.status_update u
-		WHERE u.prescription_id = status_at.prescription_id AND u.line_item_id = status_at.line_item_id
-	) AS a
-	WHERE a.last_modified <= status_at.at AND (a.age = 1 OR NOT a.post_dated)
-	ORDER BY a.age
-	LIMIT 1
+	SELECT a.status FROM rxtrack_internal.assertion_at(prescription_id, line_item_id, at) a
 $$;
 COMMENT ON FUNCTION rxtrack.status_at(rxtrack.prescription_id, uuid, timestamptz) IS
 	'What the status of an item is, was or will be at a time, by all that is known now: that of the newest assertion whose effect has begun by then, but for post-dated ones that a newer assertion has replaced. NULL where none has';

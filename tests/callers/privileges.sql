@@ -43,6 +43,7 @@ INSERT INTO function_grant VALUES
   ('rxtrack.check_transition(rxtrack.business_status,rxtrack.business_status)', '{rxtrack_admin}'),
   ('rxtrack.status_history(rxtrack.prescription_id)', '{rxtrack_admin,rxtrack_reader}'),
   ('rxtrack.status_at(rxtrack.prescription_id,uuid,timestamp with time zone)', '{rxtrack_admin,rxtrack_reader}'),
+  ('rxtrack_internal.assertion_at(rxtrack.prescription_id,uuid,timestamp with time zone,timestamp with time zone)', '{rxtrack_admin,rxtrack_reader}'),
   ('rxtrack.subscribe(text,rxtrack.ods_code[],boolean)', '{rxtrack_admin,rxtrack_listener}'),
   ('rxtrack.unsubscribe(text)', '{rxtrack_admin,rxtrack_listener}'),
   ('rxtrack.fetch_events(text,integer)', '{rxtrack_admin,rxtrack_listener}'),
