@@ -67,33 +67,36 @@ GRANT SELECT ON rxtrack.item_status TO rxtrack_reader;
 GRANT EXECUTE ON FUNCTION
 	rxtrack_internal.assertion_at(rxtrack.prescription_id, uuid, timestamptz, timestamptz) TO rxtrack_reader, rxtrack_admin;
 GRANT EXECUTE ON FUNCTION
-	rxtrack.status_history(rxtrack.prescription_id),
-	rxtrack.status_at(rxtrack.prescription_id, uuid, timestamptz)
+	rxtrack.status_history(text),
+	rxtrack.status_at(text, text, timestamptz, integer, text)
 	TO rxtrack_reader;
 
 GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update, rxtrack.readiness_event,
-	rxtrack.applications, rxtrack.audit, rxtrack.listener_entitlement, rxtrack.subscription, rxtrack.subscription_lag,
+	rxtrack.applications, rxtrack.audit, rxtrack.event_grants, rxtrack.subscription, rxtrack.subscription_lag,
 	rxtrack.last_removed_release TO rxtrack_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal,
 	rxtrack.alert_pharmacy, rxtrack.blocked_pharmacy, rxtrack.alert_application TO rxtrack_admin;
 GRANT SELECT, UPDATE ON rxtrack.ready_status TO rxtrack_admin;
 GRANT EXECUTE ON FUNCTION
 	rxtrack.add_application(text, text[]),
+	rxtrack.drop_application(text),
+	rxtrack.alter_application(text, text[], boolean, integer),
+	rxtrack.restrict_application(text, text[]),
+	rxtrack.unrestrict_application(text),
 	rxtrack.rotate_key(text, interval),
-	rxtrack.change_application(text, text[], boolean, integer),
-	rxtrack.restrict_application(text, rxtrack.ods_code[]),
-	rxtrack.set_database_role(text, text),
-	rxtrack.entitle_listener(text, rxtrack.ods_code[]),
-	rxtrack.dismiss_listener(text),
 	rxtrack.add_public_key(text, text, text, timestamptz, timestamptz),
-	rxtrack.remove_public_key(text, text),
+	rxtrack.drop_public_key(text, text),
 	rxtrack.bind_certificate(text, text),
 	rxtrack.unbind_certificate(text, text),
-	rxtrack.accept_without_certificate(text),
+	rxtrack.waive_certificate(text),
+	rxtrack.bind_role(text, text),
+	rxtrack.unbind_role(text, text),
+	rxtrack.grant_events(text, text[]),
+	rxtrack.revoke_events(text),
 	rxtrack.dispatch(integer),
 	rxtrack.prune_events(integer),
 	rxtrack.submit(text, text, text),
-	rxtrack.status_history(rxtrack.prescription_id),
-	rxtrack.status_at(rxtrack.prescription_id, uuid, timestamptz),
-	rxtrack.check_transition(rxtrack.business_status, rxtrack.business_status)
+	rxtrack.status_history(text),
+	rxtrack.status_at(text, text, timestamptz, integer, text),
+	rxtrack.check_transition(text, text)
 	TO rxtrack_admin;

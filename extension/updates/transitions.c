@@ -61,7 +61,7 @@ transitions_judge(BusinessStatus from, BusinessStatus to)
 	return (TransitionKind) rules.kind[from][to];
 }
 
-/* rxtrack.check_transition(from_status, to_status) */
+/* rxtrack_internal.check_transition(from_status, to_status) */
 PG_FUNCTION_INFO_V1(check_transition);
 Datum
 check_transition(PG_FUNCTION_ARGS)

@@ -43,7 +43,7 @@ COMMENT ON COLUMN rxtrack.item_status.terminal IS 'Whether nothing is left to do
 COMMENT ON COLUMN rxtrack.item_status.since IS 'When the update that says so took effect (Task.lastModified)';
 COMMENT ON COLUMN rxtrack.item_status.application IS 'The application that said so';
 
-CREATE FUNCTION rxtrack.status_history(prescription_id rxtrack.prescription_id)
+CREATE FUNCTION rxtrack.status_history(prescription_id text)
 RETURNS TABLE (line_item_id uuid, task_id uuid, status rxtrack.business_status, terminal boolean,
 			   last_modified timestamptz, post_dated_set_at timestamptz, kind rxtrack.transition_kind,
 			   nhs_number rxtrack.nhs_number, ods_code rxtrack.ods_code, repeat_number integer,
@@ -58,15 +58,17 @@ AS $$
 	WHERE u.prescription_id = status_history.prescription_id
 	ORDER BY u.line_item_id, coalesce(u.post_dated_set_at, u.last_modified), u.receipt
 $$;
-COMMENT ON FUNCTION rxtrack.status_history(rxtrack.prescription_id) IS
-	'Every update of a prescription''s items, item by item, in the order in which they were asserted';
+COMMENT ON FUNCTION rxtrack.status_history(text) IS
+	'Every update of a prescription''s items, item by item, in the order in which they were asserted. Errors: 22P02 where that is no prescription id';
 
-CREATE FUNCTION rxtrack.status_at(prescription_id rxtrack.prescription_id, line_item_id uuid, at timestamptz)
+CREATE FUNCTION rxtrack.status_at(
+	prescription_id text, line_item_id text, at timestamptz DEFAULT now(), issue_number integer DEFAULT 0, ods_code text DEFAULT NULL)
 RETURNS rxtrack.business_status
-LANGUAGE sql STABLE STRICT SECURITY DEFINER
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	SELECT a.status FROM rxtrack_internal.assertion_at(prescription_id, line_item_id, at) a
+	SELECT a.status FROM rxtrack_internal.assertion_at(
+		prescription_id, rxtrack_internal.read_uuid('line_item_id', line_item_id), at) a
 $$;
-COMMENT ON FUNCTION rxtrack.status_at(rxtrack.prescription_id, uuid, timestamptz) IS
-	'What the status of an item is, was or will be at a time, by all that is known now: that of the newest assertion whose effect has begun by then, but for post-dated ones that a newer assertion has replaced. NULL where none has';
+COMMENT ON FUNCTION rxtrack.status_at(text, text, timestamptz, integer, text) IS
+	'What the status of an item is, was or will be at a time, by all that is known now: that of the newest assertion whose effect has begun by then, but for post-dated ones that a newer assertion has replaced. NULL where none has. An item has one status for all its issues and pharmacies today: issue_number and ods_code choose nothing yet. Errors: 22P02 where one is no prescription id or no UUID';

@@ -124,9 +124,19 @@ COMMENT ON FUNCTION rxtrack_internal.announce_change() IS
 CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.transition_rule
 	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.announce_change();
 
-CREATE FUNCTION rxtrack.check_transition(from_status rxtrack.business_status, to_status rxtrack.business_status)
+CREATE FUNCTION rxtrack_internal.check_transition(from_status rxtrack.business_status, to_status rxtrack.business_status)
 RETURNS rxtrack.transition_kind
 LANGUAGE C STABLE
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION rxtrack.check_transition(rxtrack.business_status, rxtrack.business_status) IS
-	'What an update to to_status would be to an item that stands at from_status (NULL: at none yet): first, forward, correction, repeat or unexpected, by the rules of now';
+COMMENT ON FUNCTION rxtrack_internal.check_transition(rxtrack.business_status, rxtrack.business_status) IS
+	'rxtrack.check_transition, its arguments having been read';
+
+CREATE FUNCTION rxtrack.check_transition(from_status text, to_status text)
+RETURNS rxtrack.transition_kind
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT rxtrack_internal.check_transition(from_status, to_status)
+$$;
+COMMENT ON FUNCTION rxtrack.check_transition(text, text) IS
+	'What an update to to_status would be to an item that stands at from_status (NULL: at none yet): first, forward, correction, repeat or unexpected, by the rules of now. NULL where to_status is. Errors: 22P02 where one is no business status';

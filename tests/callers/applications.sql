@@ -33,8 +33,8 @@ FROM unnest(ARRAY['', E'A\nB', E'A\n', E'A\tB', repeat('n', 129)]) AS name;
 SELECT lives_ok(format($$ SELECT rxtrack.add_application(%L, '{}') $$, name),
   format('name %s', to_json(left(name, 20))))
 FROM unnest(ARRAY['x', repeat('n', 128), 'Société d''Été "quoted" \ % _']) AS name;
-SELECT is(rxtrack.add_application(NULL, '{}'), NULL, 'without a name nothing is registered');
-SELECT is(rxtrack.add_application('Supplier D', NULL), NULL, 'nor without scopes');
+SELECT throws_ok($$ SELECT rxtrack.add_application(NULL, '{}') $$, '22004', 'application must not be null', 'without a name nothing is registered');
+SELECT throws_ok($$ SELECT rxtrack.add_application('Supplier D', NULL) $$, '22004', 'scopes must not be null', 'nor without scopes');
 SELECT is((SELECT count(*) FROM rxtrack_internal.application), (SELECT count(*) FROM rxtrack_internal.api_key),
   'each application has one key');
 

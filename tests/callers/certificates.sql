@@ -16,7 +16,7 @@ $$;
 
 SELECT is(pg_temp.ask(:'key', NULL), '404 Bound', 'without a binding no certificate is needed');
 SELECT is(pg_temp.ask(:'key', 'one'), '404 Bound', 'nor does one harm');
-SELECT is(certificates, NULL, 'none is listed') FROM rxtrack.applications WHERE name = 'Bound';
+SELECT is(fingerprints, NULL, 'none is listed') FROM rxtrack.applications WHERE application = 'Bound';
 
 SELECT rxtrack.bind_certificate('Bound', pg_temp.hex('one'));
 SELECT is(pg_temp.ask(:'key', certificate), answer, 'bound to one certificate: ' || what)
@@ -46,9 +46,9 @@ SELECT set_config('test.since', clock_timestamp()::text, true);
 SELECT rxtrack.bind_certificate('Bound', 'sha256 Fingerprint=' || regexp_replace(upper(pg_temp.hex('two')), '(..)(?=.)', '\1:', 'g'));
 SELECT is(pg_temp.ask(:'key', certificate), answer, 'with two: ' || certificate)
 FROM (VALUES ('one', '404 Bound'), ('two', '404 Bound'), ('three', '401')) AS v (certificate, answer);
-SELECT is(certificates, ARRAY[pg_temp.hex('one'), pg_temp.hex('two')], 'both are listed') FROM rxtrack.applications WHERE name = 'Bound';
+SELECT is(fingerprints, ARRAY[pg_temp.hex('one'), pg_temp.hex('two')], 'both are listed') FROM rxtrack.applications WHERE application = 'Bound';
 SELECT rxtrack.bind_certificate('Bound', ' ' || upper(pg_temp.hex('two')) || ' ');
-SELECT is(cardinality(certificates), 2, 'binding one again changes nothing') FROM rxtrack.applications WHERE name = 'Bound';
+SELECT is(cardinality(fingerprints), 2, 'binding one again changes nothing') FROM rxtrack.applications WHERE application = 'Bound';
 SELECT is(rxtrack.unbind_certificate('Bound', pg_temp.hex('one')), true, 'the old one is taken away');
 SELECT is(rxtrack.unbind_certificate('Bound', pg_temp.hex('one')), false, 'which can be done once');
 SELECT is(pg_temp.ask(:'key', certificate), answer, 'then: ' || certificate) FROM (VALUES ('one', '401'), ('two', '404 Bound')) AS v (certificate, answer);
@@ -59,8 +59,8 @@ SELECT is((SELECT array_agg(jsonb_array_length(detail->'certificates') ORDER BY 
 
 SELECT is(rxtrack.unbind_certificate('Bound', pg_temp.hex('two')), true, 'the last one is taken away');
 SELECT is(pg_temp.ask(:'key', certificate), '401', format('then nobody gets in (%s)', certificate)) FROM (VALUES (NULL), ('one'), ('two')) AS v (certificate);
-SELECT is(certificates, '{}', 'which the list shows') FROM rxtrack.applications WHERE name = 'Bound';
-SELECT rxtrack.accept_without_certificate('Bound');
+SELECT is(fingerprints, '{}', 'which the list shows') FROM rxtrack.applications WHERE application = 'Bound';
+SELECT rxtrack.waive_certificate('Bound');
 SELECT is(pg_temp.ask(:'key', NULL), '404 Bound', 'until it is said that none is needed');
 
 -- ---------- Mistakes ----------

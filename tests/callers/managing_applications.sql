@@ -1,7 +1,7 @@
 -- What a DBA does with applications: keys, suspension, restriction, public keys, database roles and listeners; and that
 -- all of it is in the audit.
 BEGIN;
-SELECT plan(74);
+SELECT plan(89);
 \ir ../lib/bundles.sql
 
 SELECT rxtrack.add_application('Supplier', '{updates:write,updates:read,events:read}') AS key_1 \gset
@@ -24,7 +24,7 @@ SELECT rxtrack.rotate_key('Supplier') AS key_2 \gset
 SELECT is(pg_temp.audited(), 'UPDATE api_key, INSERT api_key', 'a rotation is audited');
 SELECT is(pg_temp.ask(:'key_1'), '404 Supplier', 'after a rotation the old key is good');
 SELECT is(pg_temp.ask(:'key_2'), '404 Supplier', 'and the new one');
-SELECT is(api_keys, 2::bigint, 'two are valid at once') FROM rxtrack.applications WHERE name = 'Supplier';
+SELECT is(api_keys, 2::bigint, 'two are valid at once') FROM rxtrack.applications WHERE application = 'Supplier';
 SELECT is(max(valid_until) FILTER (WHERE valid_until < 'infinity'), now() + interval '7 days', 'the old one for a week')
 FROM rxtrack_internal.api_key JOIN rxtrack_internal.application USING (application_id) WHERE name = 'Supplier';
 SELECT rxtrack.rotate_key('Supplier', '1 hour') AS key_3 \gset
@@ -40,20 +40,20 @@ SELECT throws_ok($$ SELECT rxtrack.rotate_key('Nobody') $$, '42704', 'applicatio
 INSERT INTO rxtrack_internal.access_token SELECT sha256('token'), application_id, now() + interval '1 hour' FROM rxtrack_internal.application WHERE name = 'Supplier';
 SELECT is(pg_temp.ask('token'), '404 Supplier', 'an access token is good');
 SELECT pg_temp.from_now();
-SELECT rxtrack.change_application('Supplier', suspended => true);
+SELECT rxtrack.alter_application('Supplier', suspended => true);
 SELECT is(pg_temp.ask(:'key_4'), '403 Supplier', 'a suspended application is refused at once');
 SELECT is(pg_temp.ask('token'), '403 Supplier', 'by its access token as well');
 SELECT is(pg_temp.ask(:'key_4', NULL), '403 Supplier', 'whatever it asks for');
-SELECT rxtrack.change_application('Supplier', suspended => false);
+SELECT rxtrack.alter_application('Supplier', suspended => false);
 SELECT is(pg_temp.ask(:'key_4'), '404 Supplier', 'resumed, it is let in at once');
 SELECT is(pg_temp.audited(), 'UPDATE application, UPDATE application', 'both are audited');
-SELECT rxtrack.change_application('Supplier', scopes => '{updates:write}', requests_per_minute => 7);
+SELECT rxtrack.alter_application('Supplier', scopes => '{updates:write}', requests_per_minute => 7);
 SELECT is(pg_temp.ask(:'key_4'), '403 Supplier', 'a scope that was taken away is missed at once');
 SELECT is(requests_per_minute, 7, 'the gateway is told the rate')
 FROM rxtrack_http.submit('updates:write', ARRAY[sha256(:'key_4')], '{NULL}', '{NULL}', '{NULL}');
-SELECT throws_ok($$ SELECT rxtrack.change_application('Supplier', requests_per_minute => 0) $$, '23514', NULL, 'a rate of none');
-SELECT throws_ok($$ SELECT rxtrack.change_application('Nobody', suspended => true) $$, '42704', NULL, 'an application that is not there');
-SELECT rxtrack.change_application('Supplier', scopes => '{updates:write,updates:read,events:read}');
+SELECT throws_ok($$ SELECT rxtrack.alter_application('Supplier', requests_per_minute => 0) $$, '23514', NULL, 'a rate of none');
+SELECT throws_ok($$ SELECT rxtrack.alter_application('Nobody', suspended => true) $$, '42704', NULL, 'an application that is not there');
+SELECT rxtrack.alter_application('Supplier', scopes => '{updates:write,updates:read,events:read}');
 
 -- ---------- Pharmacies ----------
 
@@ -86,8 +86,9 @@ FROM (VALUES (NULL, '200 FX123,AB1'), ('{"ods": "ab1"}', '200 AB1'), ('{"ods": "
 SELECT rxtrack.restrict_application('Supplier', '{}');
 SELECT is(pg_temp.listen_to(:'key_4', NULL), '403', 'with no pharmacy left it hears nothing');
 SELECT is(pg_temp.status(pg_temp.post(:'key_4', 5, pg_temp.bundle(pg_temp.task(9, item => 9)))), 403, 'and sends nothing');
-SELECT throws_ok($$ SELECT rxtrack.restrict_application('Supplier', '{AB1,NULL}') $$, '23514', NULL, 'NULL is no pharmacy');
-SELECT rxtrack.restrict_application('Supplier', NULL);
+SELECT throws_ok($$ SELECT rxtrack.restrict_application('Supplier', '{AB1,NULL}') $$, '22004', NULL, 'NULL is no pharmacy');
+SELECT throws_ok($$ SELECT rxtrack.restrict_application('Supplier', NULL) $$, '22004', 'ods_codes must not be null', 'nor does it lift a restriction');
+SELECT rxtrack.unrestrict_application('Supplier');
 SELECT is(pg_temp.listen_to(:'key_4', NULL), '200', 'restricted no more');
 SELECT is(pg_temp.status(pg_temp.post(:'key_4', 6, pg_temp.bundle(pg_temp.at_pharmacy(pg_temp.task(10, item => 10), 'ZZ9')))), 201, 'it sends for all');
 
@@ -148,10 +149,10 @@ SELECT pg_temp.from_now();
 SELECT is(rxtrack.add_public_key('Supplier', pem.name, pem.pem), client_id, 'accepted: ' || pem.name)
 FROM pem, rxtrack_internal.application a WHERE pem.name IN ('rsa2048', 'p256', 'p384') AND a.name = 'Supplier';
 SELECT is(pg_temp.audited(), 'INSERT public_key, INSERT public_key, INSERT public_key', 'which is audited');
-SELECT is(public_keys, '{p256,p384,rsa2048}', 'and listed') FROM rxtrack.applications WHERE name = 'Supplier';
+SELECT is(kids, '{p256,p384,rsa2048}', 'and listed') FROM rxtrack.applications WHERE application = 'Supplier';
 SELECT results_eq('SELECT name, rxtrack_internal.public_key_algorithms(pem) FROM pem WHERE rxtrack_internal.public_key_algorithms(pem) IS NOT NULL ORDER BY 1',
                   $$ VALUES ('p256', '{ES256}'::text[]), ('p384', '{ES384}'), ('rsa2048', '{RS256,RS512}') $$, 'each for its algorithms');
-SELECT throws_ok(format('SELECT rxtrack.add_public_key(%L, %L, %L)', 'Supplier', 'bad', pem), '22023', 'not a public key of a kind that is accepted', 'refused: ' || name)
+SELECT throws_ok(format('SELECT rxtrack.add_public_key(%L, %L, %L)', 'Supplier', 'bad', pem), '22023', 'not a public key of an accepted kind', 'refused: ' || name)
 FROM (SELECT * FROM pem WHERE name NOT IN ('rsa2048', 'p256', 'p384')
       UNION ALL VALUES ('an RSA private key', '-----BEGIN PRIVATE KEY-----
 MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC5KpRVoAo+IHru
@@ -255,14 +256,37 @@ NNuscxTH9ZbP05tIf1x78sQSiCNdf4IcQjJfHaCBwM1np7eHPTbTLolSPfXXVwvS
       UNION ALL SELECT 'cut short', left(pem, 200) FROM pem WHERE name = 'rsa2048') AS bad;
 SELECT throws_ok($$ SELECT rxtrack.add_public_key('Supplier', 'p256', pem) FROM pem WHERE name = 'p256' $$, '23505', NULL, 'a kid is taken once');
 SELECT throws_ok($$ SELECT rxtrack.add_public_key('Nobody', 'k', pem) FROM pem WHERE name = 'p256' $$, '42704', NULL, 'nobody''s key');
-SELECT is(rxtrack.remove_public_key('Supplier', 'p384'), true, 'one is removed');
-SELECT is(rxtrack.remove_public_key('Supplier', 'p384'), false, 'once');
+SELECT is(rxtrack.drop_public_key('Supplier', 'p384'), true, 'one is removed');
+SELECT is(rxtrack.drop_public_key('Supplier', 'p384'), false, 'once');
+
+-- ---------- Dropping ----------
+
+CREATE ROLE rxtrack_test_mistake;
+SELECT rxtrack.add_application('Mistake', '{events:read}') AS mistake_key \gset
+SELECT rxtrack.add_public_key('Mistake', 'k', pem) FROM pem WHERE name = 'p256' \gset
+SELECT rxtrack.bind_role('Mistake', 'rxtrack_test_mistake');
+INSERT INTO rxtrack_internal.access_token SELECT sha256('of a mistake'), application_id, 'infinity' FROM rxtrack.applications WHERE application = 'Mistake';
+INSERT INTO rxtrack_internal.used_assertion SELECT application_id, 'j', 'infinity' FROM rxtrack.applications WHERE application = 'Mistake';
+INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack.applications WHERE application = 'Mistake';
+CREATE TEMP TABLE mistake AS SELECT application_id FROM rxtrack.applications WHERE application = 'Mistake';
+SELECT pg_temp.from_now();
+SELECT rxtrack.drop_application('Mistake');
+SELECT is_empty(format('SELECT FROM %s JOIN mistake USING (application_id)', relation), 'what was dropped is gone from ' || relation)
+FROM unnest('{rxtrack.applications,rxtrack_internal.api_key,rxtrack_internal.public_key,rxtrack_internal.access_token,
+              rxtrack_internal.used_assertion,rxtrack.alert_application}'::text[]) AS relation;
+SELECT ok(NOT pg_has_role('rxtrack_test_mistake', 'rxtrack_application', 'MEMBER'), 'its role is a member no more');
+SELECT is(pg_temp.audited(), 'DELETE api_key, DELETE public_key, UPDATE application, DELETE application', 'all of which is audited');
+SELECT is_empty($$ SELECT FROM rxtrack.audit WHERE action ~ '^DELETE' AND application IS NULL $$, 'with whose it was');
+SELECT is(pg_temp.ask(:'mistake_key', 'events:read'), '401', 'its key is nobody''s');
+SELECT isnt(rxtrack.add_application('Mistake', '{}'), NULL, 'the name may be taken again');
+SELECT throws_ok($$ SELECT rxtrack.drop_application('Supplier') $$, '55006', 'application "Supplier" cannot be dropped: updates of it are stored', 'not where updates are stored');
+SELECT throws_ok(format('SELECT rxtrack.drop_application(%L)', name), state, NULL, 'nor ' || coalesce(name, 'NULL')) FROM (VALUES ('Nobody', '42704'), (NULL, '22004')) AS v (name, state);
 
 -- ---------- The audit ----------
 
 CREATE ROLE rxtrack_test_dba LOGIN IN ROLE rxtrack_admin;
 SET SESSION AUTHORIZATION rxtrack_test_dba;
-SELECT rxtrack.change_application('Supplier', requests_per_minute => 100);
+SELECT rxtrack.alter_application('Supplier', requests_per_minute => 100);
 RESET SESSION AUTHORIZATION;
 SELECT results_eq($$ SELECT who, action, application, detail ->> 'requests_per_minute' FROM rxtrack.audit ORDER BY at DESC LIMIT 1 $$,
                   $$ VALUES ('rxtrack_test_dba', 'UPDATE application', 'Supplier', '100') $$, 'who, what, of which, and what it is now');

@@ -30,7 +30,7 @@ SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(7, 'C', '202
 
 \set tasks 'SELECT (''x'' || left(task_id::text, 8))::bit(32)::integer FROM rxtrack.status_update'
 SELECT is(pg_temp.as_role('app_one', :'tasks'), '42501', 'a role that is no application''s sees nothing');
-SELECT lives_ok($$ SELECT rxtrack.set_database_role('Supplier one', 'app_one'), rxtrack.set_database_role('Supplier two', 'app_two') $$, 'two roles');
+SELECT lives_ok($$ SELECT rxtrack.bind_role('Supplier one', 'app_one'), rxtrack.bind_role('Supplier two', 'app_two') $$, 'two roles');
 GRANT rxtrack_application TO app_none;
 SELECT is(pg_temp.as_role('app_one', :'tasks'), '(1) (2) (3)', 'one sees its own');
 SELECT is(pg_temp.as_role('app_two', :'tasks'), '(4) (5) (6) (7)', 'two sees its own');
@@ -67,21 +67,21 @@ SELECT ok(EXISTS (SELECT FROM pg_temp.plan_of('rxtrack_listener', $$ SELECT ods_
                   WHERE l LIKE '%Index Cond: (release_number >%'), 'so are the latest events');
 RESET enable_seqscan;
 
-SELECT rxtrack.change_application('Supplier one', suspended => true) \gset
+SELECT rxtrack.alter_application('Supplier one', suspended => true) \gset
 SELECT is(pg_temp.as_role('app_one', :'tasks'), 'none', 'a suspended application sees none');
-SELECT rxtrack.change_application('Supplier one', suspended => false) \gset
-SELECT rxtrack.set_database_role('Supplier one', 'App "odd"') \gset
+SELECT rxtrack.alter_application('Supplier one', suspended => false) \gset
+SELECT rxtrack.bind_role('Supplier one', 'App "odd"') \gset
 SELECT is(pg_temp.as_role('app_one', :'tasks'), '42501', 'a role that is an application''s no more sees nothing');
 SELECT is(pg_temp.as_role('App "odd"', :'tasks'), '(1) (2) (3)', 'a name that needs quoting');
-SELECT is(pg_temp.as_role('dba', $$ SELECT rxtrack.set_database_role('Supplier one', NULL) $$), '("")', 'rxtrack_admin may take it away');
+SELECT is(pg_temp.as_role('dba', $$ SELECT rxtrack.unbind_role('Supplier one', 'App "odd"') $$), '(t)', 'rxtrack_admin may take it away');
 SELECT is(pg_temp.as_role('App "odd"', :'tasks'), '42501', 'then nobody has it');
-SELECT throws_ok(format('SELECT rxtrack.set_database_role(%L, %L)', application, role), state, NULL, format('%s for %s', role, application)) FROM (VALUES
+SELECT throws_ok(format('SELECT rxtrack.bind_role(%L, %L)', application, role), state, NULL, format('%s for %s', role, application)) FROM (VALUES
   ('Supplier one', 'nobody_at_all', '42704'), ('Nobody', 'app_one', '42704'), ('Supplier one', 'app_two', '23505'), ('Supplier one', 'an_owner', '22023'),
   ('Supplier one', 'seer', '22023'), ('Supplier one', 'rxtrack_gateway', '22023'), ('Supplier one', 'rxtrack_application', '22023'),
   ('Supplier one', 'pg_monitor', '22023')) AS v (application, role, state);
 
 -- Where the session logged in as the role, and not by SET ROLE.
-SELECT rxtrack.set_database_role('Supplier one', 'app_one') \gset
+SELECT rxtrack.bind_role('Supplier one', 'app_one') \gset
 SET SESSION AUTHORIZATION app_one;
 SELECT count(*) AS seen FROM rxtrack.status_update \gset
 RESET SESSION AUTHORIZATION;
@@ -92,7 +92,7 @@ SELECT is(:seen, 3, 'who logs in as the role sees its own');
 CREATE ROLE ear_a LOGIN; CREATE ROLE ear_all LOGIN; CREATE ROLE ear_none LOGIN IN ROLE rxtrack_listener;
 CREATE ROLE team NOLOGIN; CREATE ROLE ear_team LOGIN IN ROLE team;
 SELECT pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.at_pharmacy(pg_temp.task(20, 'RC', item => 20), 'AA1'), pg_temp.at_pharmacy(pg_temp.task(21, 'RC', item => 21), 'BB2')))) \gset
-SELECT rxtrack.entitle_listener('ear_a', '{aa1}'), rxtrack.entitle_listener('ear_all'), rxtrack.entitle_listener('team', '{BB2}') \gset
+SELECT rxtrack.grant_events('ear_a', '{aa1}'), rxtrack.grant_events('ear_all'), rxtrack.grant_events('team', '{BB2}') \gset
 \set events 'SELECT DISTINCT ods_code FROM rxtrack.readiness_event'
 SELECT is(pg_temp.as_role(role, :'events'), answer, 'the events that there are for ' || role) FROM (VALUES
   ('ear_a', '(AA1)'), ('ear_all', '(AA1) (BB2) (FX123)'), ('ear_none', 'none'), ('team', '(BB2)'), ('ear_team', '(BB2)'), ('dba', '(AA1) (BB2) (FX123)'),
@@ -115,16 +115,16 @@ SELECT is(pg_temp.as_role('dba', 'SELECT name FROM rxtrack.subscription_lag'), '
 SELECT is(pg_temp.as_role('ear_a', $$ SELECT rxtrack.subscribe('ear_a', '{BB2}') $$), '(0)', 'a filter beyond the entitlement');
 SELECT is(pg_temp.as_role('ear_a', format(:'fetch', 'ear_a')), 'none', 'brings nothing');
 SET LOCAL client_min_messages = warning;
-SELECT rxtrack.entitle_listener('ear_a', '{BB2}') \gset
+SELECT rxtrack.grant_events('ear_a', '{BB2}') \gset
 UPDATE rxtrack.subscription SET acknowledged = 0;
 SELECT is(pg_temp.as_role('ear_a', format(:'fetch', 'ear_a')), '(BB2,1)', 'another entitlement holds from the next fetch on');
-SELECT is(rxtrack.dismiss_listener('ear_a'), true, 'it is taken away');
+SELECT is(rxtrack.revoke_events('ear_a'), true, 'it is taken away');
 SELECT is(pg_temp.as_role('ear_a', format(:'fetch', 'ear_a')), '42501', 'and it is told so');
-SELECT is((SELECT string_agg(action, ' ' ORDER BY at) FROM rxtrack.audit WHERE application = 'ear_a'),
-          'INSERT listener_entitlement UPDATE listener_entitlement DELETE listener_entitlement', 'all of that is audited');
-SELECT rxtrack.entitle_listener('rxtrack_listener', '{AA1}') \gset
+SELECT is((SELECT string_agg(action, ' ' ORDER BY at) FROM rxtrack.audit WHERE role = 'ear_a'),
+          'INSERT event_grant UPDATE event_grant DELETE event_grant', 'all of that is audited');
+SELECT rxtrack.grant_events('rxtrack_listener', '{AA1}') \gset
 SELECT is(pg_temp.as_role('ear_none', :'events'), '(AA1)', 'what all listeners are entitled to, every member is');
-SELECT throws_ok(format('SELECT rxtrack.entitle_listener(%L)', role), state, NULL, 'no listener: ' || coalesce(role, 'NULL')) FROM (VALUES
+SELECT throws_ok(format('SELECT rxtrack.grant_events(%L)', role), state, NULL, 'no listener: ' || coalesce(role, 'NULL')) FROM (VALUES
   ('nobody_at_all', '42704'), ('rxtrack_gateway', '22023'), ('an_owner', '22023'), (NULL, '22004')) AS v (role, state);
 
 SELECT * FROM finish();

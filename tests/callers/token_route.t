@@ -69,10 +69,10 @@ sub search { return $gateway->request('GET', "/checkprescriptionstatusupdates?pr
 is(search($access)->{json}{items}[0]{ApplicationName}, 'A', 'in its application\'s name');
 is_outcome(search($access . '0'), 401, 'processing', 'another text is none');
 is_outcome(search(signed()), 401, 'processing', 'nor is the signed token itself');
-$node->safe_psql('rxtrack', q{SELECT rxtrack.change_application('A', suspended => true)});
+$node->safe_psql('rxtrack', q{SELECT rxtrack.alter_application('A', suspended => true)});
 is_outcome(search($access), 403, 'forbidden', 'of a suspended application: 403');
 is(refusal(ask(signed())), '401 invalid_client', 'which gets no new one');
-$node->safe_psql('rxtrack', q{SELECT rxtrack.change_application('A', suspended => false)});
+$node->safe_psql('rxtrack', q{SELECT rxtrack.alter_application('A', suspended => false)});
 is(search($access)->{status}, 200, 'until it is resumed');
 $node->safe_psql('rxtrack', sprintf q{UPDATE rxtrack_internal.access_token SET valid_until = now() WHERE token_hash = '\x%s'}, sha256_hex($access));
 $answer = search($access);

@@ -205,14 +205,14 @@ sub checked
 is(checked($access), '404 A', 'an access token is a credential');
 is(checked($access . 'x'), '401', 'and no other text is');
 is($node->safe_psql('rxtrack', "SELECT count(*) FROM rxtrack_internal.access_token t WHERE t::text LIKE '%" . substr($access, 8) . "%'"), 0, 'it is kept nowhere');
-$node->safe_psql('rxtrack', q{SELECT rxtrack.change_application('A', suspended => true)});
+$node->safe_psql('rxtrack', q{SELECT rxtrack.alter_application('A', suspended => true)});
 is(checked($access), '403 A', 'of a suspended application it is refused');
 is((ask(token_form(token())))[0], $refused, 'which gets no other one');
-$node->safe_psql('rxtrack', q{SELECT rxtrack.change_application('A', suspended => false)});
+$node->safe_psql('rxtrack', q{SELECT rxtrack.alter_application('A', suspended => false)});
 is(checked($access), '404 A', 'until it is resumed');
 $node->safe_psql('rxtrack', sprintf q{UPDATE rxtrack_internal.access_token SET valid_until = now() WHERE token_hash = '\x%s'}, sha256_hex($access));
 is(checked($access), '401', 'one that has expired is nobody\'s');
-$node->safe_psql('rxtrack', q{SELECT rxtrack.remove_public_key('A', 'p256')});
+$node->safe_psql('rxtrack', q{SELECT rxtrack.drop_public_key('A', 'p256')});
 is((ask(token_form(token())))[0], $refused, 'a key that was removed signs nothing any more');
 
 # ---------- The form ----------

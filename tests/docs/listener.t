@@ -45,7 +45,7 @@ sub post { return $gateway->post(example('ready-to-collect.json'), key => $suppl
 
 # ---------- Who may, settings ----------
 
-my $granted = $node->safe_psql('rxtrack', block(qr/entitle_listener/));
+my $granted = $node->safe_psql('rxtrack', block(qr/grant_events/));
 my ($key) = $granted =~ /(rxtrack_\w+)/;
 like($key, qr/^rxtrack_/, 'the role and the application are made, and the key is shown');
 $node->safe_psql('rxtrack', block(qr/INSERT INTO rxtrack\.alert_pharmacy/));

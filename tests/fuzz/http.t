@@ -32,7 +32,7 @@ local $ENV{RXTRACK_GATEWAY} = sanitized_gateway();
 my $url = 'https://tracking.example/oauth2/token';
 my $node = node(conf => "log_statement = none\nrxtrack.token_url = '$url'\n");
 my %key = map { $_ => add_application($node, $_, qw(updates:write updates:read events:read)) } 'Fuzzer', 'Bystander', 'Slow';
-$node->safe_psql('rxtrack', "SELECT rxtrack.change_application('Fuzzer', requests_per_minute => 10000000); SELECT rxtrack.change_application('Slow', requests_per_minute => 30)");
+$node->safe_psql('rxtrack', "SELECT rxtrack.alter_application('Fuzzer', requests_per_minute => 10000000); SELECT rxtrack.alter_application('Slow', requests_per_minute => 30)");
 my $signing = make_key('EC', 'P-256');
 my $client = $node->safe_psql('rxtrack', "SELECT rxtrack.add_public_key('Fuzzer', 'k', '$signing->{public}')");
 my @forms = (map({ token_form(sign($signing, 'ES256', { kid => 'k' }, claims($client, $url))) } 1 .. 10), token_form('x.y.z'), 'grant_type=password');
@@ -140,7 +140,7 @@ my @findings = grep { /AddressSanitizer|LeakSanitizer|runtime error|SUMMARY:|pan
 is(join("\n", @findings), '', 'nor does its log have a finding');
 my @server = grep { /PANIC|FATAL|TRAP|terminated by signal|ERROR/ } split /\n/, PostgreSQL::Test::Utils::slurp_file($node->logfile);
 is(join("\n", splice @server, 0, 5), '', 'no error has reached the server\'s log');
-is($node->safe_psql('rxtrack', q{SELECT count(*) FROM rxtrack.applications a JOIN rxtrack.status_update u ON a.name = 'Bystander'
-	JOIN rxtrack_internal.application i ON i.name = a.name AND i.application_id = u.application_id}), $good + 1, 'what was acknowledged to the bystander is stored');
+is($node->safe_psql('rxtrack', q{SELECT count(*) FROM rxtrack.applications a
+	JOIN rxtrack.status_update u ON a.application = 'Bystander' AND a.application_id = u.application_id}), $good + 1, 'what was acknowledged to the bystander is stored');
 
 done_testing();

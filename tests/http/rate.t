@@ -17,7 +17,7 @@ my $gateway = gateway($node);
 sub rate
 {
 	my ($name, $a_minute) = @_;
-	return $node->safe_psql('rxtrack', "SELECT rxtrack.change_application('$name', requests_per_minute => $a_minute)");
+	return $node->safe_psql('rxtrack', "SELECT rxtrack.alter_application('$name', requests_per_minute => $a_minute)");
 }
 
 sub search { return $gateway->request('GET', '/checkprescriptionstatusupdates?odscode=NOBODY', { Authorization => "Bearer $_[0]" }) }

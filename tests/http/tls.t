@@ -124,7 +124,7 @@ is(scalar @reasons, 6, 'the log has each refusal');
 like("@reasons", qr/expired.*purpose.*issuer/is, 'with its reason');
 my $keep = RxTrack::Connection->new($gateway, %{ $shown{bound} });
 for my $case ([ 'is let in', '', 404 ], [ 'is not, with the certificate taken away', "unbind_certificate('Bound', '$client{bound}{fingerprint}')", 401 ],
-	[ 'is let in again', "accept_without_certificate('Bound')", 404 ], [ 'is not, bound to another', "bind_certificate('Bound', '$client{second}{fingerprint}')", 401 ],
+	[ 'is let in again', "waive_certificate('Bound')", 404 ], [ 'is not, bound to another', "bind_certificate('Bound', '$client{second}{fingerprint}')", 401 ],
 	[ 'is let in, bound to both', "bind_certificate('Bound', '$client{bound}{fingerprint}')", 404 ])
 {
 	my ($what, $change, $status) = @$case;

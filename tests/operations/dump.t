@@ -53,7 +53,7 @@ INSERT INTO rxtrack.last_removed_release VALUES (1);
 INSERT INTO rxtrack.alert_pharmacy VALUES ('A1');
 INSERT INTO rxtrack.blocked_pharmacy VALUES ('B2');
 INSERT INTO rxtrack.alert_application SELECT min(application_id) FROM rxtrack_internal.application;
-SELECT rxtrack.entitle_listener('rxtrack_listener', '{A1,B2}');
+SELECT rxtrack.grant_events('rxtrack_listener', '{A1,B2}');
 SELECT rxtrack.subscribe('all');
 INSERT INTO rxtrack.rehearsal VALUES ('${\random_prescription_id()}', 503, 2), ('${\random_prescription_id()}', 429, NULL);
 SQL
@@ -74,7 +74,7 @@ my %question = (
 	(map { $_ => qq{SELECT t FROM $_ t ORDER BY t::text COLLATE "C"} } @tables),
 	sequences => "SELECT sequencename, coalesce(last_value, 0) FROM pg_sequences WHERE schemaname ~ '^rxtrack' ORDER BY 1",
 	judgements => "WITH status AS (SELECT DISTINCT from_status AS s FROM rxtrack.transition_rule UNION SELECT 'Not Dispensed')"
-	  . ' SELECT f.s, t.s, rxtrack.check_transition(f.s, t.s) FROM status f, status t ORDER BY 1, 2',
+	  . ' SELECT f.s, t.s, rxtrack.check_transition(f.s::text, t.s::text) FROM status f, status t ORDER BY 1, 2',
 	status => 'SELECT * FROM rxtrack.item_status',
 	granted => "SELECT has_table_privilege('analyst', 'rxtrack.item_status', 'SELECT')");
 

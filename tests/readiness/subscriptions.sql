@@ -169,7 +169,7 @@ BEGIN
 EXCEPTION WHEN insufficient_privilege THEN
   RETURN 'denied';
 END $$;
-SELECT rxtrack.entitle_listener('rxtrack_listener') \g /dev/null
+SELECT rxtrack.grant_events('rxtrack_listener') \g /dev/null
 SELECT is(pg_temp.allowed(statement, 'rxtrack_listener'), verdict, 'a listener: ' || statement) FROM (VALUES
   ($$ SELECT rxtrack.subscribe('mine') $$, 'allowed'), ($$ SELECT * FROM rxtrack.fetch_events('mine') $$, 'allowed'),
   ($$ SELECT rxtrack.ack_events('mine', 0) $$, 'allowed'), ('TABLE rxtrack.subscription_lag', 'allowed'),

@@ -157,13 +157,13 @@ SELECT is_empty($$ SELECT line_item_id FROM (
 
 -- ---------- status_at ----------
 
-SELECT is_empty($$ SELECT t, i.line_item_id, rxtrack.status_at(i.prescription_id, i.line_item_id, t), r.status
+SELECT is_empty($$ SELECT t, i.line_item_id, rxtrack.status_at(i.prescription_id::text, i.line_item_id::text, t), r.status
                    FROM (SELECT now() + n * interval '200 min' AS t FROM generate_series(-13, 7) AS n) AS times
                    CROSS JOIN rxtrack.item i
                    LEFT JOIN LATERAL (SELECT * FROM pg_temp.reference(t)) AS r USING (prescription_id, line_item_id)
-                   WHERE rxtrack.status_at(i.prescription_id, i.line_item_id, t) IS DISTINCT FROM r.status $$,
+                   WHERE rxtrack.status_at(i.prescription_id::text, i.line_item_id::text, t) IS DISTINCT FROM r.status $$,
                 'status_at is what the contract says, of times past and to come');
-SELECT is(rxtrack.status_at(prescription::rxtrack.prescription_id, line_item::uuid, t), NULL, 'status_at: ' || name) FROM (VALUES
+SELECT is(rxtrack.status_at(prescription, line_item, t), NULL, 'status_at: ' || name) FROM (VALUES
   ('an unknown item', pg_temp.prescription(1), pg_temp.uuid(1), now()),
   ('a time before all', (SELECT prescription_id::text FROM rxtrack.item LIMIT 1),
    (SELECT line_item_id::text FROM rxtrack.item LIMIT 1), '-infinity'),
@@ -172,7 +172,7 @@ SELECT is(rxtrack.status_at(prescription::rxtrack.prescription_id, line_item::uu
 -- ---------- status_history ----------
 
 SELECT is_empty($$ SELECT prescription_id FROM (SELECT DISTINCT prescription_id FROM rxtrack.status_update) AS p
-                   WHERE (SELECT array_agg(s::text) FROM rxtrack.status_history(p.prescription_id) AS s) IS DISTINCT
+                   WHERE (SELECT array_agg(s::text) FROM rxtrack.status_history(p.prescription_id::text) AS s) IS DISTINCT
                      FROM
                      (SELECT array_agg(row(line_item_id, task_id, status, completed, last_modified, post_dated_set_at,
                        kind, nhs_number,

@@ -114,7 +114,7 @@ SELECT throws_ok($$ SELECT pg_temp.submit('{}', application => 'supplier one') $
 SELECT throws_ok($$ SELECT pg_temp.submit('{}', application => NULL) $$, '22004', NULL, 'an application that is null');
 SELECT is((pg_temp.submit(pg_temp.bundle(pg_temp.task(20, item => 20)), application => 'Supplier two')).status, 201,
   'another application');
-SELECT is((SELECT application FROM rxtrack.status_history(pg_temp.prescription(20)::rxtrack.prescription_id)),
+SELECT is((SELECT application FROM rxtrack.status_history(pg_temp.prescription(20))),
   'Supplier two', 'is kept');
 
 -- ---------- Retries and conflicts ----------

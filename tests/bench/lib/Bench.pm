@@ -76,7 +76,7 @@ sub bench_node
 	my ($more, $name) = @_;
 	my $node = node(name => $name // 'main', conf => $conf . ($more // ''));
 	$node->{bench_key} = add_application($node, 'Benchmark');
-	$node->safe_psql('rxtrack', q{SELECT rxtrack.change_application('Benchmark', requests_per_minute => 2000000000)}); # at full speed
+	$node->safe_psql('rxtrack', q{SELECT rxtrack.alter_application('Benchmark', requests_per_minute => 2000000000)}); # at full speed
 	$node->safe_psql('rxtrack', slurp_file("$here/tables.sql"));
 	return $node;
 }

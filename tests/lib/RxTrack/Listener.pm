@@ -62,7 +62,7 @@ sub listening_node
 	my $node = node(%option, worker => $option{worker} // 1);
 	$node->safe_psql('rxtrack', <<'SQL');
 CREATE ROLE rxtrack_test_listener LOGIN;
-SELECT rxtrack.entitle_listener('rxtrack_test_listener');
+SELECT rxtrack.grant_events('rxtrack_test_listener');
 SELECT rxtrack.add_application('Pharmacy', '{updates:write}');
 SQL
 	return $node;

@@ -191,7 +191,7 @@ sub too_often
 {
 	my ($node, $gateway) = @_;
 	my $key = add_application($node, 'A busy one');
-	$node->safe_psql('rxtrack', q{SELECT rxtrack.change_application('A busy one', requests_per_minute => 1)});
+	$node->safe_psql('rxtrack', q{SELECT rxtrack.alter_application('A busy one', requests_per_minute => 1)});
 	my $post = poster($gateway, '/', $key);
 	$post->('a request that is let through', bundle(task())) for 1 .. 2;
 	$post->('a request too many', bundle(task()));

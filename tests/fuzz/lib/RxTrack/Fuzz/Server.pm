@@ -153,7 +153,7 @@ sub statuses_at
 	return $self->run(<<"SQL");
 SELECT concat_ws(' ', s.prescription_id, s.line_item_id, s.status)
 FROM (SELECT i.prescription_id, i.line_item_id,
-             rxtrack.status_at(i.prescription_id, i.line_item_id, 'epoch'::timestamptz + $time * interval '1 microsecond') AS status
+             rxtrack.status_at(i.prescription_id::text, i.line_item_id::text, 'epoch'::timestamptz + $time * interval '1 microsecond') AS status
       FROM (SELECT DISTINCT u.prescription_id, u.line_item_id FROM rxtrack.status_update u) i) s
 WHERE s.status IS NOT NULL
 SQL
