@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "wire/bundle.h"
+#include "types/update.h"
 
 /* An update by which an item's status becomes another. */
 typedef struct StatusChange

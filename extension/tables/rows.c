@@ -581,7 +581,8 @@ rows_update(Rows *rows, const RowsPlace *place, const bool *changes, const Datum
 	if (through_sql_is_needed(rows->relation, part->relation, CMD_UPDATE))
 	{
 		snapshot = begin_sql(rows);
-		return end_sql(snapshot, through_sql_update(rows->table, place, changes, values, nulls, snapshot));
+		return end_sql(snapshot, through_sql_update(rows->table, place->relation, &place->tid, changes,
+														values, nulls, snapshot));
 	}
 	begin_statement(rows, part);
 	make_row(rows, part, place, changes, values, nulls);
@@ -611,7 +612,7 @@ rows_delete(Rows *rows, const RowsPlace *place)
 	if (through_sql_is_needed(rows->relation, part->relation, CMD_DELETE))
 	{
 		snapshot = begin_sql(rows);
-		return end_sql(snapshot, through_sql_delete(rows->table, place, snapshot));
+		return end_sql(snapshot, through_sql_delete(rows->table, place->relation, &place->tid, snapshot));
 	}
 	begin_statement(rows, part);
 	part->found->tts_tid = place->tid;

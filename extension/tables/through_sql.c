@@ -93,12 +93,12 @@ append_argument(Command *command, Oid type, Datum value, bool isnull)
 }
 
 static void
-append_place(Command *command, const RowsPlace *place)
+append_place(Command *command, Oid relation, const ItemPointerData *tid)
 {
 	appendStringInfoString(&command->sql, " WHERE ctid = ");
-	append_argument(command, TIDOID, PointerGetDatum(&place->tid), false);
+	append_argument(command, TIDOID, PointerGetDatum(tid), false);
 	appendStringInfoString(&command->sql, " AND tableoid = ");
-	append_argument(command, OIDOID, ObjectIdGetDatum(place->relation), false);
+	append_argument(command, OIDOID, ObjectIdGetDatum(relation), false);
 }
 
 static bool
@@ -138,7 +138,7 @@ through_sql_insert(const RowsTable *table, const Datum *values, const bool *null
 }
 
 bool
-through_sql_update(const RowsTable *table, const RowsPlace *place, const bool *changes,
+through_sql_update(const RowsTable *table, Oid relation, const ItemPointerData *tid, const bool *changes,
 				   const Datum *values, const bool *nulls, Snapshot snapshot)
 {
 	Command		command;
@@ -151,16 +151,16 @@ through_sql_update(const RowsTable *table, const RowsPlace *place, const bool *c
 		appendStringInfo(&command.sql, "%s%s = ", command.count == 0 ? " SET " : ", ", quote_identifier(table->columns[i].name));
 		append_argument(&command, catalog_type_oid(table->columns[i].type), values[i], nulls[i]);
 	}
-	append_place(&command, place);
+	append_place(&command, relation, tid);
 	return execute(&command, snapshot);
 }
 
 bool
-through_sql_delete(const RowsTable *table, const RowsPlace *place, Snapshot snapshot)
+through_sql_delete(const RowsTable *table, Oid relation, const ItemPointerData *tid, Snapshot snapshot)
 {
 	Command		command;
 
 	begin_command(&command, "DELETE FROM", table);
-	append_place(&command, place);
+	append_place(&command, relation, tid);
 	return execute(&command, snapshot);
 }

@@ -11,10 +11,11 @@
 
 #include "postgres.h"
 #include "nodes/nodes.h"
+#include "storage/itemptr.h"
 #include "utils/relcache.h"
 #include "utils/snapshot.h"
 
-#include "tables/rows.h"
+#include "tables/columns.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -26,9 +27,9 @@ extern bool through_sql_is_needed(Relation named, Relation part, CmdType command
  * table; InvalidSnapshot: the transaction's.
  */
 extern bool through_sql_insert(const RowsTable *table, const Datum *values, const bool *nulls);
-extern bool through_sql_update(const RowsTable *table, const RowsPlace *place, const bool *changes,
+extern bool through_sql_update(const RowsTable *table, Oid relation, const ItemPointerData *tid, const bool *changes,
 							   const Datum *values, const bool *nulls, Snapshot snapshot);
-extern bool through_sql_delete(const RowsTable *table, const RowsPlace *place, Snapshot snapshot);
+extern bool through_sql_delete(const RowsTable *table, Oid relation, const ItemPointerData *tid, Snapshot snapshot);
 
 #pragma GCC visibility pop
 

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "types/identifiers.h"
+#include "types/update.h"
 #include "wire/faults.h"
 
 /*
@@ -21,22 +21,6 @@
  * of the largest size holds half a million entries such as "1,".
  */
 #define BUNDLE_MAX_ENTRIES 5000
-
-/* One status change of one prescription item, as a valid entry says it. */
-typedef struct Update
-{
-	Uuid		task_id;
-	PrescriptionId prescription_id;
-	Uuid		line_item_id;
-	NhsNumber	nhs_number;
-	OdsCode		ods_code;
-	BusinessStatus status;
-	bool		completed;		/* Task.status is completed, not in-progress */
-	bool		post_dated;		/* it has a meta.lastUpdated */
-	int64_t		last_modified;	/* when it takes effect; microseconds since 2000 */
-	int64_t		post_dated_set_at;	/* meta.lastUpdated; 0 where not post-dated */
-	int32_t		repeat_number;	/* 0 where there is none */
-} Update;
 
 typedef struct BundleEntry
 {
@@ -85,12 +69,5 @@ extern void bundle_finish(Bundle *bundle);
 extern void bundle_check_ahead(FaultList *faults, const char *field, int64_t when, int64_t now);
 
 #pragma GCC visibility pop
-
-/* When the update was asserted: at its post-dating if it has one, else when it took effect. */
-static inline int64_t
-update_asserted_at(const Update *update)
-{
-	return update->post_dated ? update->post_dated_set_at : update->last_modified;
-}
 
 #endif							/* RXTRACK_BUNDLE_H */

@@ -1,0 +1,32 @@
+/*
+ * update.h
+ *		An update: one status change of one prescription item, as a supplier says it.
+ */
+#ifndef RXTRACK_UPDATE_H
+#define RXTRACK_UPDATE_H
+
+#include "types/identifiers.h"
+
+typedef struct Update
+{
+	Uuid		task_id;
+	PrescriptionId prescription_id;
+	Uuid		line_item_id;
+	NhsNumber	nhs_number;
+	OdsCode		ods_code;
+	BusinessStatus status;
+	bool		completed;		/* Task.status is completed, not in-progress */
+	bool		post_dated;		/* it has a meta.lastUpdated */
+	int64_t		last_modified;	/* when it takes effect; microseconds since 2000 */
+	int64_t		post_dated_set_at;	/* meta.lastUpdated; 0 where not post-dated */
+	int32_t		repeat_number;	/* 0 where there is none */
+} Update;
+
+/* When it was asserted, which decides what is newer: at its post-dating if it has one, else when it took effect. */
+static inline int64_t
+update_asserted_at(const Update *update)
+{
+	return update->post_dated ? update->post_dated_set_at : update->last_modified;
+}
+
+#endif							/* RXTRACK_UPDATE_H */
