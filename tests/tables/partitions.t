@@ -73,11 +73,11 @@ is(submit(bundle(task())), 201, 'the server has lived through all of it');
 
 # ---------- Partitioned as the documentation says ----------
 
-my $page = slurp_file('docs/dba.md');
+my $page = slurp_file('docs/dba/partitions.md');
 my ($recipe) = $page =~ /^## Partitions\n.*?^```sql\n(.*?)^```/ms;
 my $updates = sql('SELECT * FROM rxtrack.status_update ORDER BY task_id');
 my $items = sql('SELECT * FROM rxtrack.item_status ORDER BY line_item_id');
-is($node->psql('rxtrack', $recipe), 0, 'the statements of docs/dba.md run');
+is($node->psql('rxtrack', $recipe), 0, 'the statements of docs/dba/partitions.md run');
 is(sql('SELECT * FROM rxtrack.status_update ORDER BY task_id'), $updates, 'all updates are there');
 is(sql('SELECT * FROM rxtrack.item_status ORDER BY line_item_id'), $items, 'and all items');
 is(sql("SELECT count(*) FROM pg_inherits WHERE inhparent IN ('rxtrack.item'::regclass, 'rxtrack.status_update'::regclass)"), 32, 'in partitions');
