@@ -331,6 +331,13 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
 
 /* ---- the main thread's part ---- */
 
+/* From 1.0 on the library answers a blank in an address with a redirection, unless it is strict. */
+static const struct MHD_OptionItem strict[] = {
+#if MHD_VERSION >= 0x01000000
+    {MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL},
+#endif
+    {MHD_OPTION_END, 0, NULL}};
+
 /* A daemon for a loop to drive. The library's timeouts are off, see client.h. */
 static struct MHD_Daemon *start_daemon(struct loop *loop)
 {
@@ -343,10 +350,11 @@ static struct MHD_Daemon *start_daemon(struct loop *loop)
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
             (tls_is_on() ? MHD_USE_TLS : 0),
         0, NULL, NULL, on_request, NULL, MHD_OPTION_ARRAY, tls_is_on() ? secured : plain,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)http.config->connection_limit + ACCEPT_SLACK,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
-        MHD_OPTION_URI_LOG_CALLBACK, on_first_line, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
-        NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
+        MHD_OPTION_ARRAY, strict, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)http.config->connection_limit + ACCEPT_SLACK, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_first_line, loop,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, NULL, MHD_OPTION_END);
 
     if (daemon == NULL)
         fprintf(stderr, "rxtrack-gateway: libmicrohttpd does not start\n");
