@@ -37,7 +37,7 @@ LANGUAGE plpgsql IMMUTABLE STRICT
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 BEGIN
-	RETURN value;
+	RETURN value::uuid;
 EXCEPTION WHEN invalid_text_representation THEN
 	RAISE EXCEPTION 'invalid input syntax for type uuid'
 		USING ERRCODE = 'invalid_text_representation', DETAIL = format('%s must be a UUID.', argument);

@@ -33,7 +33,7 @@ DECLARE
 	key record;
 BEGIN
 	IF length(assertion) > 16384 OR array_length(parts, 1) IS DISTINCT FROM 3
-		OR assertion !~ '^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$' THEN
+		OR assertion !~ '^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+$' THEN
 		RETURN NULL;
 	END IF;
 	-- one signature has one spelling: bits that the last character has to spare are zero

@@ -65,6 +65,19 @@ ok($node->poll_query_until('rxtrack', "SELECT count(*) > 0 FROM pg_stat_activity
 is($other->sql('COMMIT'), '', 'which can go on');
 is($one->answer, '', 'and then it is dropped');
 
+# ---------- By a session that reads backslashes in strings as escapes ----------
+
+my $texts = q{SELECT md5(string_agg(t, E'\n' ORDER BY t COLLATE "C")) FROM (
+	SELECT prosrc FROM pg_proc WHERE pronamespace::regnamespace::text ~ '^rxtrack'
+	UNION ALL SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace::regnamespace::text ~ '^rxtrack'
+	UNION ALL SELECT description FROM pg_description) AS x (t)};
+$one->sql('CREATE EXTENSION rxtrack');
+my $usual = $one->sql($texts);
+$one->sql($_) for 'DROP EXTENSION rxtrack', 'SET standard_conforming_strings = off';
+is($one->sql('CREATE EXTENSION rxtrack'), '', 'CREATE EXTENSION where standard_conforming_strings is off');
+is($one->sql($texts), $usual, 'makes the same');
+$one->sql($_) for 'DROP EXTENSION rxtrack', 'RESET standard_conforming_strings';
+
 # ---------- The gateway ----------
 
 is($gateway->post($bundle, key => $key)->{status}, 503,
