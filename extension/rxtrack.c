@@ -6,10 +6,10 @@
 
 #include "fmgr.h"
 
-#include "tables/catalog.h"
-#include "tables/prepared_table.h"
-#include "readiness/readiness.h"
+#include "readiness/at_commit.h"
+#include "readiness/dispatcher.h"
 #include "settings.h"
+#include "tables/catalog.h"
 
 PG_MODULE_MAGIC;
 
@@ -20,9 +20,6 @@ _PG_init(void)
 {
 	settings_init();
 	catalog_init();
-	prepared_table_init();
-	readiness_init();
-	alert_init();
-	dispatch_init();
-	worker_init();
+	at_commit_init();
+	dispatcher_init();
 }

@@ -81,7 +81,7 @@ settings_init(void)
 	compat_reserve_settings("rxtrack");
 }
 
-/* rxtrack.duration(setting) */
+/* rxtrack_internal.setting_duration(setting) */
 PG_FUNCTION_INFO_V1(setting_duration);
 Datum
 setting_duration(PG_FUNCTION_ARGS)

@@ -45,14 +45,15 @@ GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rxtrack_http TO rxtrack_gateway;
 
 GRANT SELECT ON rxtrack.readiness_event, rxtrack.subscription_lag TO rxtrack_listener;
 GRANT EXECUTE ON FUNCTION
-	rxtrack.subscribe(text, rxtrack.ods_code[], boolean),
-	rxtrack.unsubscribe(text),
+	rxtrack.add_subscription(text, text[], boolean),
+	rxtrack.drop_subscription(text),
 	rxtrack.fetch_events(text, integer),
 	rxtrack.ack_events(text, bigint),
-	rxtrack.is_live(rxtrack.subscription),
+	rxtrack.event_json(rxtrack.released_event),
+	rxtrack_internal.is_live(rxtrack.subscription),
 	rxtrack_internal.acts_for(text),
 	rxtrack_internal.entitled_pharmacies(),
-	rxtrack.last_release()
+	rxtrack_internal.last_release()
 	TO rxtrack_listener, rxtrack_admin;
 
 -- Without what would tell of other applications' updates of the same item: whether
@@ -71,7 +72,8 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.status_at(text, text, timestamptz, integer, text)
 	TO rxtrack_reader;
 
-GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update, rxtrack.readiness_event,
+GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update,
+	rxtrack.readiness_event, rxtrack.readiness_promise, rxtrack.pending_events,
 	rxtrack.applications, rxtrack.audit, rxtrack.event_grants, rxtrack.subscription, rxtrack.subscription_lag,
 	rxtrack.last_removed_release TO rxtrack_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal,
@@ -93,7 +95,7 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.unbind_role(text, text),
 	rxtrack.grant_events(text, text[]),
 	rxtrack.revoke_events(text),
-	rxtrack.dispatch(integer),
+	rxtrack.release_events(integer),
 	rxtrack.prune_events(integer),
 	rxtrack.submit(text, text, text),
 	rxtrack.status_history(text),

@@ -11,9 +11,12 @@ COMMENT ON POLICY own_updates ON rxtrack.status_update IS 'An application''s rol
 CREATE POLICY all_updates ON rxtrack.status_update FOR SELECT TO rxtrack_admin USING (true);
 COMMENT ON POLICY all_updates ON rxtrack.status_update IS 'rxtrack_admin sees all';
 
+-- Of the inbox nobody but its owner sees anything: rxtrack.pending_events shows what is in it.
+ALTER TABLE rxtrack_internal.readiness_inbox ENABLE ROW LEVEL SECURITY;
+ALTER TABLE rxtrack.readiness_promise ENABLE ROW LEVEL SECURITY;
+CREATE POLICY all_promises ON rxtrack.readiness_promise FOR SELECT TO rxtrack_admin USING (true);
+COMMENT ON POLICY all_promises ON rxtrack.readiness_promise IS 'rxtrack_admin sees all';
 ALTER TABLE rxtrack.readiness_event ENABLE ROW LEVEL SECURITY;
--- who reads it as a part of that table is under its policies; by itself it shows nothing
-ALTER TABLE rxtrack.readiness_queue ENABLE ROW LEVEL SECURITY;
 CREATE POLICY entitled_events ON rxtrack.readiness_event FOR SELECT TO rxtrack_listener
 	USING ((SELECT rxtrack_internal.entitled_pharmacies()) IS NULL
 		   OR ods_code = ANY ((SELECT rxtrack_internal.entitled_pharmacies())::rxtrack.ods_code[]));

@@ -18,7 +18,7 @@
 #define MAX_PHARMACIES 1000
 
 static Statement last_release = {
-	.sql = "SELECT rxtrack.last_release()"
+	.sql = "SELECT rxtrack_internal.last_release()"
 };
 
 static int64

@@ -1,63 +1,55 @@
 /*
  * alert.c
- *		Whether a patient is to be alerted about an event: the settings, which are the
- *		tables of pharmacies and applications, and the cooldown.
+ *		Whether a patient is to be alerted about an event: what the tables of pharmacies and
+ *		applications say, and the cooldown.
  *
- * Each process that releases events remembers the settings.  Ten thousand
- * pharmacies are a small thing to remember, and a dear one to look up thrice for
- * each event.
+ * Each process that releases events caches these tables: ten thousand pharmacies take little
+ * memory, and three index lookups for each event would cost as much as the rest of its release.
  */
 #include "postgres.h"
 
+#include "executor/spi.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "readiness/alert.h"
 #include "settings.h"
-#include "tables/access.h"
-#include "tables/catalog.h"
+#include "tables/cached.h"
 #include "tables/statement.h"
-#include "readiness/readiness.h"
-#include "tables/remembered.h"
 #include "types/types.h"
+
+const RowsKey alert_key = {"readiness_event_alert", 2, {EVENT_NHS_NUMBER, EVENT_ODS_CODE}};
 
 /* A table of one column, in order. */
 typedef struct Column
 {
-	Remembered	remembered;
+	Cached		cached;
 	Statement	select;
 	int64	   *values;
 	int			count;
 } Column;
 
 static Column enabled_pharmacies = {
-	.remembered.table = "alert_pharmacy",
+	.cached.schema = "rxtrack", .cached.table = "alert_pharmacy",
 	.select.sql = "SELECT ods_code FROM rxtrack.alert_pharmacy ORDER BY ods_code"
 };
 
 static Column blocked_pharmacies = {
-	.remembered.table = "blocked_pharmacy",
+	.cached.schema = "rxtrack", .cached.table = "blocked_pharmacy",
 	.select.sql = "SELECT ods_code FROM rxtrack.blocked_pharmacy ORDER BY ods_code"
 };
 
 static Column enabled_applications = {
-	.remembered.table = "alert_application",
+	.cached.schema = "rxtrack", .cached.table = "alert_application",
 	.select.sql = "SELECT application_id::bigint FROM rxtrack.alert_application ORDER BY application_id"
 };
-
-void
-alert_init(void)
-{
-	remembered_init(&enabled_pharmacies.remembered);
-	remembered_init(&blocked_pharmacies.remembered);
-	remembered_init(&enabled_applications.remembered);
-}
 
 static void
 read_table(Column *table)
 {
 	bool		isnull;
 
-	remembered_begin(&table->remembered);
+	cached_begin(&table->cached);
 	SPI_connect();
 	statement_execute_latest(&table->select, NULL);
 	if (table->values != NULL)
@@ -68,7 +60,7 @@ read_table(Column *table)
 	for (int i = 0; i < table->count; i++)
 		table->values[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_finish();
-	remembered_end(&table->remembered);
+	cached_end(&table->cached, true);
 }
 
 static bool
@@ -77,7 +69,7 @@ contains(Column *table, int64 value)
 	int			low = 0;
 	int			high;
 
-	if (!table->remembered.known)
+	if (!cached_is_valid(&table->cached))
 		read_table(table);
 	high = table->count;
 	while (low < high)
@@ -92,7 +84,7 @@ contains(Column *table, int64 value)
 	return low < table->count && table->values[low] == value;
 }
 
-/* What the settings of now say. */
+/* What the tables of now say. */
 static AlertReason
 find_barrier(OdsCode pharmacy, int32 application_id)
 {
@@ -105,42 +97,29 @@ find_barrier(OdsCode pharmacy, int32 application_id)
 	return ALERT_REASON_COUNT;
 }
 
-Access *
-alert_begin(void)
-{
-	Access	   *alerts = access_open_to_read("readiness_event", "readiness_event_alert");
-
-	/* nobody else releases events until this transaction ends */
-	alerts->latest = alerts->steady = true;
-	return alerts;
-}
-
 /* Was the patient alerted about that pharmacy lately?  What this transaction has released counts too. */
 static bool
-is_in_cooldown(Access *alerts, OdsCode pharmacy, NhsNumber patient, TimestampTz now)
+is_in_cooldown(Rows *released, const Event *event, TimestampTz now)
 {
-	Datum		key[2] = {NhsNumberGetDatum(patient), OdsCodeGetDatum(pharmacy)};
+	Datum		key[2] = {event->values[EVENT_NHS_NUMBER], event->values[EVENT_ODS_CODE]};
 	TimestampTz since = now - (int64) settings_alert_cooldown * USECS_PER_SEC;
 	bool		found = false;
 
 	if (settings_alert_cooldown == 0)
 		return false;
-	access_search(alerts, key, 2);
-	while (!found && access_next(alerts))
-	{
-		bool		isnull;
-
-		found = DatumGetTimestampTz(access_column(alerts, EVENT_RELEASED_AT, &isnull)) > since;
-	}
+	rows_search(released, key, 2);
+	while (!found && rows_next(released))
+		found = DatumGetTimestampTz(rows_value(released, EVENT_RELEASED_AT)) > since;
 	return found;
 }
 
 AlertReason
-alert_find_reason(Access *alerts, OdsCode pharmacy, int32 application_id, NhsNumber patient, TimestampTz now)
+alert_find_reason(Rows *released, const Event *event, TimestampTz now)
 {
-	AlertReason barrier = find_barrier(pharmacy, application_id);
+	AlertReason barrier = find_barrier(DatumGetOdsCode(event->values[EVENT_ODS_CODE]),
+									   DatumGetInt32(event->values[EVENT_APPLICATION_ID]));
 
-	if (barrier != ALERT_REASON_COUNT || !is_in_cooldown(alerts, pharmacy, patient, now))
+	if (barrier != ALERT_REASON_COUNT || !is_in_cooldown(released, event, now))
 		return barrier;
 	return ALERT_COOLDOWN;
 }

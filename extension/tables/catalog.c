@@ -28,7 +28,6 @@ const CatalogType catalog_ods_code = {OURS(ods_code), .length = 8, .by_value = F
 const CatalogType catalog_ods_code_array = {OURS(ods_code_array), .length = -1, .alignment = TYPALIGN_DOUBLE};
 const CatalogType catalog_business_status = {OURS(business_status), .length = 1, .by_value = true, .alignment = TYPALIGN_CHAR};
 const CatalogType catalog_transition_kind = {OURS(transition_kind), .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT};
-const CatalogType catalog_event_state = {OURS(event_state), .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT};
 const CatalogType catalog_alert_reason = {OURS(alert_reason), .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT};
 const CatalogType catalog_uuid = {UUIDOID, .length = UUID_LEN, .alignment = TYPALIGN_CHAR};
 const CatalogType catalog_timestamptz = {TIMESTAMPTZOID, .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
@@ -48,12 +47,6 @@ static const char *const transition_kinds[TRANSITION_KIND_COUNT] = {
 	[TRANSITION_REPEAT] = "repeat",
 	[TRANSITION_UNEXPECTED] = "unexpected",
 	[TRANSITION_LATE] = "late"
-};
-
-static const char *const event_states[EVENT_STATE_COUNT] = {
-	[EVENT_PENDING] = "pending",
-	[EVENT_RELEASED] = "released",
-	[EVENT_CANCELLED] = "cancelled"
 };
 
 static const char *const alert_reasons[ALERT_REASON_COUNT] = {
@@ -125,10 +118,8 @@ look_up(Catalog *found)
 	found->ods_code_array = get_array_type(found->ods_code);
 	found->business_status = type_oid(schema, "business_status");
 	found->transition_kind = type_oid(schema, "transition_kind");
-	found->event_state = type_oid(schema, "event_state");
 	found->alert_reason = type_oid(schema, "alert_reason");
 	look_up_labels(found->transition_kinds, found->transition_kind, transition_kinds, TRANSITION_KIND_COUNT);
-	look_up_labels(found->event_states, found->event_state, event_states, EVENT_STATE_COUNT);
 	look_up_labels(found->alert_reasons, found->alert_reason, alert_reasons, ALERT_REASON_COUNT);
 }
 

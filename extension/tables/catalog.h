@@ -19,10 +19,8 @@ typedef struct Catalog
 	Oid			ods_code_array;
 	Oid			business_status;
 	Oid			transition_kind;
-	Oid			event_state;
 	Oid			alert_reason;
 	Oid			transition_kinds[TRANSITION_KIND_COUNT];	/* the labels of these */
-	Oid			event_states[EVENT_STATE_COUNT];
 	Oid			alert_reasons[ALERT_REASON_COUNT];
 	uint64		generation;		/* counts how often these were others */
 } Catalog;
@@ -45,7 +43,6 @@ extern const CatalogType catalog_ods_code;
 extern const CatalogType catalog_ods_code_array;
 extern const CatalogType catalog_business_status;
 extern const CatalogType catalog_transition_kind;
-extern const CatalogType catalog_event_state;
 extern const CatalogType catalog_alert_reason;
 extern const CatalogType catalog_uuid;
 extern const CatalogType catalog_timestamptz;

@@ -17,15 +17,6 @@ typedef enum TransitionKind
 	TRANSITION_KIND_COUNT
 } TransitionKind;
 
-/* rxtrack.event_state: where a readiness event stands. */
-typedef enum EventState
-{
-	EVENT_PENDING,
-	EVENT_RELEASED,
-	EVENT_CANCELLED,
-	EVENT_STATE_COUNT
-} EventState;
-
 /* rxtrack.alert_reason: why a patient is not to be alerted; the count stands for none of them. */
 typedef enum AlertReason
 {

@@ -47,21 +47,12 @@ static const char find[] =
     "  FROM pg_catalog.unnest(pg_catalog.string_to_array($2, ',')) AS c) AS wanted"
     " WHERE s.name = $1";
 
-static const char create[] = "SELECT rxtrack.subscribe($1,"
-                             " pg_catalog.string_to_array($2, ',')::rxtrack.ods_code[], $3)";
+static const char create[] =
+    "SELECT rxtrack.add_subscription($1, pg_catalog.string_to_array($2, ','), $3)";
 
 /* An event looks as it does in the gateway's stream. */
-static const char fetch[] =
-    "SELECT e.release_number, pg_catalog.jsonb_build_object("
-    "'id', e.release_number, 'prescription', e.prescription_id::text,"
-    " 'item', pg_catalog.upper(e.line_item_id::text), 'patient', e.nhs_number::text,"
-    " 'pharmacy', e.ods_code::text, 'status', e.status::text,"
-    " 'occurred', pg_catalog.to_char(e.occurred_at AT TIME ZONE 'UTC',"
-    "  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
-    " 'released', pg_catalog.to_char(e.released_at AT TIME ZONE 'UTC',"
-    "  'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
-    " 'alert', e.alert, 'reason', e.alert_reason)::text"
-    " FROM rxtrack.fetch_events($1, $2) AS e ORDER BY e.release_number";
+static const char fetch[] = "SELECT e.release_number, rxtrack.event_json(e)"
+                            " FROM rxtrack.fetch_events($1, $2) AS e ORDER BY e.release_number";
 
 static const char acknowledge[] = "SELECT rxtrack.ack_events($1, $2)";
 
@@ -73,7 +64,7 @@ static enum verdict check_found(const struct options *options, const PGresult *f
     if ((options->ods != NULL && PQgetvalue(found, 0, 1)[0] != 't') ||
         (options->alerts_only && PQgetvalue(found, 0, 2)[0] != 't')) {
         say("subscription \"%s\" is there, for other events than --ods and --alerts-only say; "
-            "leave them out to follow it as it is, or change it by rxtrack.subscribe()",
+            "leave them out to follow it as it is, or change it by rxtrack.add_subscription()",
             options->subscription);
         return VERDICT_FAILED;
     }

@@ -12,21 +12,9 @@ CREATE FUNCTION rxtrack_http.feed(after bigint, max_rows integer)
 RETURNS TABLE (release_number bigint, ods_code text, event text)
 LANGUAGE sql STABLE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
-SET enable_seqscan = off
-SET jit = off
-SET enable_bitmapscan = off
 AS $$
-	SELECT e.release_number, e.ods_code::text,
-		   jsonb_build_object(
-			   'id', e.release_number, 'prescription', e.prescription_id::text, 'item', upper(e.line_item_id::text),
-			   'patient', e.nhs_number::text, 'pharmacy', e.ods_code::text, 'status', e.status::text,
-			   'occurred', to_char(e.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-			   'released', to_char(e.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-			   'alert', e.alert, 'reason', e.alert_reason)::text
-	FROM ONLY rxtrack.readiness_event e
-	WHERE e.release_number > feed.after
-	ORDER BY e.release_number
-	LIMIT feed.max_rows
+	SELECT e.release_number, e.ods_code::text, rxtrack.event_json(e)
+	FROM rxtrack_internal.events_after(feed.after, feed.max_rows) e
 $$;
 COMMENT ON FUNCTION rxtrack_http.feed(bigint, integer) IS
 	'Released events after a release number, in order, as JSON: what the gateway''s event streams are fed with';

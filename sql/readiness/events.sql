@@ -1,20 +1,19 @@
--- Readiness events: an item became ready, and who listens is told.
+-- Readiness events: an item became ready, and listeners are told.
 --
--- An event is recorded in the transaction of its update.  It is released when it
--- is due: numbered, decided upon (is the patient to be alerted?) and notified.
--- Releases happen one after the other, under one lock that is held to the commit,
--- so that their numbers are in the order of their commits: whoever has read all
--- up to a number can never have missed a lower one.
-
-CREATE TYPE rxtrack.event_state AS ENUM ('pending', 'released', 'cancelled');
-COMMENT ON TYPE rxtrack.event_state IS
-	'Where a readiness event stands: not due yet, or due and about to be released; released to listeners; or overtaken before it was due';
+-- An event is recorded in the transaction of its update: in the inbox where it is due at once, as a promise where its
+-- update is a prediction that has yet to begin. When it is due it is released: it gets the next number, it is decided
+-- whether the patient is to be alerted, it moves to rxtrack.readiness_event, and listeners are notified. Releases
+-- happen one after the other, under a lock that is held to the commit, so that numbers are in the order of commits:
+-- who has read all events up to a number has missed none below it.
 
 CREATE TYPE rxtrack.alert_reason AS ENUM
 	('pharmacy blocked', 'pharmacy not enabled', 'application not enabled', 'cooldown');
 COMMENT ON TYPE rxtrack.alert_reason IS 'Why a patient is not to be alerted; the first that applies, in this order';
 
-CREATE TABLE rxtrack.readiness_event (
+-- What is recorded of every event. There is no index, because each would be written while a supplier waits: events
+-- stay here for milliseconds and are read all together. Vacuumed often, because dead rows are read too.
+CREATE TABLE rxtrack_internal.readiness_inbox (
+	-- in this order no byte is lost to alignment
 	prescription_id rxtrack.prescription_id NOT NULL,
 	status rxtrack.business_status NOT NULL,
 	post_dated boolean NOT NULL,
@@ -24,49 +23,66 @@ CREATE TABLE rxtrack.readiness_event (
 	ods_code rxtrack.ods_code NOT NULL,
 	occurred_at timestamptz NOT NULL,
 	due_at timestamptz NOT NULL,
-	application_id integer NOT NULL,
-	state rxtrack.event_state NOT NULL DEFAULT 'pending',
-	release_number bigint,
-	released_at timestamptz,
+	application_id integer NOT NULL
+) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
+ALTER TABLE rxtrack_internal.readiness_inbox REPLICA IDENTITY FULL;	-- it has no key, and rows of it are deleted
+COMMENT ON TABLE rxtrack_internal.readiness_inbox IS
+	'Readiness events that are due and not yet released; rxtrack.pending_events shows them';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.post_dated IS 'Whether its update is post-dated: a prediction';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.task_id IS 'The task of its update';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.occurred_at IS 'When the item became ready, as the update says (Task.lastModified)';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.due_at IS
+	'When listeners are to be told: at once, or when a post-dated update takes effect';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.application_id IS 'The application whose update it is';
+
+CREATE TABLE rxtrack.readiness_promise (
+	LIKE rxtrack_internal.readiness_inbox INCLUDING COMMENTS,
+	cancelled_at timestamptz,
+	PRIMARY KEY (prescription_id, task_id)
+);
+COMMENT ON TABLE rxtrack.readiness_promise IS
+	'Readiness events of post-dated updates that have yet to take effect. Released when they are due; those that a newer assertion has replaced by then are cancelled, and kept for rxtrack.event_retention';
+COMMENT ON COLUMN rxtrack.readiness_promise.cancelled_at IS 'When it was found to be replaced, so that it is not released; NULL: it is pending';
+CREATE INDEX readiness_promise_pending ON rxtrack.readiness_promise (due_at) WHERE cancelled_at IS NULL;
+CREATE INDEX readiness_promise_cancelled ON rxtrack.readiness_promise (cancelled_at) WHERE cancelled_at IS NOT NULL;
+
+CREATE TABLE rxtrack.readiness_event (
+	LIKE rxtrack_internal.readiness_inbox INCLUDING COMMENTS,
 	alert_reason rxtrack.alert_reason,
-	alert boolean
+	release_number bigint PRIMARY KEY,
+	released_at timestamptz NOT NULL,
+	alert boolean NOT NULL
 );
-COMMENT ON TABLE rxtrack.readiness_event IS
-	'One row for each time an item became ready, stored in the transaction that stored the update';
-COMMENT ON COLUMN rxtrack.readiness_event.post_dated IS 'Whether its update is post-dated, so that a newer assertion cancels it before it is due';
-COMMENT ON COLUMN rxtrack.readiness_event.task_id IS 'The task of its update';
-COMMENT ON COLUMN rxtrack.readiness_event.occurred_at IS 'When the item became ready, as the update says (Task.lastModified)';
-COMMENT ON COLUMN rxtrack.readiness_event.due_at IS 'When listeners are to be told: at once, or when a post-dated update takes effect';
-COMMENT ON COLUMN rxtrack.readiness_event.release_number IS 'Its id, which is what a notification''s payload holds, and all that it holds: its place in the order of release, which is the order of commits; without gaps. NULL unless released';
-COMMENT ON COLUMN rxtrack.readiness_event.released_at IS 'When listeners were told, or when it was cancelled; NULL while pending';
-COMMENT ON COLUMN rxtrack.readiness_event.alert IS 'Whether a patient should be pushed a message for it; decided at release';
-COMMENT ON COLUMN rxtrack.readiness_event.alert_reason IS 'Why not, where not';
-
-CREATE INDEX readiness_event_pending ON rxtrack.readiness_event (due_at) WHERE state = 'pending';
-CREATE UNIQUE INDEX readiness_event_released ON rxtrack.readiness_event (release_number) WHERE release_number IS NOT NULL;
-CREATE INDEX readiness_event_cancelled ON rxtrack.readiness_event (released_at) WHERE state = 'cancelled';
+COMMENT ON TABLE rxtrack.readiness_event IS 'Readiness events that were released, one row for each time an item became ready';
+COMMENT ON COLUMN rxtrack.readiness_event.release_number IS
+	'Its id, which is all that a notification''s payload holds: its place in the order of release, which is the order of commits; without gaps';
+COMMENT ON COLUMN rxtrack.readiness_event.released_at IS 'When listeners were told';
+COMMENT ON COLUMN rxtrack.readiness_event.alert IS 'Whether the patient should be pushed a message for it';
+COMMENT ON COLUMN rxtrack.readiness_event.alert_reason IS 'Why not; NULL where alert is true';
 CREATE INDEX readiness_event_alert ON rxtrack.readiness_event (nhs_number, ods_code, released_at) WHERE alert;
--- An event gets its id when it is released, so that no index but that of pending ones is
--- written while a supplier waits. Logical replication needs to be told what to do without a key.
-ALTER TABLE rxtrack.readiness_event REPLICA IDENTITY FULL;
 
--- Where a dispatcher serves the database, events that are due at once wait here. It is empty but for the last few
--- milliseconds and has no index, for which suppliers would pay; it is vacuumed often, as all of it is read for each release.
-CREATE TABLE rxtrack.readiness_queue () INHERITS (rxtrack.readiness_event)
-	WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
-ALTER TABLE rxtrack.readiness_queue REPLICA IDENTITY FULL;
-COMMENT ON TABLE rxtrack.readiness_queue IS
-	'Pending readiness events that the dispatcher is about to release; part of what is read from rxtrack.readiness_event';
+CREATE VIEW rxtrack.pending_events AS
+SELECT i.prescription_id, i.line_item_id, i.task_id, i.status, i.ods_code, i.due_at, i.post_dated
+FROM rxtrack_internal.readiness_inbox i
+UNION ALL
+SELECT p.prescription_id, p.line_item_id, p.task_id, p.status, p.ods_code, p.due_at, p.post_dated
+FROM rxtrack.readiness_promise p WHERE p.cancelled_at IS NULL;
+COMMENT ON VIEW rxtrack.pending_events IS
+	'Readiness events that are recorded and not yet released. One that has been due for more than a few seconds is overdue: see whether the dispatcher is at work';
+COMMENT ON COLUMN rxtrack.pending_events.task_id IS 'The task of its update';
+COMMENT ON COLUMN rxtrack.pending_events.due_at IS 'When it is to be released';
+COMMENT ON COLUMN rxtrack.pending_events.post_dated IS 'Whether its update is post-dated: a prediction';
 
--- A number is given once, even where the event that has the highest is removed.
--- Rows are added, and lower ones removed, so that a restore can add its own.
+-- A number is given once, even where the event that has the highest is removed. Rows are added, and lower ones removed,
+-- so that a restore can add its own. pg_restore fills the tables of a schema in the order of their names, and
+-- rxtrack_internal after rxtrack: a dispatcher that is at work meanwhile finds no event to number (in the inbox, or
+-- a promise whose update is there) before this table and that of the events, which tell it the last number.
 CREATE TABLE rxtrack.last_removed_release (
-	release_number bigint NOT NULL
+	release_number bigint PRIMARY KEY
 );
-ALTER TABLE rxtrack.last_removed_release REPLICA IDENTITY FULL;
 COMMENT ON TABLE rxtrack.last_removed_release IS 'The highest release number among events that were removed; no row: none were';
 
-CREATE FUNCTION rxtrack.last_release()
+CREATE FUNCTION rxtrack_internal.last_release()
 RETURNS bigint
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
@@ -74,13 +90,13 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 BEGIN
-	RETURN greatest((SELECT max(e.release_number) FROM ONLY rxtrack.readiness_event e),
+	RETURN greatest((SELECT max(e.release_number) FROM rxtrack.readiness_event e),
 					(SELECT max(r.release_number) FROM rxtrack.last_removed_release r), 0);
 END
 $$;
-COMMENT ON FUNCTION rxtrack.last_release() IS 'The number of the last release; 0: there was none';
+COMMENT ON FUNCTION rxtrack_internal.last_release() IS 'The number of the last release; 0: there was none';
 
-CREATE FUNCTION rxtrack.note_removed_releases()
+CREATE FUNCTION rxtrack_internal.note_removed_releases()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
@@ -89,9 +105,9 @@ DECLARE
 	highest bigint;
 BEGIN
 	IF TG_OP = 'TRUNCATE' THEN
-		highest := (SELECT max(e.release_number) FROM ONLY rxtrack.readiness_event e);
+		highest := (SELECT max(e.release_number) FROM rxtrack.readiness_event e);
 	ELSE
-		highest := (SELECT max(g.release_number) FROM gone g);
+		highest := (SELECT max(r.release_number) FROM removed r);
 	END IF;
 	IF highest > coalesce((SELECT max(r.release_number) FROM rxtrack.last_removed_release r), 0) THEN
 		INSERT INTO rxtrack.last_removed_release VALUES (highest);
@@ -100,100 +116,69 @@ BEGIN
 	RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION rxtrack.note_removed_releases() IS
+COMMENT ON FUNCTION rxtrack_internal.note_removed_releases() IS
 	'Trigger of rxtrack.readiness_event: sees to it that no release number is given twice';
 
 CREATE TRIGGER note_removed AFTER DELETE ON rxtrack.readiness_event
-	REFERENCING OLD TABLE AS gone
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.note_removed_releases();
+	REFERENCING OLD TABLE AS removed
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.note_removed_releases();
 CREATE TRIGGER note_truncated BEFORE TRUNCATE ON rxtrack.readiness_event
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack.note_removed_releases();
+	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.note_removed_releases();
 
--- ---------- Settings ----------
-
-CREATE TABLE rxtrack.ready_status (
-	status rxtrack.business_status PRIMARY KEY,
-	ready boolean NOT NULL,
-	shipped boolean NOT NULL DEFAULT false
-);
-COMMENT ON TABLE rxtrack.ready_status IS
-	'Which business statuses make an item ready, so that becoming one raises an event. Change ready; every session sees it at once';
-COMMENT ON COLUMN rxtrack.ready_status.shipped IS 'Whether the row is as the extension shipped it';
-INSERT INTO rxtrack.ready_status (status, ready, shipped)
-SELECT s::rxtrack.business_status, s LIKE 'Ready to Collect%', true
-FROM pg_catalog.unnest(ARRAY[
-	'With Pharmacy', 'With Pharmacy - Preparing Remainder', 'Ready to Collect', 'Ready to Collect - Partial',
-	'Ready to Dispatch', 'Ready to Dispatch - Partial', 'Collected', 'Dispatched', 'Not Dispensed']) AS s;
-
-CREATE TABLE rxtrack.alert_pharmacy (
-	ods_code rxtrack.ods_code PRIMARY KEY
-);
-COMMENT ON TABLE rxtrack.alert_pharmacy IS
-	'Pharmacies enabled for alerts. Events of all others are released with alert false (pharmacy not enabled)';
-
-CREATE TABLE rxtrack.blocked_pharmacy (
-	ods_code rxtrack.ods_code PRIMARY KEY
-);
-COMMENT ON TABLE rxtrack.blocked_pharmacy IS
-	'Pharmacies blocked from alerts, enabled or not. Their events are released with alert false (pharmacy blocked)';
-
-CREATE TABLE rxtrack.alert_application (
-	application_id integer PRIMARY KEY
-);
-COMMENT ON TABLE rxtrack.alert_application IS
-	'Applications whose updates may lead to alerts. Events of all others are released with alert false (application not enabled)';
-
+SELECT pg_catalog.pg_extension_config_dump('rxtrack_internal.readiness_inbox', '');
+SELECT pg_catalog.pg_extension_config_dump('rxtrack.readiness_promise', '');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.readiness_event', '');
-SELECT pg_catalog.pg_extension_config_dump('rxtrack.readiness_queue', '');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.last_removed_release', '');
-SELECT pg_catalog.pg_extension_config_dump('rxtrack.ready_status', 'WHERE NOT shipped');
-SELECT pg_catalog.pg_extension_config_dump('rxtrack.alert_pharmacy', '');
-SELECT pg_catalog.pg_extension_config_dump('rxtrack.blocked_pharmacy', '');
-SELECT pg_catalog.pg_extension_config_dump('rxtrack.alert_application', '');
-
--- What comes out of a dump takes the place of the row that the new database's
--- extension shipped; what is changed is no longer as shipped.
-CREATE FUNCTION rxtrack.keep_ready_status()
-RETURNS trigger
-LANGUAGE plpgsql
-SET search_path = pg_catalog, rxtrack, pg_temp
-AS $$
-BEGIN
-	IF TG_OP = 'INSERT' THEN
-		DELETE FROM rxtrack.ready_status s WHERE s.status = NEW.status AND s.shipped;
-	END IF;
-	NEW.shipped := false;
-	RETURN NEW;
-END
-$$;
-COMMENT ON FUNCTION rxtrack.keep_ready_status() IS
-	'Trigger of rxtrack.ready_status: sees to it that a change survives pg_dump and pg_restore';
-
-CREATE TRIGGER keep_ready_status BEFORE INSERT OR UPDATE ON rxtrack.ready_status
-	FOR EACH ROW EXECUTE FUNCTION rxtrack.keep_ready_status();
-
-CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.ready_status
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.announce_change();
-CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.alert_pharmacy
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.announce_change();
-CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.blocked_pharmacy
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.announce_change();
-CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack.alert_application
-	FOR EACH STATEMENT EXECUTE FUNCTION rxtrack_internal.announce_change();
 
 -- ---------- Releasing ----------
 
-CREATE FUNCTION rxtrack.dispatch(most integer DEFAULT 1000)
+CREATE FUNCTION rxtrack.release_events(max_rows integer DEFAULT 1000)
 RETURNS integer
 LANGUAGE C VOLATILE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION rxtrack.dispatch(integer) IS
-	'Releases readiness events that are due, at most so many: numbers them, decides whether to alert the patient, and notifies the channels rxtrack_ready and rxtrack_ready_<ods code in lower case> with each event''s id, its release number. Returns how many were released or cancelled. For who runs without the dispatcher (pg_cron, a scheduler of one''s own); a call beside it is harmless. Other releases wait until the transaction ends. Errors: 22023 where most is less than 1';
+COMMENT ON FUNCTION rxtrack.release_events(integer) IS
+	'Releases readiness events that are due, at most max_rows, and returns how many were released or cancelled: numbers them, decides whether to alert the patient, and notifies the channels rxtrack_ready and rxtrack_ready_<ods code in lower case> with each event''s release number. Other releases wait until the transaction ends. For a scheduler where there is no dispatcher; beside one it is harmless. Errors: 22023 where max_rows is less than 1';
 
-CREATE FUNCTION rxtrack.duration(setting text)
+CREATE FUNCTION rxtrack_internal.is_overtaken(prescription_id rxtrack.prescription_id, task_id uuid, due_at timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, rxtrack, pg_temp
+-- its plan is made once, perhaps while the tables are small, and kept: it goes by the indexes
+SET enable_seqscan = off
+SET enable_hashjoin = off
+SET enable_mergejoin = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+BEGIN
+	-- A newer assertion that came before the update was due has replaced it, and has an event of its own where it makes
+	-- the item ready. One that came later found the item ready; so did one that waited for a lock until then, and
+	-- changed nothing. An older assertion that came late has overtaken it too, where the item had that status by it already.
+	-- OFFSET 0 keeps the planner from reading a whole table into a hash instead.
+	RETURN (
+		SELECT EXISTS (
+				SELECT FROM rxtrack.status_update n
+				WHERE n.prescription_id = u.prescription_id AND n.line_item_id = u.line_item_id
+				  AND (coalesce(n.post_dated_set_at, n.last_modified), n.receipt)
+					> (coalesce(u.post_dated_set_at, u.last_modified), u.receipt)
+				  AND n.received_at < is_overtaken.due_at AND (n.changes_status OR n.status <> u.status) OFFSET 0)
+			OR coalesce(u.status = (
+				SELECT o.status FROM rxtrack.status_update o
+				WHERE o.prescription_id = u.prescription_id AND o.line_item_id = u.line_item_id
+				  AND (o.last_modified, o.receipt) < (coalesce(u.post_dated_set_at, u.last_modified), u.receipt)
+				  AND o.post_dated_set_at IS NULL AND o.received_at < is_overtaken.due_at
+				ORDER BY o.last_modified DESC, o.receipt DESC LIMIT 1 OFFSET 0), false)
+		FROM rxtrack.status_update u
+		WHERE u.prescription_id = is_overtaken.prescription_id AND u.task_id = is_overtaken.task_id);
+END
+$$;
+COMMENT ON FUNCTION rxtrack_internal.is_overtaken(rxtrack.prescription_id, uuid, timestamptz) IS
+	'Whether a post-dated update was replaced before it was due, so that its readiness event is not released; NULL: the update is not there';
+
+CREATE FUNCTION rxtrack_internal.setting_duration(setting text)
 RETURNS interval
 LANGUAGE C STABLE STRICT
-AS 'MODULE_PATHNAME', 'setting_duration';
-COMMENT ON FUNCTION rxtrack.duration(text) IS
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION rxtrack_internal.setting_duration(text) IS
 	'The value of the setting rxtrack.alert_cooldown, rxtrack.event_retention or rxtrack.subscription_expiry, also in a session that has not loaded the library yet. Errors: 42704 for any other name';

@@ -41,20 +41,21 @@ INSERT INTO function_grant VALUES
   ('rxtrack.grant_events(text,text[])', '{rxtrack_admin}'),
   ('rxtrack.revoke_events(text)', '{rxtrack_admin}'),
   ('rxtrack.submit(text,text,text)', '{rxtrack_admin}'),
-  ('rxtrack.dispatch(integer)', '{rxtrack_admin}'),
+  ('rxtrack.release_events(integer)', '{rxtrack_admin}'),
   ('rxtrack.prune_events(integer)', '{rxtrack_admin}'),
   ('rxtrack.check_transition(text,text)', '{rxtrack_admin}'),
   ('rxtrack.status_history(text)', '{rxtrack_admin,rxtrack_reader}'),
   ('rxtrack.status_at(text,text,timestamp with time zone,integer,text)', '{rxtrack_admin,rxtrack_reader}'),
   ('rxtrack_internal.assertion_at(rxtrack.prescription_id,uuid,timestamp with time zone,timestamp with time zone)', '{rxtrack_admin,rxtrack_reader}'),
-  ('rxtrack.subscribe(text,rxtrack.ods_code[],boolean)', '{rxtrack_admin,rxtrack_listener}'),
-  ('rxtrack.unsubscribe(text)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.add_subscription(text,text[],boolean)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.drop_subscription(text)', '{rxtrack_admin,rxtrack_listener}'),
   ('rxtrack.fetch_events(text,integer)', '{rxtrack_admin,rxtrack_listener}'),
   ('rxtrack.ack_events(text,bigint)', '{rxtrack_admin,rxtrack_listener}'),
-  ('rxtrack.is_live(rxtrack.subscription)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack.event_json(rxtrack.released_event)', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack_internal.is_live(rxtrack.subscription)', '{rxtrack_admin,rxtrack_listener}'),
   ('rxtrack_internal.acts_for(text)', '{rxtrack_admin,rxtrack_listener}'),
   ('rxtrack_internal.entitled_pharmacies()', '{rxtrack_admin,rxtrack_listener}'),
-  ('rxtrack.last_release()', '{rxtrack_admin,rxtrack_listener}'),
+  ('rxtrack_internal.last_release()', '{rxtrack_admin,rxtrack_listener}'),
   ('rxtrack_internal.current_application()', '{rxtrack_application}'),
   ('rxtrack.short_name(rxtrack.business_status)', '{rxtrack_admin,rxtrack_application,rxtrack_listener,rxtrack_reader}'),
   ('rxtrack_internal.http_answer(integer,jsonb,text,text)', '{}'),
@@ -75,7 +76,7 @@ INSERT INTO function_grant VALUES
   ('rxtrack_internal.require_grantable(text)', '{}'),
   ('rxtrack_internal.require_entitlement()', '{}'),
   ('rxtrack_internal.find_application(text)', '{}'),
-  ('rxtrack.find_subscription(text)', '{}'),
+  ('rxtrack_internal.find_subscription(text)', '{}'),
   ('rxtrack_internal.new_secret()', '{}'),
   ('rxtrack_internal.read_fingerprint(text)', '{}'),
   ('rxtrack_internal.give_token(integer)', '{}'),
@@ -84,14 +85,16 @@ INSERT INTO function_grant VALUES
   ('rxtrack_internal.decode_base64url(text)', '{}'),
   ('rxtrack_internal.public_key_algorithms(text)', '{}'),
   ('rxtrack_internal.verify_signature(text,text,bytea,bytea)', '{}'),
-  ('rxtrack.duration(text)', '{}'),
+  ('rxtrack_internal.setting_duration(text)', '{}'),
+  ('rxtrack_internal.is_overtaken(rxtrack.prescription_id,uuid,timestamp with time zone)', '{}'),
+  ('rxtrack_internal.events_after(bigint,integer,rxtrack.ods_code[],boolean)', '{}'),
   ('rxtrack_internal.audit_change()', '{}'),
   ('rxtrack_internal.announce_change()', '{}'),
   ('rxtrack_internal.keep_rule_change()', '{}'),
   ('rxtrack_internal.remove_shipped_rule()', '{}'),
-  ('rxtrack.keep_ready_status()', '{}'),
+  ('rxtrack_internal.keep_ready_status()', '{}'),
   ('rxtrack_internal.business_status_names()', '{}'),
-  ('rxtrack.note_removed_releases()', '{}');
+  ('rxtrack_internal.note_removed_releases()', '{}');
 
 -- Support: what the types, their casts, operators and operator classes are made of.
 CREATE TEMP TABLE our_function AS
@@ -126,6 +129,8 @@ INSERT INTO relation_grant VALUES
   ('item_status', 'rxtrack_admin', 'SELECT'),
   ('readiness_event', 'rxtrack_listener', 'SELECT'),
   ('readiness_event', 'rxtrack_admin', 'SELECT'),
+  ('readiness_promise', 'rxtrack_admin', 'SELECT'),
+  ('pending_events', 'rxtrack_admin', 'SELECT'),
   ('subscription_lag', 'rxtrack_listener', 'SELECT'),
   ('subscription_lag', 'rxtrack_admin', 'SELECT'),
   ('item', 'rxtrack_admin', 'SELECT'),
@@ -142,7 +147,7 @@ INSERT INTO relation_grant VALUES
   ('blocked_pharmacy', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
   ('alert_application', 'rxtrack_admin', 'SELECT INSERT UPDATE DELETE'),
   ('ready_status', 'rxtrack_admin', 'SELECT UPDATE'),
-  ('readiness_queue', NULL, ''),
+  ('readiness_inbox', NULL, ''),
   ('application', NULL, ''),
   ('api_key', NULL, ''),
   ('public_key', NULL, ''),
@@ -165,10 +170,11 @@ SELECT set_eq($$ SELECT name::text COLLATE "C", relname::text COLLATE "C", strin
                        AND NOT has_table_privilege(name, attrelid, p) GROUP BY name, relname, p $$,
                   $$ VALUES ('rxtrack_application', 'status_update', 'application_id completed last_modified line_item_id nhs_number ods_code post_dated_set_at prescription_id received_at repeat_number request_entries request_id status task_id') $$,
                   'by columns, an application reads of its updates what tells of no others');
-SELECT set_eq($$ SELECT relname::text FROM our_relation WHERE relrowsecurity $$, '{status_update,readiness_event,readiness_queue}'::text[], 'three tables have row-level security');
+SELECT set_eq($$ SELECT relname::text FROM our_relation WHERE relrowsecurity $$, '{status_update,readiness_event,readiness_promise,readiness_inbox}'::text[], 'four tables have row-level security');
 SELECT set_eq($$ SELECT polrelid::regclass::text, polname::text, polcmd::text, polpermissive, (SELECT string_agg(r::regrole::text, ' ') FROM unnest(polroles) AS r)
                  FROM pg_policy $$,
                   $$ VALUES ('rxtrack.readiness_event', 'all_events', 'r', true, 'rxtrack_admin'), ('rxtrack.readiness_event', 'entitled_events', 'r', true, 'rxtrack_listener'),
+                            ('rxtrack.readiness_promise', 'all_promises', 'r', true, 'rxtrack_admin'),
                             ('rxtrack.status_update', 'all_updates', 'r', true, 'rxtrack_admin'), ('rxtrack.status_update', 'own_updates', 'r', true, 'rxtrack_application') $$,
                   'these are the policies');
 SELECT set_eq($$ SELECT proname::text FROM our_function WHERE proleakproof AND NOT is_support $$, '{}'::text[], 'only what compares values of our types is called leakproof');
@@ -187,7 +193,7 @@ SELECT is_empty($$ SELECT name, nspname FROM role, our_schema n WHERE has_schema
 -- PUBLIC may use types, as any type's values may be held by who may see them; a type that is new has to be named here.
 SELECT set_eq($$ SELECT typname::text FROM pg_type t WHERE typnamespace IN (SELECT oid FROM our_schema) AND typelem = 0
                  AND NOT EXISTS (SELECT FROM our_relation c WHERE c.oid = t.typrelid) $$,
-              '{nhs_number,prescription_id,ods_code,business_status,transition_kind,event_state,alert_reason,answer,released_event}'::text[],
+              '{nhs_number,prescription_id,ods_code,business_status,transition_kind,alert_reason,answer,released_event}'::text[],
               'the types are those of the matrix');
 
 -- ---------- PUBLIC ----------
@@ -267,7 +273,7 @@ INSERT INTO deed (role, verdict, statement) VALUES
   ('rxtrack_listener', 'may not', 'SELECT FROM rxtrack.event_grants'),
   ('rxtrack_listener', 'may not', 'SELECT FROM rxtrack.subscription'),
   ('rxtrack_listener', 'may not', $$ SELECT rxtrack.grant_events('rxtrack_listener') $$),
-  ('rxtrack_listener', 'may not', $$ SELECT rxtrack.subscribe('mine') $$),
+  ('rxtrack_listener', 'may not', $$ SELECT rxtrack.add_subscription('mine') $$),
   ('rxtrack_application', 'may', $$ SELECT prescription_id, status FROM rxtrack.status_update WHERE prescription_id = '07A66F-A83008-1EEEA0' ORDER BY nhs_number $$),
   ('rxtrack_application', 'may not', 'SELECT kind FROM rxtrack.status_update'),
   ('rxtrack_application', 'may not', 'SELECT receipt FROM rxtrack.status_update'),

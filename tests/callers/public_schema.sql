@@ -22,17 +22,14 @@ SELECT set_eq($$ SELECT DISTINCT castsource::regtype::text, casttarget::regtype:
                  UNION ALL SELECT 'rxtrack.' || t, 'text', 'a' FROM unnest('{nhs_number,prescription_id,ods_code,business_status}'::text[]) AS t $$,
               'casts are those between our types and text');
 SELECT is_empty($$ SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'rxtrack'::regnamespace AND (p.prorettype = 'trigger'::regtype OR 'internal'::regtype = ANY (p.proargtypes)
-                     OR 'cstring'::regtype = ANY (p.proargtypes) OR EXISTS (SELECT FROM pg_operator o WHERE o.oprcode = p.oid) OR EXISTS (SELECT FROM pg_amproc a WHERE a.amproc = p.oid)) $$
-                || $$ AND p.proname NOT IN ('keep_ready_status', 'note_removed_releases') $$,
+                     OR 'cstring'::regtype = ANY (p.proargtypes) OR EXISTS (SELECT FROM pg_operator o WHERE o.oprcode = p.oid) OR EXISTS (SELECT FROM pg_amproc a WHERE a.amproc = p.oid)) $$,
                 'no trigger function and no support of a type is listed by \df rxtrack.*');
 
 -- ---------- Functions that people call ----------
 
--- Not yet named like the others.
-CREATE TEMP TABLE to_be_renamed AS SELECT unnest('{ack_events,dispatch,duration,fetch_events,find_subscription,is_live,keep_ready_status,last_release,note_removed_releases,prune_events,subscribe,unsubscribe}'::text[]) AS name;
 CREATE TEMP TABLE public_function AS
 SELECT p.*, p.oid::regprocedure::text AS signature FROM pg_proc p
-WHERE p.pronamespace = 'rxtrack'::regnamespace AND p.proname NOT IN (SELECT name FROM to_be_renamed);
+WHERE p.pronamespace = 'rxtrack'::regnamespace;
 
 -- Verbs that undo one another, and such as need no other; behind the verb stands what it is done to.
 CREATE TEMP TABLE pair (one text, other text);
@@ -139,7 +136,7 @@ SELECT is_empty($$ SELECT r.source, r.name FROM result r JOIN pg_class c ON c.oi
                    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = r.name
                    WHERE col_description(c.oid, a.attnum) IS NULL
                      AND r.name NOT IN ('prescription_id', 'line_item_id', 'task_id', 'nhs_number', 'ods_code', 'status', 'application_id', 'from_status', 'to_status', 'created_at')
-                     AND c.relname NOT IN ('item', 'readiness_event', 'readiness_queue', 'last_removed_release', 'ready_status', 'subscription') $$,
+                     AND c.relname NOT IN ('item', 'last_removed_release', 'ready_status', 'subscription') $$,
                 'and each column of a public table or view that its name does not say already');
 
 -- ---------- What else a DBA may have set ----------

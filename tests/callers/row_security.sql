@@ -1,6 +1,6 @@
 -- Row-level security: an application's role sees the application's own updates, a listener the events that it is entitled to.
 BEGIN;
-SELECT plan(78);
+SELECT plan(79);
 \ir ../lib/bundles.sql
 
 CREATE FUNCTION pg_temp.at_pharmacy(task jsonb, code text) RETURNS jsonb LANGUAGE sql AS
@@ -93,26 +93,24 @@ CREATE ROLE ear_a LOGIN; CREATE ROLE ear_all LOGIN; CREATE ROLE ear_none LOGIN I
 CREATE ROLE team NOLOGIN; CREATE ROLE ear_team LOGIN IN ROLE team;
 SELECT pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.at_pharmacy(pg_temp.task(20, 'RC', item => 20), 'AA1'), pg_temp.at_pharmacy(pg_temp.task(21, 'RC', item => 21), 'BB2')))) \gset
 SELECT rxtrack.grant_events('ear_a', '{aa1}'), rxtrack.grant_events('ear_all'), rxtrack.grant_events('team', '{BB2}') \gset
+SELECT is(rxtrack.release_events(), 8, 'events are released');
 \set events 'SELECT DISTINCT ods_code FROM rxtrack.readiness_event'
 SELECT is(pg_temp.as_role(role, :'events'), answer, 'the events that there are for ' || role) FROM (VALUES
   ('ear_a', '(AA1)'), ('ear_all', '(AA1) (BB2) (FX123)'), ('ear_none', 'none'), ('team', '(BB2)'), ('ear_team', '(BB2)'), ('dba', '(AA1) (BB2) (FX123)'),
   ('app_one', '42501'), ('rxtrack_listener', 'none')) AS v (role, answer);
--- position 0, so that what is released at this transaction's end would be seen: the events are released by hand here
-UPDATE rxtrack.readiness_event e SET state = 'released', release_number = n, released_at = now(), alert = true
-FROM (SELECT ctid, row_number() OVER (ORDER BY ctid) AS n FROM rxtrack.readiness_event) AS o WHERE o.ctid = e.ctid;
-SELECT is(pg_temp.as_role('ear_none', $$ SELECT rxtrack.subscribe('none') $$), '42501', 'who is entitled to none cannot subscribe');
-SELECT is(pg_temp.as_role(role, format('SELECT rxtrack.subscribe(%L)', role)), '(8)', role || ' subscribes') FROM unnest('{ear_a,ear_all,ear_team}'::text[]) AS role;
+SELECT is(pg_temp.as_role('ear_none', $$ SELECT rxtrack.add_subscription('none') $$), '42501', 'who is entitled to none cannot subscribe');
+SELECT is(pg_temp.as_role(role, format('SELECT rxtrack.add_subscription(%L)', role)), '(8)', role || ' subscribes') FROM unnest('{ear_a,ear_all,ear_team}'::text[]) AS role;
 UPDATE rxtrack.subscription SET acknowledged = 0;
 \set fetch 'SELECT ods_code, count(*) FROM rxtrack.fetch_events(%L) GROUP BY 1'
 SELECT is(pg_temp.as_role(role, format(:'fetch', name)), answer, format('%s fetches %s', role, name)) FROM (VALUES
   ('ear_a', 'ear_a', '(AA1,1)'), ('ear_all', 'ear_all', '(AA1,1) (BB2,1) (FX123,6)'), ('ear_team', 'ear_team', '(BB2,1)'),
   ('ear_a', 'ear_all', '42704'), ('ear_all', 'ear_a', '42704'), ('team', 'ear_team', '42704'), ('dba', 'ear_a', '(AA1,1) (BB2,1) (FX123,6)'), ('ear_none', 'ear_a', '42704')) AS v (role, name, answer);
 SELECT is(pg_temp.as_role('ear_a', $$ SELECT rxtrack.ack_events('ear_all', 8) $$), '42704', 'nobody acknowledges another''s');
-SELECT is(pg_temp.as_role('ear_a', $$ SELECT rxtrack.unsubscribe('ear_all') $$), '(f)', 'or ends it');
-SELECT is(pg_temp.as_role('ear_a', $$ SELECT rxtrack.subscribe('ear_all', '{AA1}') $$), '42501', 'or takes it over');
+SELECT is(pg_temp.as_role('ear_a', $$ SELECT rxtrack.drop_subscription('ear_all') $$), '(f)', 'or ends it');
+SELECT is(pg_temp.as_role('ear_a', $$ SELECT rxtrack.add_subscription('ear_all', '{AA1}') $$), '42501', 'or takes it over');
 SELECT is(pg_temp.as_role('ear_a', 'SELECT name FROM rxtrack.subscription_lag'), '(ear_a)', 'or sees how it stands');
 SELECT is(pg_temp.as_role('dba', 'SELECT name FROM rxtrack.subscription_lag'), '(ear_a) (ear_all) (ear_team)', 'rxtrack_admin sees all');
-SELECT is(pg_temp.as_role('ear_a', $$ SELECT rxtrack.subscribe('ear_a', '{BB2}') $$), '(0)', 'a filter beyond the entitlement');
+SELECT is(pg_temp.as_role('ear_a', $$ SELECT rxtrack.add_subscription('ear_a', '{BB2}') $$), '(0)', 'a filter beyond the entitlement');
 SELECT is(pg_temp.as_role('ear_a', format(:'fetch', 'ear_a')), 'none', 'brings nothing');
 SET LOCAL client_min_messages = warning;
 SELECT rxtrack.grant_events('ear_a', '{BB2}') \gset

@@ -109,7 +109,7 @@ SELECT results_eq($$ SELECT receipt, kind::text, pg_temp.short_name(status) FROM
   WHERE line_item_id = pg_temp.uuid(30)::uuid ORDER BY receipt $$,
                   $$ VALUES (1, 'first', 'WP'), (2, 'forward', 'RC'), (3, 'forward', 'C'), (4, 'late', 'WPR') $$,
                     'as if each had come alone');
-SELECT is((SELECT count(*) FROM rxtrack.readiness_event WHERE line_item_id = pg_temp.uuid(30)::uuid), 1::bigint,
+SELECT is((SELECT count(*) FROM rxtrack.pending_events WHERE line_item_id = pg_temp.uuid(30)::uuid), 1::bigint,
   'with its readiness event');
 SELECT is(pg_temp.item_batch('one 40 30 WP 1h 30', 'one 41 41 WP 5h 30', 'one 41 41 WP 5h 30', 'one 30 30 WP 1h 30'),
           '{409,201,201,201}', 'conflicts and retries of what was stored before, beside a correction');

@@ -135,10 +135,10 @@ sub release
 {
 	my ($count, $ods_code) = @_;
 	$ods_code //= 'Y12345';
-	sql("INSERT INTO rxtrack.readiness_event (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
+	sql("INSERT INTO rxtrack_internal.readiness_inbox (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
 		SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), '$ods_code', now(), now(), 1
 		FROM generate_series(1, $count);
-		SELECT rxtrack.dispatch($count)");
+		SELECT rxtrack.release_events($count)");
 	return last_number();
 }
 

@@ -114,9 +114,9 @@ $node->safe_psql('rxtrack', "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
 $holder->query_safe('ROLLBACK');
 $_->answer for @cancelled;
 $holder->quit;
-$node->safe_psql('rxtrack', 'ALTER TABLE rxtrack.readiness_event ADD CONSTRAINT never CHECK (released_at IS NOT NULL) NOT VALID');
+$node->safe_psql('rxtrack', 'ALTER TABLE rxtrack_internal.readiness_inbox ADD CONSTRAINT never CHECK (due_at IS NULL) NOT VALID');
 is_outcome($gateway->post(bundle(secret_task(business_status => 'Ready to Collect')), key => $key), 500, 'exception', 'a fault of ours');
-$node->safe_psql('rxtrack', 'ALTER TABLE rxtrack.readiness_event DROP CONSTRAINT never');
+$node->safe_psql('rxtrack', 'ALTER TABLE rxtrack_internal.readiness_inbox DROP CONSTRAINT never');
 $node->safe_psql('rxtrack', 'ALTER TABLE rxtrack.item RENAME TO gone');
 like($gateway->post(bundle(secret_task()), key => $key)->{status}, qr/^50[03]$/, 'another');
 $node->safe_psql('rxtrack', 'ALTER TABLE rxtrack.gone RENAME TO item');

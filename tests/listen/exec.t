@@ -39,7 +39,7 @@ sub touch
 	return;
 }
 
-$node->safe_psql('rxtrack', q{SET ROLE rxtrack_test_listener; SELECT rxtrack.subscribe('app')});
+$node->safe_psql('rxtrack', q{SET ROLE rxtrack_test_listener; SELECT rxtrack.add_subscription('app')});
 
 # ---------- The command ----------
 

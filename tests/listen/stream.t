@@ -47,7 +47,7 @@ is($listener->messages, '', 'and it had nothing to complain of');
 
 # ---------- The same event by both ways in ----------
 
-$node->safe_psql('rxtrack', q{SET ROLE rxtrack_test_listener; SELECT rxtrack.subscribe('app')});
+$node->safe_psql('rxtrack', q{SET ROLE rxtrack_test_listener; SELECT rxtrack.add_subscription('app')});
 make_ready($node, 2);
 my $subscriber = RxTrack::Listener->start([ '--subscription', 'app', '--max', 2 ],
 	database => $node->connstr('rxtrack') . ' user=rxtrack_test_listener');

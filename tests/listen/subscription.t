@@ -138,7 +138,7 @@ is($node->safe_psql('rxtrack', q{SELECT ods_codes FROM rxtrack.subscription WHER
 $listener = follow('two', '--poll', 1);
 make_ready($node, 1, ods_code => 'B2');
 $listener->wait_for_lines(1);
-$node->safe_psql('rxtrack', q{SELECT rxtrack.subscribe('two', '{E5}')});
+$node->safe_psql('rxtrack', q{SELECT rxtrack.add_subscription('two', '{E5}')});
 make_ready($node, 1, ods_code => 'E5');
 is(($listener->wait_for_lines(2))[1]{pharmacy}, 'E5', 'a changed filter is seen at the next look');
 $listener->stop;
@@ -240,7 +240,7 @@ like($listener->messages, qr/permission denied/, 'and why');
 $listener = follow('all', '--poll', 1);
 make_ready($node, 1);
 $listener->wait_for_lines(1);
-$node->safe_psql('rxtrack', q{SELECT rxtrack.unsubscribe('all')});
+$node->safe_psql('rxtrack', q{SELECT rxtrack.drop_subscription('all')});
 is($listener->wait_for_exit, 1, 'a subscription that is ended: status 1');
 
 # ---------- Where transactions release their events themselves ----------

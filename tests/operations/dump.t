@@ -54,14 +54,19 @@ INSERT INTO rxtrack.alert_pharmacy VALUES ('A1');
 INSERT INTO rxtrack.blocked_pharmacy VALUES ('B2');
 INSERT INTO rxtrack.alert_application SELECT min(application_id) FROM rxtrack_internal.application;
 SELECT rxtrack.grant_events('rxtrack_listener', '{A1,B2}');
-SELECT rxtrack.subscribe('all');
+SELECT rxtrack.add_subscription('all');
 INSERT INTO rxtrack.rehearsal VALUES ('${\random_prescription_id()}', 503, 2), ('${\random_prescription_id()}', 429, NULL);
 SQL
 is(request($source, 'rxtrack', uuid(), bundle(task(%item, business_status => 'Not Dispensed', last_modified => '2026-01-02T00:00:00Z'),
 	task(%item, business_status => 'Ready to Collect', last_modified => '2026-01-02T00:00:01Z'))), 201, 'one of them against the rules');
 is(sql($source, 'rxtrack', 'SELECT count(DISTINCT kind) FROM rxtrack.status_update'), 6, 'there are updates of all kinds');
 
-sql($source, 'rxtrack', q{INSERT INTO rxtrack.readiness_queue SELECT * FROM ONLY rxtrack.readiness_event WHERE state = 'pending' LIMIT 1});
+# One that waits in the inbox, and a promise that was cancelled.
+sql($source, 'rxtrack', <<'SQL');
+INSERT INTO rxtrack_internal.readiness_inbox (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
+SELECT prescription_id, status, post_dated, nhs_number, gen_random_uuid(), line_item_id, ods_code, occurred_at, now(), application_id FROM rxtrack.readiness_event LIMIT 1;
+UPDATE rxtrack.readiness_promise SET cancelled_at = now() WHERE task_id = (SELECT task_id FROM rxtrack.readiness_promise LIMIT 1);
+SQL
 
 # ---------- What is compared ----------
 
@@ -86,7 +91,7 @@ sub contents
 }
 
 my $saved = contents($source, 'rxtrack');
-my $last = sql($source, 'rxtrack', 'SELECT rxtrack.last_release()');
+my $last = sql($source, 'rxtrack', 'SELECT rxtrack_internal.last_release()');
 ok(keys %$saved == keys %question && !(grep { $_ eq '' } values %$saved), 'no table is empty') or diag(explain($saved));
 
 sub listener
@@ -112,7 +117,7 @@ sub check_restored
 	is(request($node, $database, uuid(), $old->[1]), 409, "$what: the task is a duplicate for any other");
 	is(request($node, $database, uuid(), bundle(task(business_status => 'Ready to Collect'))), 201, "$what: a new update is stored");
 	ok($listener->sql('SELECT 1') eq '1' && $listener->notifications > 0, "$what: and notified") if $listener;
-	is(sql($node, $database, 'SELECT max(release_number) FROM rxtrack.readiness_event'), $last + 2, "$what: events are numbered on, that of the queue too");
+	is(sql($node, $database, 'SELECT max(release_number) FROM rxtrack.readiness_event'), $last + 2, "$what: events are numbered on, that in the inbox too");
 	like(sql($node, $database, "SELECT rxtrack.add_application('A third', '{}')"), qr/^rxtrack_/, "$what: so are applications");
 	return;
 }

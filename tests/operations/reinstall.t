@@ -24,7 +24,7 @@ my $submit = "SELECT status FROM rxtrack.submit('$json', '$request_id', 'A pharm
 my $search = "SELECT status FROM rxtrack_http.check_updates('updates:read', ARRAY[(SELECT key_hash FROM rxtrack_internal.api_key)],
 	ARRAY[NULL], ARRAY['{\"nhsnumber\":\"$patient\"}'], ARRAY[NULL::bytea])";
 my $counts = 'SELECT (SELECT count(*) FROM rxtrack.status_update),
-	(SELECT count(*) FROM rxtrack.readiness_event), (SELECT count(*) FROM rxtrack.item_status)';
+	(SELECT count(*) FROM rxtrack.readiness_event) + (SELECT count(*) FROM rxtrack.pending_events), (SELECT count(*) FROM rxtrack.item_status)';
 
 sub uses_all
 {

@@ -35,7 +35,7 @@ sub dispatcher
 }
 
 my $load = RxTrack::Load->new($node, clients => 4, updates => 1500);
-sql("SELECT rxtrack.subscribe('push')");
+sql("SELECT rxtrack.add_subscription('push')");
 
 # What a consumer has, in the order in which it came; each batch is acknowledged, but where the server goes away before.
 my @got;
@@ -110,7 +110,7 @@ is(sql(sprintf q{SELECT status FROM rxtrack.submit('%s', '%s', 'Pharmacy')}, to_
 $node->stop('immediate');
 sleep 1;
 $node->start;
-ok(wait_until(sub { sql_at_last("SELECT state FROM rxtrack.readiness_event WHERE task_id = '$promise->{id}'") eq 'released' }),
+ok(wait_until(sub { sql_at_last("SELECT count(*) FROM rxtrack.readiness_event WHERE task_id = '$promise->{id}'") eq '1' }),
 	'which comes due while the server is away, is released when it is back');
 
 # ---------- A standby ----------
@@ -122,22 +122,23 @@ $standby->append_conf('postgresql.conf', "log_statement = none\n");
 $standby->start;
 make_ready($node, 20);
 ok(wait_for_release($node), 'the primary goes on');
-my $later = sql("SELECT rxtrack.last_release()");
+my $later = sql("SELECT rxtrack_internal.last_release()");
 $node->wait_for_catchup($standby);
 is($standby->safe_psql('rxtrack', "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'rxtrack dispatcher'"), 0, 'on a standby it waits');
-is($standby->safe_psql('rxtrack', 'SELECT rxtrack.last_release()'), $later, 'the standby has the events');
-isnt($standby->psql('rxtrack', 'SELECT rxtrack.dispatch()', stderr => \my $refused), 0, 'and releases none');
+is($standby->safe_psql('rxtrack', 'SELECT rxtrack_internal.last_release()'), $later, 'the standby has the events');
+isnt($standby->psql('rxtrack', 'SELECT rxtrack.release_events()', stderr => \my $refused), 0, 'and releases none');
 # One that nobody has released yet when the primary is lost.
-sql("SET session_replication_role = replica; UPDATE rxtrack.readiness_event SET state = 'pending', release_number = NULL, released_at = NULL,
-	alert = NULL, alert_reason = NULL, due_at = now() + interval '3 s' WHERE release_number = $later");
+sql("SET session_replication_role = replica; WITH moved AS (DELETE FROM rxtrack.readiness_event WHERE release_number = $later RETURNING *)
+	INSERT INTO rxtrack.readiness_promise (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
+	SELECT prescription_id, status, true, nhs_number, task_id, line_item_id, ods_code, occurred_at, now() + interval '3 s', application_id FROM moved");
 $node->wait_for_catchup($standby);
 $node->stop('immediate');
 $standby->promote;
 $node = $standby;
 ok(wait_until(sub { dispatcher() =~ /^\d/ }), 'after its promotion it works');
 my ($task) = make_ready($node, 1);
-ok(wait_until(sub { sql("SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending'") eq '0' }), 'what the primary had left, and what comes');
-is(sql('SELECT rxtrack.last_release()'), $later + 1, 'numbers go on');
+ok(wait_until(sub { sql('SELECT count(*) FROM rxtrack.pending_events') eq '0' }), 'what the primary had left, and what comes');
+is(sql('SELECT rxtrack_internal.last_release()'), $later + 1, 'numbers go on');
 is(faults($node), '', 'events are as they should be');
 consume();
 is(sql("SELECT acknowledged FROM rxtrack.subscription WHERE name = 'push'"), $later + 1, 'subscriptions go on, too');

@@ -2,6 +2,7 @@
 BEGIN;
 SELECT plan(60);
 \ir ../lib/bundles.sql
+\ir ../lib/events.sql
 CREATE EXTENSION IF NOT EXISTS dblink;
 SET LOCAL rxtrack.transition_policy = 'off';
 
@@ -21,23 +22,21 @@ DECLARE
   u jsonb;
   result text := '';
   tasks jsonb[] := '{}';
-  seen integer;
+  seen timestamptz[];
 BEGIN
   FOR u IN SELECT * FROM jsonb_array_elements(updates) LOOP
     tasks := tasks || pg_temp.make(item, u ->> 0, (u ->> 1)::interval, (u ->> 2)::interval);
   END LOOP;
   FOR i IN 1..array_length(tasks, 1) LOOP
-    SELECT count(*) INTO seen FROM rxtrack.readiness_event;
+    SELECT array_agg(due_at) INTO seen FROM event;
     IF in_one_bundle AND i > 1 THEN
       EXIT;
     ELSIF pg_temp.status(pg_temp.submit(pg_temp.bundle(VARIADIC CASE WHEN in_one_bundle THEN tasks
       ELSE tasks[i:i] END))) <> 201 THEN
       RETURN 'refused';
     END IF;
-    result := result ||
-      coalesce((SELECT string_agg(CASE WHEN due_at > now() THEN '2' ELSE '1' END, '' ORDER BY place)
-                                  FROM (SELECT due_at, ctid AS place FROM rxtrack.readiness_event ORDER BY ctid OFFSET seen) AS e),
-                                    '0');
+    result := result || coalesce((SELECT string_agg(CASE WHEN due_at > now() THEN '2' ELSE '1' END, '')
+                                  FROM (SELECT due_at FROM event EXCEPT ALL SELECT e FROM unnest(seen) AS e) AS e), '0');
   END LOOP;
   RETURN result;
 END $$;
@@ -110,9 +109,9 @@ BEGIN
   PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(1, two[1], '2026-01-05 09:00Z', item)));
   PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(2, two[2], '2026-01-05 09:00Z', item)));
   PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(3, 'D', now() + interval '1 h', item)));
-  SELECT count(*) INTO seen FROM rxtrack.readiness_event;
+  SELECT count(*) INTO seen FROM event;
   PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(4, 'RC', '2026-01-05 10:00Z', item)));
-  RETURN (SELECT count(*) FROM rxtrack.readiness_event) - seen;
+  RETURN (SELECT count(*) FROM event) - seen;
 END $$;
 SELECT is(pg_temp.after_a_tie(410, 'WP', 'RC'), '0',
   'of equal times the one received later counts: the item was ready');
@@ -122,10 +121,10 @@ SELECT is(pg_temp.after_a_tie(411, 'RC', 'WP'), '1', 'and here it was not');
 
 CREATE FUNCTION pg_temp.raised(b jsonb, request integer DEFAULT 900) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-  before bigint := (SELECT count(*) FROM rxtrack.readiness_event);
+  before bigint := (SELECT count(*) FROM event);
   status integer := pg_temp.status(pg_temp.submit(b, pg_temp.uuid(request)::uuid));
 BEGIN
-  RETURN status || ': ' || (SELECT count(*) FROM rxtrack.readiness_event) - before;
+  RETURN status || ': ' || (SELECT count(*) FROM event) - before;
 END $$;
 CREATE TEMP TABLE again AS SELECT pg_temp.bundle(pg_temp.task(9001, 'RC', item => 500)) AS bundle;
 SELECT is(pg_temp.raised(bundle), '201: 1', 'an update that is stored raises one') FROM again;
@@ -141,7 +140,8 @@ SELECT is(pg_temp.raised(pg_temp.bundle(pg_temp.task(9003, 'C', item => 502),
 
 -- ---------- What it says ----------
 
-DELETE FROM rxtrack.readiness_event;
+DELETE FROM rxtrack_internal.readiness_inbox;
+DELETE FROM rxtrack.readiness_promise;
 SELECT is(pg_temp.raised(pg_temp.bundle(
             jsonb_set(pg_temp.task(9010, 'RCP', now() - interval '2 h', 510, prescription => 77),
               '{owner,identifier,value}', '"ab1c"'),
@@ -149,8 +149,8 @@ SELECT is(pg_temp.raised(pg_temp.bundle(
             pg_temp.task(9012, 'RC', now() - interval '1 h', 512, now() - interval '2 h'))), '201: 3', 'three events');
 SELECT results_eq(
   $$ SELECT prescription_id::text, line_item_id::text, nhs_number::text, ods_code::text, status::text, occurred_at,
-    due_at, post_dated, state::text, released_at, alert
-     FROM rxtrack.readiness_event ORDER BY line_item_id $$,
+    due_at, post_dated, state, released_at, alert
+     FROM event ORDER BY line_item_id $$,
   $$ VALUES (pg_temp.prescription(77), pg_temp.uuid(510), pg_temp.nhs_number(77), 'AB1C', 'Ready to Collect - Partial',
              now() - interval '2 h', now(), false, 'pending', NULL::timestamptz, NULL::boolean),
             (pg_temp.prescription(511), pg_temp.uuid(511), pg_temp.nhs_number(511), 'FX123', 'Ready to Collect',
@@ -162,10 +162,11 @@ SELECT results_eq(
 -- A restore brings rows back as they are.
 CREATE TEMP TABLE saved AS SELECT * FROM rxtrack.status_update WHERE task_id = pg_temp.uuid(9010)::uuid;
 DELETE FROM rxtrack.status_update WHERE task_id = pg_temp.uuid(9010)::uuid;
-DELETE FROM rxtrack.readiness_event;
+DELETE FROM rxtrack_internal.readiness_inbox;
+DELETE FROM rxtrack.readiness_promise;
 UPDATE saved SET received_at = received_at - interval '1 us';
 INSERT INTO rxtrack.status_update SELECT * FROM saved;
-SELECT is_empty('SELECT FROM rxtrack.readiness_event', 'a row that a restore brings back raises nothing');
+SELECT is_empty('SELECT FROM event', 'a row that a restore brings back raises nothing');
 
 -- ---------- Who is notified ----------
 
@@ -191,16 +192,16 @@ SELECT set_eq($$ SELECT notify_name, extra FROM dblink_get_notify('listener') $$
                 rxtrack.readiness_event
                  WHERE line_item_id = pg_temp.uuid(520)::uuid $$,
               'the one that is ready now is notified to both channels, by the event''s id and no more');
-SELECT is((SELECT count(*) FROM rxtrack.readiness_event), 2::bigint, 'the promised one is recorded');
+SELECT is((SELECT count(*) FROM event), 2::bigint, 'the promised one is recorded');
 
 -- ---------- Which statuses are ready ----------
 
 CREATE FUNCTION pg_temp.raises(item integer, short text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-  seen bigint := (SELECT count(*) FROM rxtrack.readiness_event);
+  seen bigint := (SELECT count(*) FROM event);
 BEGIN
   PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(item, short, now() - interval '1 h', item)));
-  RETURN (SELECT count(*) FROM rxtrack.readiness_event) - seen;
+  RETURN (SELECT count(*) FROM event) - seen;
 END $$;
 SELECT set_eq($$ SELECT status::text FROM rxtrack.ready_status WHERE ready $$,
   $$ VALUES ('Ready to Collect'), ('Ready to Collect - Partial') $$, 'two statuses are ready ones, as shipped');

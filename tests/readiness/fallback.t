@@ -19,6 +19,8 @@ sub submission
 
 sub ready { return task(business_status => 'Ready to Collect', @_) }
 
+sub state_of { return sql('SELECT state FROM ' . every_event() . " WHERE task_id = '$_[0]{id}'") }
+
 my $settings = sql(q{SELECT string_agg(name, ' ' ORDER BY name) FROM pg_settings WHERE name ~ '^rxtrack'});
 unlike($settings, qr/rxtrack\.database/, 'the library is not preloaded');
 
@@ -27,7 +29,7 @@ unlike($settings, qr/rxtrack\.database/, 'the library is not preloaded');
 my $listener = $node->background_psql('rxtrack');
 $listener->query_safe('LISTEN rxtrack_ready; LISTEN rxtrack_ready_y12345');
 my ($task) = make_ready($node, 1);
-is(sql("SELECT state || ' ' || release_number FROM rxtrack.readiness_event"), 'released 1', 'an event is released by its own transaction');
+is(sql('SELECT release_number FROM rxtrack.readiness_event'), 1, 'an event is released by its own transaction');
 my $heard = $listener->query_safe('SELECT 1');
 my @channels = sort $heard =~ /notification "(\w+)"/g;
 is("@channels", 'rxtrack_ready rxtrack_ready_y12345', 'and notified');
@@ -35,32 +37,32 @@ is("@channels", 'rxtrack_ready rxtrack_ready_y12345', 'and notified');
 my $session = $node->background_psql('rxtrack');
 $session->query_safe('BEGIN');
 $session->query_safe(submission(ready()));
-is($session->query_safe('SELECT count(*) FROM rxtrack.readiness_event WHERE state = \'pending\''), 1, 'not before its commit');
+is($session->query_safe('SELECT count(*) FROM rxtrack.pending_events'), 1, 'not before its commit');
 make_ready($node, 1);
-is(sql('SELECT rxtrack.last_release()'), 2, 'one that commits first is released first');
+is(sql('SELECT rxtrack_internal.last_release()'), 2, 'one that commits first is released first');
 $session->query_safe('COMMIT');
-is(sql('SELECT rxtrack.last_release()'), 3, 'then the other');
+is(sql('SELECT rxtrack_internal.last_release()'), 3, 'then the other');
 $session->query_safe('BEGIN; SAVEPOINT s');
 $session->query_safe(submission(ready()));
 $session->query_safe('ROLLBACK TO s; COMMIT');
-is(sql('SELECT rxtrack.last_release()'), 3, 'what is rolled back to a savepoint is not');
+is(sql('SELECT rxtrack_internal.last_release()'), 3, 'what is rolled back to a savepoint is not');
 for my $level ('REPEATABLE READ', 'SERIALIZABLE')
 {
 	$session->query_safe("BEGIN ISOLATION LEVEL $level");
 	$session->query_safe('SELECT 1');
-	my $next = sql('SELECT rxtrack.last_release()') + 1;
+	my $next = sql('SELECT rxtrack_internal.last_release()') + 1;
 	make_ready($node, 1);
 	$session->query_safe(submission(ready()));
 	$session->query_safe('COMMIT');
-	is(sql('SELECT rxtrack.last_release()'), $next + 1, "$level: a number that was not given since its snapshot");
+	is(sql('SELECT rxtrack_internal.last_release()'), $next + 1, "$level: a number that was not given since its snapshot");
 }
 
 # A supplier's own role may touch no table.
 $node->safe_psql('rxtrack', 'CREATE ROLE supplier LOGIN; GRANT USAGE ON SCHEMA rxtrack TO supplier; GRANT EXECUTE ON FUNCTION rxtrack.submit(text, text, text) TO supplier');
-my $next = sql('SELECT rxtrack.last_release()') + 1;
+my $next = sql('SELECT rxtrack_internal.last_release()') + 1;
 is(sql('SET SESSION AUTHORIZATION supplier; CREATE TEMP TABLE readiness_event (a int); SET search_path = pg_temp, public; ' . submission(ready())), 201,
 	'a role without privileges submits');
-is(sql('SELECT rxtrack.last_release()'), $next, 'and its event is released');
+is(sql('SELECT rxtrack_internal.last_release()'), $next, 'and its event is released');
 
 # ---------- Two-phase commit ----------
 
@@ -68,17 +70,17 @@ $session->query_safe('BEGIN');
 $session->query_safe(submission(ready()));
 $session->query_safe("PREPARE TRANSACTION 'p'");
 make_ready($node, 1);
-is(sql('SELECT rxtrack.last_release()'), $next + 1, 'a prepared transaction holds up nobody');
+is(sql('SELECT rxtrack_internal.last_release()'), $next + 1, 'a prepared transaction holds up nobody');
 sql("COMMIT PREPARED 'p'");
-is(sql("SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending'"), 1, 'its event waits');
+is(sql('SELECT count(*) FROM rxtrack.pending_events'), 1, 'its event waits');
 make_ready($node, 1);
-is(sql("SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending'"), 0, 'for the next one');
+is(sql('SELECT count(*) FROM rxtrack.pending_events'), 0, 'for the next one');
 
 # ---------- What a look may not pass over ----------
 
 my @late = map { ready() } 1 .. 2;
 sql(join '\;', 'BEGIN', 'SELECT pg_sleep(3)', submission($late[0]), 'COMMIT', 'BEGIN', submission($late[1]), 'COMMIT;');
-is(sql("SELECT state FROM rxtrack.readiness_event WHERE task_id = '$late[1]{id}'"), 'released',
+is(state_of($late[1]), 'released',
 	'the event of a transaction that by its clock began long before the session released last');
 $session->query_safe('BEGIN');
 $session->query_safe(submission(ready()));
@@ -86,17 +88,17 @@ $session->query_safe("PREPARE TRANSACTION 'q'");
 sql("COMMIT PREPARED 'q'");
 sleep 3;
 $session->query_safe('BEGIN');
-$session->query_safe('SAVEPOINT s; SELECT rxtrack.dispatch(); ROLLBACK TO s');
+$session->query_safe('SAVEPOINT s; SELECT rxtrack.release_events(); ROLLBACK TO s');
 $session->query_safe(submission(ready()));
 $session->query_safe('COMMIT');
-is(sql("SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending'"), 0, 'and one whose release was rolled back to a savepoint');
+is(sql('SELECT count(*) FROM rxtrack.pending_events'), 0, 'and one whose release was rolled back to a savepoint');
 
 # ---------- A DBA's trigger, in a supplier's session ----------
 
 sql(q{CREATE TABLE public.path_seen (path text);
 	CREATE FUNCTION public.see_path() RETURNS trigger LANGUAGE plpgsql AS
 		'BEGIN INSERT INTO public.path_seen VALUES (pg_catalog.current_setting(''search_path'')); RETURN NULL; END';
-	CREATE TRIGGER see AFTER UPDATE ON rxtrack.readiness_event FOR EACH ROW EXECUTE FUNCTION public.see_path()});
+	CREATE TRIGGER see AFTER INSERT ON rxtrack.readiness_event FOR EACH ROW EXECUTE FUNCTION public.see_path()});
 is(sql('SET SESSION AUTHORIZATION supplier; SET search_path = pg_temp, public; ' . submission(ready())), 201, 'an update where the table of events has a trigger');
 is(sql('SELECT path FROM public.path_seen'), 'pg_catalog, rxtrack, pg_temp', 'which does not run with the supplier\'s search_path');
 sql('TRUNCATE public.path_seen; DROP TRIGGER see ON rxtrack.readiness_event');
@@ -104,7 +106,7 @@ sql(q{CREATE FUNCTION public.label(rxtrack.ods_code) RETURNS text LANGUAGE sql I
 	CREATE INDEX by_label ON rxtrack.readiness_event (public.label(ods_code))});
 is(sql(submission(ready())), 201, 'an update where it has an index by a function in SQL');
 is(sql('SET enable_seqscan = off; SELECT count(*) = (SELECT count(*) FROM rxtrack.readiness_event) FROM rxtrack.readiness_event WHERE public.label(ods_code) > \'\''), 't', 'which has all');
-sql('CREATE CONSTRAINT TRIGGER see AFTER UPDATE ON rxtrack.readiness_event INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.see_path()');
+sql('CREATE CONSTRAINT TRIGGER see AFTER INSERT ON rxtrack.readiness_event INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION public.see_path()');
 is(sql(submission(ready())), 201, 'an update where it has a deferred trigger');
 is(sql('SELECT count(*) FROM public.path_seen'), 1, 'which is fired at the commit');
 sql('DROP FUNCTION public.see_path() CASCADE; DROP FUNCTION public.label(rxtrack.ods_code) CASCADE');
@@ -115,17 +117,17 @@ sub moment { return sql("SELECT to_char((now() + interval '1 s' * $_[0]) AT TIME
 my $promise = ready(last_modified => moment(1), set_at => moment(-1));
 my %item = (prescription_id => $promise->{basedOn}[0]{identifier}{value}, line_item_id => $promise->{focus}{identifier}{value});
 is(sql(submission($promise)), 201, 'a promise');
-is(sql("SELECT state FROM rxtrack.readiness_event WHERE task_id = '$promise->{id}'"), 'pending', 'waits');
+is(state_of($promise), 'pending', 'waits');
 sleep 2;
 is(sql(submission(ready(%item, last_modified => moment(0)))), 201, 'told again, when it has come true and nobody has released it');
-is(sql('SELECT rxtrack.dispatch()'), 1, 'dispatch() releases what came due');
-is(sql("SELECT state FROM rxtrack.readiness_event WHERE task_id = '$promise->{id}'"), 'released', 'it is not lost');
+is(sql('SELECT rxtrack.release_events()'), 1, 'release_events() releases what came due');
+is(state_of($promise), 'released', 'it is not lost');
 
 # ---------- Many ----------
 
 $session->quit;
 $listener->quit;
-sql('TRUNCATE rxtrack.status_update, rxtrack.item, rxtrack.readiness_event');
+sql('TRUNCATE rxtrack.status_update, rxtrack.item, rxtrack.readiness_promise, rxtrack.readiness_event');
 my $load = RxTrack::Load->new($node, clients => 16, updates => 100);
 is($load->run('Ready to Collect'), 1600, 'sixteen suppliers');
 is(faults($node), '', 'numbers without gaps, in the order of commits');

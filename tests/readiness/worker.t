@@ -27,7 +27,7 @@ sub numbers_of
 {
 	my (@tasks) = @_;
 	my $list = join ',', map { "'$_->{id}'" } @tasks;
-	return sql("SELECT string_agg(coalesce(release_number::text, state::text), ' ' ORDER BY release_number) FROM rxtrack.readiness_event WHERE task_id IN ($list)");
+	return sql("SELECT string_agg(coalesce(release_number::text, state), ' ' ORDER BY release_number) FROM ${\every_event()} WHERE task_id IN ($list)");
 }
 
 sub moment
@@ -59,7 +59,7 @@ cmp_ok($delays[10], '<', 250, 'an event is released at once');
 my ($soon, $later) = (ready(last_modified => moment(6), set_at => moment(-1)), ready(last_modified => moment(7), set_at => moment(-1)));
 is(sql(submission($later, $soon)), 201, 'two promises');
 sleep 1;
-is(sql("SELECT count(*) FROM rxtrack.readiness_event WHERE task_id IN ('$soon->{id}', '$later->{id}') AND state <> 'pending' AND due_at > clock_timestamp()"), 0,
+is(sql("SELECT count(*) FROM rxtrack.readiness_event WHERE task_id IN ('$soon->{id}', '$later->{id}') AND due_at > clock_timestamp()"), 0,
 	'are not released before their time');
 my $looked = "SELECT state_change FROM pg_stat_activity WHERE backend_type = 'rxtrack dispatcher'";
 my $before = sql($looked);
@@ -77,7 +77,7 @@ ok(wait_until(sub { numbers_of($kept) eq 'cancelled' }), 'and cancelled when it 
 # ---------- An older event that commits later ----------
 
 my $consumer = 'push';
-sql("SELECT rxtrack.subscribe('$consumer')");
+sql("SELECT rxtrack.add_subscription('$consumer')");
 sub fetch { return sql("SELECT string_agg(release_number || ':' || line_item_id, ' ' ORDER BY release_number) FROM rxtrack.fetch_events('$consumer')") }
 my ($slow, $quick) = map { $node->background_psql('rxtrack') } 1 .. 2;
 my ($first, $second) = (ready(), ready());
@@ -87,7 +87,7 @@ is($quick->query_safe(submission($second)), 201, 'a later update commits first')
 ok(wait_until(sub { numbers_of($second) =~ /^\d+$/ }), 'and is released');
 my ($number, $item) = split /:/, fetch();
 is($item, lc $second->{focus}{identifier}{value}, 'before the one that was recorded first');
-is($slow->query_safe("SELECT e.due_at < o.due_at FROM rxtrack.readiness_event e, rxtrack.readiness_event o"
+is($slow->query_safe("SELECT e.due_at < o.due_at FROM rxtrack_internal.readiness_inbox e, rxtrack.readiness_event o"
 	. " WHERE e.task_id = '$first->{id}' AND o.task_id = '$second->{id}'"), 't', 'and was due first');
 is(sql("SELECT rxtrack.ack_events('$consumer', $number)"), $number, 'it is fetched and acknowledged');
 is(fetch(), '', 'and there is nothing more');
@@ -123,7 +123,7 @@ ok(wait_until(sub { numbers_of($strict) =~ /^\d+$/ }), 'is like any other');
 
 # subscribe() in a transaction that stays open
 $quick->query_safe('BEGIN');
-$quick->query_safe("SELECT rxtrack.subscribe('unfinished')");
+$quick->query_safe("SELECT rxtrack.add_subscription('unfinished')");
 make_ready($node, 1);
 ok(wait_for_release($node), 'a subscription being made keeps nobody waiting');
 $quick->query_safe('ROLLBACK');
@@ -139,10 +139,10 @@ $node->safe_psql('postgres', 'ALTER DATABASE rxtrack RESET ALL');
 kill 'TERM', dispatcher();
 ok(wait_until(sub { dispatcher() ne '' }), 'and once more');
 
-# ---------- The queue ----------
+# ---------- The inbox ----------
 
-# So many events in the queue, due by as many seconds ago as their place in it.
-my $queued = q{INSERT INTO rxtrack.readiness_queue (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
+# So many events in the inbox, due by as many seconds ago as their place in it.
+my $queued = q{INSERT INTO rxtrack_internal.readiness_inbox (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
 	SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), 'Y12345', now(), now() - n * interval '1 s', 1
 	FROM generate_series(1, %d) AS n};
 my $stopped = dispatcher();
@@ -151,46 +151,41 @@ my @waiting = (ready(), ready());
 make_ready($node, 1);
 is(sql(submission(@waiting)), 201, 'while the dispatcher stands still, items become ready');
 is(numbers_of(@waiting), 'pending pending', 'their events are pending');
-is(sql('SELECT count(*) FROM rxtrack.readiness_queue'), 3, 'in the queue');
+is(sql('SELECT count(*) FROM rxtrack_internal.readiness_inbox'), 3, 'in the inbox');
 sql(sprintf $queued, 3);
-is(sql('SELECT rxtrack.dispatch(2)'), 2, 'two are released by hand');
-is(sql('SELECT rxtrack.dispatch()'), 4, 'then all others');
-is(sql('SELECT count(*) FROM rxtrack.readiness_queue'), 0, 'they leave the queue');
+is(sql('SELECT rxtrack.release_events(2)'), 2, 'two are released by hand');
+is(sql('SELECT rxtrack.release_events()'), 4, 'then all others');
+is(sql('SELECT count(*) FROM rxtrack_internal.readiness_inbox'), 0, 'they leave the inbox');
 like(numbers_of(@waiting), qr/^\d+ \d+$/, 'and have numbers');
 is(sql(q{SELECT count(*) FROM (SELECT due_at < lag(due_at) OVER (ORDER BY release_number) AS wrong FROM rxtrack.readiness_event
-	WHERE release_number > rxtrack.last_release() - 4) x WHERE wrong}), 0, 'in the order in which they were due');
-sql(sprintf $queued, 2500);
-is(sql('SELECT rxtrack.dispatch(1200)') . ' ' . sql('SELECT rxtrack.dispatch(2000)'), '1200 1300', 'more than are held in memory');
+	WHERE release_number > rxtrack_internal.last_release() - 4) x WHERE wrong}), 0, 'in the order in which they were due');
+sql(sprintf $queued, 25_000);
+is(sql('SELECT rxtrack.release_events(11500)'), 11_500, 'more than are held in memory');
+is(sql('SELECT rxtrack.release_events(20000)'), 13_500, 'are released in pieces');
 
 # In the order in which they were due, wherever they wait; of one transaction, in which they occurred.
-my $one = q{INSERT INTO rxtrack.%s (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
+my $one = q{INSERT INTO %s (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
 	VALUES ('24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), '%s', now() + interval '%d s', now() - interval '1 min' + interval '%d s', 1)};
-sql(join '; ', 'BEGIN', map({ sprintf $one, @$_ } [ 'readiness_queue', 'A3', 9, 2 ], [ 'readiness_event', 'A4', 0, 4 ], [ 'readiness_queue', 'A5', 0, 5 ], [ 'readiness_queue', 'A2', 8, 2 ], [ 'readiness_event', 'A1', 0, 1 ]), 'COMMIT');
-is(sql('SELECT rxtrack.dispatch(4)') . sql('SELECT rxtrack.dispatch()'), '41', 'from both tables');
-is(sql('SELECT string_agg(ods_code::text, chr(32) ORDER BY release_number) FROM rxtrack.readiness_event WHERE release_number > rxtrack.last_release() - 5'), 'A1 A2 A3 A4 A5', 'in one order');
-
-# What a DBA does to them.
-my $last_before = sql('SELECT rxtrack.last_release()');
-sql(sprintf($one, 'readiness_queue', 'B1', 0, 0) . q{; UPDATE rxtrack.readiness_event SET state = 'cancelled' WHERE ods_code = 'B1';
-	CREATE FUNCTION public.leave_out() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
-	CREATE TRIGGER leave_out BEFORE INSERT ON rxtrack.readiness_event FOR EACH ROW WHEN (NEW.ods_code = 'B2') EXECUTE FUNCTION public.leave_out();
-	ALTER TABLE rxtrack.readiness_queue ADD COLUMN note text;
-	CREATE ROLE reads_all IN ROLE pg_read_all_data} . join '', map { '; ' . sprintf $one, 'readiness_queue', $_, 0, 1 } 'B2', 'B3');
-is(sql('SET ROLE reads_all; SELECT count(*) FROM rxtrack.readiness_queue'), 0, 'by itself the queue shows nothing');
-is(sql('SELECT rxtrack.dispatch()'), 3, 'a cancelled event, one that a trigger leaves out, and one beside a column that was added');
-is(sql(q{SELECT string_agg(ods_code || ' ' || state || coalesce(' ' || release_number - %d, ''), ', ' ORDER BY ods_code) FROM rxtrack.readiness_event WHERE ods_code IN ('B1', 'B2', 'B3')} =~ s/%d/$last_before/r),
-	'B1 cancelled, B3 released 1', 'are cancelled, not there, and released with the next number');
-sql('DROP FUNCTION public.leave_out() CASCADE; ALTER TABLE rxtrack.readiness_queue DROP COLUMN note');
-make_ready($node, 1);
-is(sql('SELECT rxtrack.dispatch()'), 1, 'and when all that is dropped again, the next one');
+my ($inbox, $promises) = qw(rxtrack_internal.readiness_inbox rxtrack.readiness_promise);
+sql(join '; ', 'BEGIN', map({ sprintf $one, @$_ } [ $inbox, 'A3', 9, 2 ], [ $promises, 'A4', 0, 4 ], [ $inbox, 'A5', 0, 5 ], [ $inbox, 'A2', 8, 2 ], [ $promises, 'A1', 0, 1 ]),
+	# a promise is released where its update is there
+	q{INSERT INTO rxtrack.status_update (prescription_id, task_id, line_item_id, status, completed, nhs_number, request_id, ods_code, last_modified, received_at, application_id,
+		receipt, kind, changes_status, introduces, post_dated_set_at)
+	SELECT prescription_id, task_id, line_item_id, status, false, nhs_number, gen_random_uuid(), ods_code, occurred_at, now() - interval '1 h', application_id,
+		1, 'first', true, true, now() - interval '1 h' FROM rxtrack.readiness_promise WHERE ods_code IN ('A1', 'A4')}, 'COMMIT');
+is(sql('SELECT rxtrack.release_events(4)') . sql('SELECT rxtrack.release_events()'), '41', 'from both tables');
+is(sql('SELECT string_agg(ods_code::text, chr(32) ORDER BY release_number) FROM rxtrack.readiness_event WHERE release_number > rxtrack_internal.last_release() - 5'), 'A1 A2 A3 A4 A5', 'in one order');
+sql('CREATE ROLE reads_all IN ROLE pg_read_all_data; ' . sprintf $one, $inbox, 'B1', 0, 0);
+is(sql("SET ROLE reads_all; SELECT count(*) FROM $inbox"), 0, 'the inbox shows nothing, even to who may read all tables');
+is(sql('SELECT rxtrack.release_events()'), 1, 'what is in it is released');
 kill 'CONT', $stopped;
 
 # Rows that were taken back stay in the way, and one in use keeps VACUUM from giving their room back to the system.
 sql('BEGIN; ' . sprintf($queued, 100_000) . '; ROLLBACK');
 kill 'STOP', $stopped;
 sql(sprintf $queued, 1);
-sql('VACUUM rxtrack.readiness_queue');
-cmp_ok(sql(q{SELECT pg_relation_size('rxtrack.readiness_queue') / 8192}), '>', 1100, 'a queue that has grown large');
+sql('VACUUM rxtrack_internal.readiness_inbox');
+cmp_ok(sql(q{SELECT pg_relation_size('rxtrack_internal.readiness_inbox') / 8192}), '>', 1100, 'an inbox that has grown large');
 kill 'CONT', $stopped;
 for my $what ('is read to its end', 'and again', 'and again, with room where it was read before')
 {
@@ -201,21 +196,25 @@ for my $what ('is read to its end', 'and again', 'and again, with room where it 
 	cmp_ok(time - $asked, '<', 2.5, 'soon');
 }
 
-# ---------- Old ones, while there are new ones ----------
+# ---------- Old promises, while there are new events ----------
 
 my $begun = time;
-sql(q{INSERT INTO rxtrack.readiness_event (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
-	SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), 'Y12345', now(), now() - interval '1 min', 1
-	FROM generate_series(1, 5000)});
-make_ready($node, 1) while time < $begun + 30 && sql("SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending' AND due_at < now() - interval '50 s'") > 0;
-cmp_ok(time - $begun, '<', 12, 'five batches that came due long ago are released one after the other, once they are found');
+sql(q{WITH promise AS (INSERT INTO rxtrack.readiness_promise (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
+	SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', true, '9449304130', gen_random_uuid(), gen_random_uuid(), 'Y12345', now(), now() - interval '1 min', 1
+	FROM generate_series(1, 50) RETURNING *)
+	INSERT INTO rxtrack.status_update (prescription_id, task_id, line_item_id, status, completed, nhs_number, request_id, ods_code, last_modified, received_at, application_id,
+		receipt, kind, changes_status, introduces, post_dated_set_at)
+	SELECT prescription_id, task_id, line_item_id, status, false, nhs_number, gen_random_uuid(), ods_code, occurred_at, now() - interval '1 h', application_id,
+		1, 'first', true, true, now() - interval '1 h' FROM promise});
+make_ready($node, 1) while time < $begun + 30 && sql("SELECT count(*) FROM rxtrack.pending_events WHERE due_at < now() - interval '50 s'") > 0;
+cmp_ok(time - $begun, '<', 12, 'promises that came due long ago, as a restore brings them, are found while there is always something new');
 
 # ---------- Everybody at once ----------
 
-sql('TRUNCATE rxtrack.status_update, rxtrack.item, rxtrack.readiness_event');
+sql('TRUNCATE rxtrack.status_update, rxtrack.item, rxtrack.readiness_promise, rxtrack.readiness_event');
 my $load = RxTrack::Load->new($node, clients => 8, updates => 250);
-my $last = sql('SELECT rxtrack.last_release()');
-append_to_file(my $script = PostgreSQL::Test::Utils::tempdir() . '/dispatch.sql', "SELECT rxtrack.dispatch(7);\n");
+my $last = sql('SELECT rxtrack_internal.last_release()');
+append_to_file(my $script = PostgreSQL::Test::Utils::tempdir() . '/dispatch.sql', "SELECT rxtrack.release_events(7);\n");
 my $manual = IPC::Run::start([ 'pgbench', '-n', '-f', $script, '-c', 4, '-T', 60, '-h', $node->host, '-p', $node->port, 'rxtrack' ],
 	'<', \'', '>', \my $out, '2>', \my $errors);
 is($load->run('Ready to Collect'), 2000, 'eight suppliers');
@@ -253,7 +252,7 @@ ok(wait_until(sub { numbers_of($anew) eq '1' }), 'a database of that name that i
 # Another database of the same server has no dispatcher: its transactions release their events themselves.
 $node->safe_psql('postgres', 'CREATE DATABASE other');
 $node->safe_psql('other', q{CREATE EXTENSION rxtrack; SELECT rxtrack.add_application('Pharmacy', '{updates:write}')});
-is($node->safe_psql('other', submission(ready()) . '; SELECT state FROM rxtrack.readiness_event'), "201\nreleased", 'another database releases at commit');
+is($node->safe_psql('other', submission(ready()) . '; SELECT release_number FROM rxtrack.readiness_event'), "201\n1", 'another database releases at commit');
 
 my $log = slurp_file($node->logfile);
 unlike($log, qr/(?:PANIC|TRAP|terminated by signal)/, 'nothing crashed');

@@ -37,7 +37,7 @@ sub scenario
 	my $answers = $node->safe_psql('rxtrack', join ";\n", @steps);
 	my $stored = sql('SELECT status, completed, receipts, post_dated FROM rxtrack.item ORDER BY 1, 3') . "\n" .
 	  sql('SELECT status, receipt, kind, changes_status, repeat_number FROM rxtrack.status_update ORDER BY 1, 2') . "\n" .
-	  sql('SELECT status, state FROM rxtrack.readiness_event ORDER BY 1');
+	  sql('SELECT status FROM rxtrack.readiness_event ORDER BY 1');
 	sql('TRUNCATE rxtrack.item, rxtrack.status_update, rxtrack.readiness_event');
 	return "$answers\n$stored";
 }

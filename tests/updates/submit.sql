@@ -125,12 +125,12 @@ DECLARE
   before text := (SELECT string_agg(u::text || u.xmin::text || u.ctid::text, ',' ORDER BY task_id)
     FROM rxtrack.status_update u)
                  || (SELECT string_agg(i::text || i.xmin::text, ',' ORDER BY line_item_id) FROM rxtrack.item i)
-                 || (SELECT count(*) FROM rxtrack.readiness_event);
+                 || (SELECT count(*) FROM rxtrack.pending_events);
   answer rxtrack.answer := pg_temp.submit(b, pg_temp.uuid(request)::uuid, application);
   after text := (SELECT string_agg(u::text || u.xmin::text || u.ctid::text, ',' ORDER BY task_id)
     FROM rxtrack.status_update u)
                 || (SELECT string_agg(i::text || i.xmin::text, ',' ORDER BY line_item_id) FROM rxtrack.item i)
-                || (SELECT count(*) FROM rxtrack.readiness_event);
+                || (SELECT count(*) FROM rxtrack.pending_events);
 BEGIN
   RETURN array_to_string(pg_temp.fates(answer), ', ') || CASE WHEN before IS DISTINCT FROM after
     THEN ', and something is stored' ELSE '' END;

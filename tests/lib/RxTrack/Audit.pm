@@ -27,6 +27,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use RxTrack::Load;
 
 our @EXPORT = qw(audit);
 
@@ -81,10 +82,10 @@ SELECT 'change by ' || task_id || ', receipt ' || receipt || ': ' || changes_sta
 WHERE changes_status <> rightly_changes LIMIT 10
 SQL
 	enforce => "SELECT 'unexpected: ' || task_id FROM replayed WHERE right_kind = 'unexpected' LIMIT 10\n",
-	events => <<'SQL',
+	events => <<'SQL' =~ s/EVERY_EVENT/every_event()/er,
 SELECT 'events of ' || line_item_id || ': ' || coalesce(events, 0) || ', not ' || coalesce(updates, 0)
 FROM (SELECT prescription_id, line_item_id, status, occurred_at, count(*) AS events
-      FROM rxtrack.readiness_event GROUP BY 1, 2, 3, 4) e
+      FROM EVERY_EVENT GROUP BY 1, 2, 3, 4) e
 FULL JOIN (SELECT prescription_id, line_item_id, status, last_modified AS occurred_at, count(*) AS updates
            FROM replayed WHERE rightly_changes AND status::text IN ('Ready to Collect', 'Ready to Collect - Partial')
            GROUP BY 1, 2, 3, 4) u USING (prescription_id, line_item_id, status, occurred_at)

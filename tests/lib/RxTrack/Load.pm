@@ -33,6 +33,10 @@ Removes all updates and events, so that the same bundles can be submitted again.
 
 =head1 FUNCTIONS
 
+=head2 every_event()
+
+SQL that can stand behind FROM: all events, wherever they are, with where they stand (C<state>: pending, released or cancelled).
+
 =head2 wait_for_release($node, $session)
 
 Waits until no event that is due is pending; false where that does not happen. By a L<RxTrack::Session> that is there already it is known sooner.
@@ -53,7 +57,7 @@ use PostgreSQL::Test::Utils;
 use RxTrack;
 use Time::HiRes qw(sleep time);
 
-our @EXPORT = qw(wait_for_release faults);
+our @EXPORT = qw(every_event wait_for_release faults);
 
 my $pharmacies = 10_000;
 
@@ -158,15 +162,25 @@ sub run_by_turns
 sub forget
 {
 	my ($self) = @_;
-	$self->{node}->safe_psql('rxtrack', 'TRUNCATE rxtrack.status_update, rxtrack.item, rxtrack.readiness_event');
+	$self->{node}->safe_psql('rxtrack', 'TRUNCATE rxtrack.status_update, rxtrack.item, rxtrack.readiness_promise, rxtrack.readiness_event');
 	return;
+}
+
+sub every_event
+{
+	my $recorded = 'prescription_id, task_id, line_item_id, nhs_number, ods_code, status, post_dated, occurred_at, due_at';
+	return <<"SQL";
+(SELECT 'pending' AS state, NULL::bigint AS release_number, NULL::timestamptz AS released_at, $recorded FROM rxtrack_internal.readiness_inbox
+	UNION ALL SELECT CASE WHEN cancelled_at IS NULL THEN 'pending' ELSE 'cancelled' END, NULL, NULL, $recorded FROM rxtrack.readiness_promise
+	UNION ALL SELECT 'released', release_number, released_at, $recorded FROM rxtrack.readiness_event) AS event
+SQL
 }
 
 sub wait_for_release
 {
 	my ($node, $session) = @_;
 	my $until = time + $PostgreSQL::Test::Utils::timeout_default;
-	my $due = q{SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending' AND due_at <= clock_timestamp()};
+	my $due = 'SELECT count(*) FROM rxtrack.pending_events WHERE due_at <= clock_timestamp()';
 	while (($session ? $session->sql($due) : $node->safe_psql('rxtrack', $due)) > 0)
 	{
 		return 0 if time > $until;
@@ -182,18 +196,19 @@ sub faults
 UNION ALL
 SELECT 'out of the order of commits: ' || count(*) FROM (
 	SELECT pg_xact_commit_timestamp(xmin) < lag(pg_xact_commit_timestamp(xmin)) OVER (ORDER BY release_number) AS wrong
-	FROM rxtrack.readiness_event WHERE state = 'released') x WHERE wrong HAVING count(*) > 0
+	FROM rxtrack.readiness_event) x WHERE wrong HAVING count(*) > 0
 SQL
+	my $events = every_event();
 	return $node->safe_psql('rxtrack', <<"SQL" . $order);
-SELECT 'gaps: ' || max(release_number) - min(release_number) + 1 - count(*) FROM rxtrack.readiness_event WHERE state = 'released'
+SELECT 'gaps: ' || max(release_number) - min(release_number) + 1 - count(*) FROM rxtrack.readiness_event
 HAVING max(release_number) - min(release_number) + 1 <> count(*)
 UNION ALL
-SELECT 'twice: ' || count(*) FROM (SELECT release_number FROM rxtrack.readiness_event GROUP BY 1 HAVING count(*) > 1 AND release_number > 0) x HAVING count(*) > 0
+SELECT 'twice: ' || count(*) FROM (SELECT prescription_id, task_id FROM $events GROUP BY 1, 2 HAVING count(*) > 1) x HAVING count(*) > 0
 UNION ALL
-SELECT 'not released: ' || count(*) FROM rxtrack.readiness_event WHERE state = 'pending' AND due_at <= now() HAVING count(*) > 0
+SELECT 'not released: ' || count(*) FROM rxtrack.pending_events WHERE due_at <= now() HAVING count(*) > 0
 UNION ALL
 SELECT 'without event: ' || count(*) FROM rxtrack.status_update u JOIN rxtrack.ready_status s USING (status)
-WHERE s.ready AND u.changes_status AND NOT EXISTS (SELECT FROM rxtrack.readiness_event e WHERE e.task_id = u.task_id) HAVING count(*) > 0
+WHERE s.ready AND u.changes_status AND NOT EXISTS (SELECT FROM $events WHERE event.task_id = u.task_id) HAVING count(*) > 0
 SQL
 }
 

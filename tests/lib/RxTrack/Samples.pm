@@ -226,9 +226,9 @@ sub in_trouble
 	my ($node, $key) = @_;
 	my $gateway = gateway($node, env => { RXTRACK_REQUEST_TIMEOUT => 1, RXTRACK_CLIENT_TIMEOUT => 1 });
 	my $post = poster($gateway, '/', $key);
-	$node->safe_psql('rxtrack', 'ALTER TABLE rxtrack.readiness_event ADD CONSTRAINT never CHECK (false) NOT VALID');
+	$node->safe_psql('rxtrack', 'ALTER TABLE rxtrack_internal.readiness_inbox ADD CONSTRAINT never CHECK (false) NOT VALID');
 	$post->('a fault of ours', bundle(task(business_status => 'Ready to Collect')));
-	$node->safe_psql('rxtrack', 'ALTER TABLE rxtrack.readiness_event DROP CONSTRAINT never');
+	$node->safe_psql('rxtrack', 'ALTER TABLE rxtrack_internal.readiness_inbox DROP CONSTRAINT never');
 	my $holder = $node->background_psql('rxtrack');
 	$holder->query_safe('BEGIN; LOCK TABLE rxtrack.status_update IN ACCESS EXCLUSIVE MODE');
 	$post->('a database that is too slow', bundle(task()));

@@ -26,18 +26,18 @@ sub all
 {
 	my ($node) = @_;
 	return $node->safe_psql('rxtrack', <<'SQL');
-SELECT 'event', e::text FROM (SELECT * FROM rxtrack.readiness_event WHERE state <> 'pending' ORDER BY release_number, task_id) e
+SELECT 'event', e::text FROM (SELECT * FROM rxtrack.readiness_event ORDER BY release_number) e
 UNION ALL SELECT 'subscription', (name, ods_codes, alerts_only, acknowledged)::text FROM (SELECT * FROM rxtrack.subscription ORDER BY name) s
 UNION ALL SELECT 'ready', (status, ready)::text FROM (SELECT * FROM rxtrack.ready_status ORDER BY status) r
 UNION ALL SELECT 'pharmacy', p::text FROM rxtrack.alert_pharmacy p UNION ALL SELECT 'blocked', p::text FROM rxtrack.blocked_pharmacy p
 UNION ALL SELECT 'application', a::text FROM rxtrack.alert_application a
-UNION ALL SELECT 'last', rxtrack.last_release()::text
+UNION ALL SELECT 'last', rxtrack_internal.last_release()::text
 SQL
 }
 
 # ---------- What there is ----------
 
-sql(q{SELECT rxtrack.subscribe('behind'); SELECT rxtrack.subscribe('alerts', '{Y12345}', true);
+sql(q{SELECT rxtrack.add_subscription('behind'); SELECT rxtrack.add_subscription('alerts', '{Y12345}', true);
 	INSERT INTO rxtrack.alert_pharmacy VALUES ('Y12345'), ('Y54321'); INSERT INTO rxtrack.blocked_pharmacy VALUES ('Y54321');
 	INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application;
 	UPDATE rxtrack.ready_status SET ready = true WHERE status = 'Ready to Dispatch';
@@ -80,16 +80,16 @@ restore(grep { !/TABLE DATA|SEQUENCE SET/ } @entries);
 for my $entry (grep { /TABLE DATA/ } @entries)
 {
 	restore($entry);
-	$other->safe_psql('rxtrack', 'SELECT rxtrack.dispatch()');
+	$other->safe_psql('rxtrack', 'SELECT rxtrack.release_events()');
 }
 restore(grep { /SEQUENCE SET/ } @entries);
-ok(wait_until(sub { $other->safe_psql('rxtrack', "SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending'") eq '0' }),
+ok(wait_until(sub { $other->safe_psql('rxtrack', 'SELECT count(*) FROM rxtrack.pending_events') eq '0' }),
 	'what was pending is settled there');
 
 sub there { return $other->safe_psql('rxtrack', $_[0]) }
-is(there("SELECT state FROM rxtrack.readiness_event WHERE task_id = '$withdrawn->{id}'"), 'cancelled', 'the promise that was withdrawn is cancelled');
-is(there("SELECT state || ' ' || release_number FROM rxtrack.readiness_event WHERE task_id = '$kept->{id}'"), 'released 31', 'the other one is released');
-there("DELETE FROM rxtrack.readiness_event WHERE task_id IN ('$withdrawn->{id}', '$kept->{id}')");
+is(there("SELECT cancelled_at IS NOT NULL FROM rxtrack.readiness_promise WHERE task_id = '$withdrawn->{id}'"), 't', 'the promise that was withdrawn is cancelled');
+is(there("SELECT release_number FROM rxtrack.readiness_event WHERE task_id = '$kept->{id}'"), 31, 'the other one is released');
+there("DELETE FROM rxtrack.readiness_event WHERE task_id = '$kept->{id}'");
 (my $after = all($other)) =~ s/^last\|31$/last|30/m;
 is($after, $before, 'all else is as it was: nothing is released again');
 make_ready($other, 1);
@@ -104,7 +104,7 @@ $other->safe_psql('postgres', 'DROP DATABASE rxtrack WITH (FORCE)');
 $other->safe_psql('postgres', 'CREATE DATABASE rxtrack');
 command_ok([ 'pg_restore', '--exit-on-error', '-d', $other->connstr('rxtrack'), "$directory/dump" ], 'restored at once');
 make_ready($other, 1);
-ok(wait_until(sub { there("SELECT count(*) FROM rxtrack.readiness_event WHERE state = 'pending'") eq '0' }), 'all is settled');
+ok(wait_until(sub { there('SELECT count(*) FROM rxtrack.pending_events') eq '0' }), 'all is settled');
 is(there('SELECT max(release_number) FROM rxtrack.readiness_event'), 32, 'numbers go on');
 is(there('SELECT count(*) FROM rxtrack.readiness_event WHERE release_number <= 28'), 23, 'nothing is released again');
 

@@ -1,0 +1,79 @@
+/*
+ * at_commit.c
+ *		What becomes of a transaction's readiness events when it commits.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "commands/trigger.h"
+#include "executor/spi.h"
+#include "utils/snapmgr.h"
+
+#include "readiness/at_commit.h"
+#include "readiness/dispatcher_state.h"
+#include "readiness/release.h"
+
+static bool has_recorded = false;
+
+/*
+ * Without a dispatcher, the last thing that a transaction does is to release what is due, its own
+ * events among it: as late as that, because the lock on releases is held from here to the end of
+ * the commit.
+ */
+static void
+release_before_commit(void)
+{
+	if (dispatcher_state_is_served())
+		return;
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());	/* for functions of a DBA's */
+	while (release_due(RELEASE_BATCH, false) == RELEASE_BATCH)
+		;
+	PopActiveSnapshot();
+	SPI_finish();
+	/* deferred triggers that a DBA has added fire at the commit, and those of other events have fired by now */
+	AfterTriggerFireDeferred();
+}
+
+/*
+ * A transaction that is being prepared for two-phase commit releases nothing: it would hold the
+ * lock until somebody commits it.  Its events are released with the next ones, or by the dispatcher
+ * when that has looked for long.
+ */
+static void
+at_transaction_end(XactEvent event, void *arg)
+{
+	(void) arg;
+	if (!has_recorded)
+		return;
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+			release_before_commit();
+			break;
+		case XACT_EVENT_COMMIT:
+			has_recorded = false;
+			dispatcher_state_wake();
+			break;
+		case XACT_EVENT_ABORT:
+			release_forget();
+			/* FALLTHROUGH */
+		case XACT_EVENT_PREPARE:
+			has_recorded = false;
+			break;
+		default:
+			break;
+	}
+}
+
+void
+at_commit_release(void)
+{
+	has_recorded = true;
+}
+
+void
+at_commit_init(void)
+{
+	RegisterXactCallback(at_transaction_end, NULL);
+}

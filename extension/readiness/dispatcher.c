@@ -1,0 +1,252 @@
+/*
+ * dispatcher.c
+ *		The dispatcher: a background worker that releases readiness events.
+ *
+ * It is there where the library is in shared_preload_libraries and rxtrack.database names its
+ * database.  A session that has committed an event sets its latch, so that a supplier's commit need
+ * not NOTIFY: one that does takes a lock of the whole server from before its flush until after it.
+ */
+#include "postgres.h"
+
+#include <math.h>
+#include <time.h>
+
+#include "access/xact.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+#include "utils/guc.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "readiness/dispatcher.h"
+#include "readiness/dispatcher_state.h"
+#include "readiness/inbox.h"
+#include "readiness/promise.h"
+#include "readiness/release.h"
+#include "settings.h"
+
+/*
+ * After a release it pauses, even when it is woken, so that what is committed meanwhile is released
+ * together: a release for each update would cost as much as the update.
+ *
+ *		pause = PAUSE_FOR_COST * processor time of an event * (events released - FEW_EVENTS)
+ *
+ * within the two bounds.  So with few events listeners hear at once; with many, releasing takes about
+ * a twelfth of one processor, and more than that only once the pause is at its longest.  The time
+ * of an event is measured, as machines differ.
+ */
+#define FEW_EVENTS 10
+#define PAUSE_FOR_COST 12
+#define LEAST_PAUSE 1000		/* us */
+#define MOST_PAUSE 30000
+
+/* What an event costs (us) before that is known, and what a release costs beside its events. */
+#define FIRST_COST 12.0
+#define RELEASE_COST 100.0
+#define COST_WEIGHT 0.1			/* of the newest release in the average */
+
+/*
+ * How long (ms) it sleeps at most without being woken: after a thorough look for what is due, and
+ * after another.  Nobody wakes it for the events of a prepared transaction, or of a restore.
+ */
+#define IDLE_TIMEOUT 10000
+#define THOROUGH_TIMEOUT 5000
+
+/* How soon (ms) it looks again for what is due and could not be settled. */
+#define WAITING_TIMEOUT 1000
+
+#define PRUNE_INTERVAL 60000	/* ms */
+#define PRUNE_BATCH 1000		/* events wait while it prunes */
+
+#define RESTART_SECONDS 1
+
+PGDLLEXPORT void dispatcher_main(Datum arg);
+
+static void
+begin_work(const char *activity)
+{
+	SetCurrentStatementStartTimestamp();
+	StartTransactionCommand();
+	SPI_connect();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	pgstat_report_activity(STATE_RUNNING, activity);
+}
+
+static void
+end_work(void)
+{
+	SPI_finish();
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+	pgstat_report_stat(false);
+	pgstat_report_activity(STATE_IDLE, NULL);
+}
+
+/* The processor time that this process has used (us). */
+static double
+time_used(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return used.tv_sec * 1e6 + used.tv_nsec / 1e3;
+}
+
+/* Returns how many events it has settled, and the processor time that it has used (us). */
+static int
+release(bool thoroughly, double *used)
+{
+	double		before = time_used();
+	int			settled;
+
+	begin_work("releasing readiness events");
+	settled = release_due(RELEASE_BATCH, thoroughly);
+	end_work();
+	*used = time_used() - before;
+	return settled;
+}
+
+/* How long (ms) to pause after a release that has used so much processor time (us). */
+static long
+pause_after(int settled, double used)
+{
+	static double cost = FIRST_COST;
+
+	if (settled <= FEW_EVENTS)
+		return LEAST_PAUSE / 1000;
+	cost += COST_WEIGHT * (Max(used - RELEASE_COST, 0) / settled - cost);
+	return lrint(Max(LEAST_PAUSE, Min(MOST_PAUSE, (settled - FEW_EVENTS) * cost * PAUSE_FOR_COST)) / 1000);
+}
+
+/* For how long (ms) there is nothing to do, unless a session commits an event. */
+static long
+time_to_next(bool thoroughly)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz next = DT_NOEND;
+	long		longest = Min(thoroughly ? IDLE_TIMEOUT : THOROUGH_TIMEOUT, inbox_patience(now));
+
+	begin_work("looking for the next readiness event");
+	if (OidIsValid(get_extension_oid("rxtrack", true)))
+		next = promise_next_due(thoroughly);
+	end_work();
+	if (next == DT_NOEND)
+		return longest;
+	return next <= now ? WAITING_TIMEOUT : Min(longest, Max(1, TimestampDifferenceMilliseconds(now, next)));
+}
+
+/* Once a minute, removes what is too old; returns whether there is more of it. */
+static bool
+prune(TimestampTz *last)
+{
+	int			removed = 0;
+	bool		isnull;
+
+	if (!TimestampDifferenceExceeds(*last, GetCurrentTimestamp(), PRUNE_INTERVAL))
+		return false;
+	begin_work("removing old readiness events");
+	if (OidIsValid(get_extension_oid("rxtrack", true)) &&
+		SPI_execute("SELECT rxtrack.prune_events(" CppAsString2(PRUNE_BATCH) ")", false, 0) == SPI_OK_SELECT)
+		removed = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	end_work();
+	if (removed >= PRUNE_BATCH)
+		return true;
+	*last = GetCurrentTimestamp();
+	return false;
+}
+
+/*
+ * What a DBA has set for the database is meant for people and applications, and could keep this
+ * process from doing its work.
+ */
+static void
+override_settings(void)
+{
+	SetConfigOption("search_path", "pg_catalog, rxtrack, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("lock_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
+}
+
+static void
+reload_configuration(void)
+{
+	if (!ConfigReloadPending)
+		return;
+	ConfigReloadPending = false;
+	ProcessConfigFile(PGC_SIGHUP);
+}
+
+/* Waits for so long (ms), or until an event of the set; returns whether it was woken. */
+static bool
+wait_for_work(int events, long timeout)
+{
+	int			woken = WaitLatch(MyLatch, events | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
+
+	CHECK_FOR_INTERRUPTS();
+	return (woken & WL_LATCH_SET) != 0;
+}
+
+void
+dispatcher_main(Datum arg)
+{
+	TimestampTz pruned_at = GetCurrentTimestamp();
+	bool		thoroughly = true;
+
+	(void) arg;
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(settings_database, NULL, 0);
+	override_settings();
+	dispatcher_state_enter();
+
+	for (;;)
+	{
+		int			settled;
+		double		used;
+
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		reload_configuration();
+		settled = release(thoroughly, &used);
+		if (prune(&pruned_at) || settled == RELEASE_BATCH)
+			continue;
+		if (settled > 0)
+		{
+			wait_for_work(0, pause_after(settled, used));
+			thoroughly = false;
+		}
+		else
+			thoroughly = !wait_for_work(WL_LATCH_SET, time_to_next(thoroughly));
+	}
+}
+
+void
+dispatcher_init(void)
+{
+	BackgroundWorker worker = {0};
+
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	dispatcher_state_init();
+	if (settings_database[0] == '\0')
+		return;
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	/* on a standby it waits for the promotion */
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = RESTART_SECONDS;
+	snprintf(worker.bgw_library_name, sizeof(worker.bgw_library_name), "rxtrack");
+	snprintf(worker.bgw_function_name, sizeof(worker.bgw_function_name), "dispatcher_main");
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), "rxtrack dispatcher");
+	snprintf(worker.bgw_type, sizeof(worker.bgw_type), "rxtrack dispatcher");
+	RegisterBackgroundWorker(&worker);
+}

@@ -1,0 +1,15 @@
+/*
+ * dispatcher.h
+ *		The dispatcher: a background worker that releases readiness events.
+ */
+#ifndef RXTRACK_DISPATCHER_H
+#define RXTRACK_DISPATCHER_H
+
+#pragma GCC visibility push(hidden)
+
+/* Has the server start it, where rxtrack.database names a database. */
+extern void dispatcher_init(void);
+
+#pragma GCC visibility pop
+
+#endif							/* RXTRACK_DISPATCHER_H */

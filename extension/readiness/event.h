@@ -1,0 +1,71 @@
+/*
+ * event.h
+ *		A readiness event, and the three tables in which it may be: the inbox and the promises,
+ *		from which it moves, when it is due, to those that were released.
+ */
+#ifndef RXTRACK_EVENT_H
+#define RXTRACK_EVENT_H
+
+#include "postgres.h"
+#include "utils/timestamp.h"
+
+#include "tables/rows.h"
+#include "types/types.h"
+
+/* The columns of the tables: those that all three have first. */
+enum
+{
+	EVENT_PRESCRIPTION_ID,
+	EVENT_STATUS,
+	EVENT_POST_DATED,
+	EVENT_NHS_NUMBER,
+	EVENT_TASK_ID,
+	EVENT_LINE_ITEM_ID,
+	EVENT_ODS_CODE,
+	EVENT_OCCURRED_AT,
+	EVENT_DUE_AT,
+	EVENT_APPLICATION_ID,
+	EVENT_RECORDED_COLUMNS,
+
+	/* rxtrack.readiness_event */
+	EVENT_ALERT_REASON = EVENT_RECORDED_COLUMNS,
+	EVENT_RELEASE_NUMBER,
+	EVENT_RELEASED_AT,
+	EVENT_ALERT,
+	EVENT_COLUMNS,
+
+	/* rxtrack.readiness_promise */
+	EVENT_CANCELLED_AT = EVENT_RECORDED_COLUMNS,
+	EVENT_PROMISE_COLUMNS
+};
+
+/* What is recorded of an event; nothing of it is null. */
+typedef struct Event
+{
+	Datum		values[EVENT_RECORDED_COLUMNS];
+} Event;
+
+#pragma GCC visibility push(hidden)
+
+extern const RowsTable event_inbox;
+extern const RowsTable event_promises;
+extern const RowsTable event_released;
+
+/* Copies the event in the row that was found; what its values point to is palloc'd. */
+extern void event_read(Event *event, Rows *rows);
+
+static inline TimestampTz
+event_due_at(const Event *event)
+{
+	return DatumGetTimestampTz(event->values[EVENT_DUE_AT]);
+}
+
+static inline TimestampTz
+event_occurred_at(const Event *event)
+{
+	return DatumGetTimestampTz(event->values[EVENT_OCCURRED_AT]);
+}
+
+#pragma GCC visibility pop
+
+#endif							/* RXTRACK_EVENT_H */

@@ -1,0 +1,191 @@
+/*
+ * release.c
+ *		Releasing readiness events that are due.
+ *
+ * The dispatcher does so, rxtrack.release_events(), and, in a database without a dispatcher, the
+ * submitting transaction at its commit.  A release holds a lock on the extension until its
+ * transaction ends.  So releases happen one after the other: numbers are in the order of commits,
+ * nothing is released twice, and two events cannot both be the first of a cooldown.  Being on the
+ * extension, the lock also keeps DROP EXTENSION from taking the tables away in between.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_extension.h"
+#include "commands/async.h"
+#include "commands/extension.h"
+#include "executor/spi.h"
+#include "fmgr.h"
+#include "storage/lmgr.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "readiness/alert.h"
+#include "readiness/event.h"
+#include "readiness/inbox.h"
+#include "readiness/owner.h"
+#include "readiness/promise.h"
+#include "readiness/release.h"
+#include "readiness/release_number.h"
+#include "tables/catalog.h"
+#include "tables/rows.h"
+#include "types/types.h"
+
+#define CHANNEL_ALL "rxtrack_ready"
+
+/* A release of events that are due by now. */
+typedef struct Release
+{
+	TimestampTz now;
+	Inbox	   *inbox;
+	Promises   *promises;
+	Rows	   *released;		/* NULL, and no last number, before the first release */
+	int64		last_number;
+} Release;
+
+/* False where the extension is not there, or no longer. */
+static bool
+lock_releases(void)
+{
+	Oid			extension = get_extension_oid("rxtrack", true);
+
+	if (!OidIsValid(extension))
+		return false;
+	LockDatabaseObject(ExtensionRelationId, extension, 0, ShareUpdateExclusiveLock);
+	return get_extension_oid("rxtrack", true) == extension;
+}
+
+/* Any role that may connect may listen, so that a payload holds the number alone. */
+static void
+notify_listeners(int64 number, OdsCode ods_code)
+{
+	char		payload[32];
+	char		channel[sizeof(CHANNEL_ALL "_") + ODS_CODE_TEXT] = CHANNEL_ALL "_";
+	char	   *code = channel + strlen(channel);
+
+	pg_lltoa(number, payload);
+	ods_code_format(ods_code, code);
+	for (char *c = code; *c != '\0'; c++)
+		*c = pg_ascii_tolower((unsigned char) *c);
+	Async_Notify(CHANNEL_ALL, payload);
+	Async_Notify(channel, payload);
+}
+
+static bool
+insert_released(Release *release, const Event *event, AlertReason reason)
+{
+	bool		alert = reason == ALERT_REASON_COUNT;
+	Datum		values[EVENT_COLUMNS];
+	bool		nulls[EVENT_COLUMNS] = {[EVENT_ALERT_REASON] = alert};
+
+	memcpy(values, event->values, sizeof(event->values));
+	values[EVENT_ALERT_REASON] = alert ? (Datum) 0 : ObjectIdGetDatum(catalog_get()->alert_reasons[reason]);
+	values[EVENT_RELEASE_NUMBER] = Int64GetDatum(release->last_number + 1);
+	values[EVENT_RELEASED_AT] = TimestampTzGetDatum(release->now);
+	values[EVENT_ALERT] = BoolGetDatum(alert);
+	return rows_insert(release->released, values, nulls);
+}
+
+/* An event that a trigger leaves out is neither numbered nor notified. */
+static void
+release_event(Release *release, const Event *event)
+{
+	AlertReason reason;
+
+	if (release->released == NULL)
+	{
+		release->last_number = release_number_last();
+		release->released = rows_open(&event_released, &alert_key, RowExclusiveLock);
+		rows_see_latest(release->released);
+	}
+	reason = alert_find_reason(release->released, event, release->now);
+	if (insert_released(release, event, reason))
+		notify_listeners(++release->last_number, DatumGetOdsCode(event->values[EVENT_ODS_CODE]));
+}
+
+/* Settles what was due first, in the inbox or among the promises; returns how many events that were: 0 where one has to wait. */
+static int
+settle_next(Release *release)
+{
+	Event		event;
+
+	if (inbox_due_at(release->inbox) < promise_due_at(release->promises))
+	{
+		if (!inbox_take(release->inbox, &event))
+			return 0;
+		release_event(release, &event);
+		return 1;
+	}
+	switch (promise_settle(release->promises, &event))
+	{
+		case PROMISE_KEPT:
+			release_event(release, &event);
+			return 1;
+		case PROMISE_CANCELLED:
+			return 1;
+		case PROMISE_WAITS:
+			break;
+	}
+	return 0;
+}
+
+static bool
+is_at_end(const Release *release)
+{
+	return inbox_due_at(release->inbox) == DT_NOEND && promise_due_at(release->promises) == DT_NOEND;
+}
+
+int
+release_due(int max_rows, bool thoroughly)
+{
+	Release		release = {0};
+	Owner		before;
+	int			settled = 0;
+
+	if (!lock_releases())
+		return 0;
+	owner_become(&before);
+	release.inbox = inbox_read(thoroughly);
+	release.now = GetCurrentTimestamp();
+	release.promises = promise_search(release.now, thoroughly);
+	while (settled < max_rows && !is_at_end(&release))
+		settled += settle_next(&release);
+	if (release.released != NULL)
+		rows_close(release.released);
+	promise_close(release.promises);
+	inbox_close(release.inbox);
+	CommandCounterIncrement();
+	owner_leave(&before);
+	return settled;
+}
+
+void
+release_forget(void)
+{
+	inbox_forget();
+	promise_forget();
+}
+
+/* rxtrack.release_events(max_rows) */
+PG_FUNCTION_INFO_V1(release_events);
+Datum
+release_events(PG_FUNCTION_ARGS)
+{
+	int			max_rows = PG_GETARG_INT32(0);
+	int			settled = 0;
+	int			batch;
+
+	if (max_rows < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("max_rows must be 1 or more")));
+	SPI_connect();
+	do
+	{
+		batch = release_due(Min(max_rows - settled, RELEASE_BATCH), true);
+		settled += batch;
+	} while (batch == RELEASE_BATCH && settled < max_rows);
+	SPI_finish();
+	/* the caller may yet roll back to a savepoint, of which nobody would tell */
+	release_forget();
+	PG_RETURN_INT32(settled);
+}
