@@ -1,10 +1,10 @@
 /*
  * application.c
- *		Applications and their credentials.
+ *		Applications, and the credentials by which they are known.
  *
- * Credentials are read anew for each batch: what a DBA changes holds from the next
- * request on, and two probes of small indexes cost less than keeping a cache true.
- * Only the name that a caller by SQL gives with each update is remembered, with its id.
+ * Credentials are looked up anew for each batch: a DBA's change holds from the next request
+ * on, and two probes of small indexes cost less than a cache that has to be kept valid.  The one
+ * thing that a session caches is the name that a caller of rxtrack.submit has given last.
  */
 #include "postgres.h"
 
@@ -49,7 +49,7 @@ static const RowsTable application_table = {
 static const RowsKey application_by_id = {.count = 1, .columns = {APPLICATION_ID}};
 static const RowsKey application_by_its_name = {"application_name_key", .count = 1, .columns = {APPLICATION_NAME}};
 
-/* Keys and access tokens have these columns alike. */
+/* API keys and access tokens are rows of the same form, but for the name of the first column. */
 enum
 {
 	CREDENTIAL_HASH,
@@ -76,7 +76,7 @@ static const RowsKey credential_key = {.count = 1, .columns = {CREDENTIAL_HASH}}
 /* A name has 128 characters at most. */
 #define APPLICATION_NAME_BYTES (128 * MAX_MULTIBYTE_CHAR_LEN)
 
-/* The one that a session has named last. */
+/* The application that a session has named last. */
 static struct
 {
 	Cached		cached;
@@ -95,7 +95,7 @@ find_by_name(const char *name)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("application \"%s\" does not exist", name),
-				 errhint("Register it with rxtrack.add_application(name, scopes).")));
+				 errhint("Register it with rxtrack.add_application(application, scopes).")));
 	id = DatumGetInt32(rows_value(applications, APPLICATION_ID));
 	rows_close(applications);
 	return id;
@@ -113,7 +113,7 @@ application_by_name(const char *name)
 	return last_named.id;
 }
 
-/* Whether an array of scopes holds one; NULL stands for none that is needed. */
+/* Is a scope (NULL: none is needed) among an application's? */
 static bool
 has_scope(Datum scopes, const char *scope)
 {
@@ -132,7 +132,7 @@ has_scope(Datum scopes, const char *scope)
 	return false;
 }
 
-/* What the credentials of a batch are looked up in. */
+/* The tables in which the credentials of a batch are looked up, and the time that they must be valid at. */
 typedef struct Registry
 {
 	Rows	   *applications;
@@ -141,7 +141,7 @@ typedef struct Registry
 	TimestampTz now;
 } Registry;
 
-/* Finds a credential that is valid; the application's id is put into *id. */
+/* Finds a credential that is valid now, and the id of its application. */
 static bool
 find_credential(const Registry *registry, Rows *credentials, Datum hash, Datum *id)
 {
@@ -153,8 +153,8 @@ find_credential(const Registry *registry, Rows *credentials, Datum hash, Datum *
 }
 
 /*
- * A credential as the gateway gives it: the SHA-256 of a key or token, and behind
- * it that of the client's certificate where its connection has shown one.
+ * A credential as the gateway sends it: the SHA-256 of a key or token, followed by that of the
+ * client's certificate where the connection has shown one.
  */
 typedef struct Credential
 {
@@ -178,7 +178,7 @@ read_credential(Datum sent)
 	return credential;
 }
 
-/* Whether the application that was found takes calls over this connection. */
+/* May the application that was found come by a connection that has shown this certificate (NULL: none)? */
 static bool
 accepts_certificate(Rows *applications, const char *certificate)
 {
@@ -201,8 +201,8 @@ accepts_certificate(Rows *applications, const char *certificate)
 }
 
 /*
- * Whoever does not show the certificate that an application is bound to stays
- * unknown, as with a wrong key: a stolen one tells nothing, not even whose it is.
+ * Finds the application of a credential.  A caller without the certificate that it is bound to stays
+ * unknown, as one with a wrong key does: a stolen key does not even tell whose it is.
  */
 static void
 identify(Caller *caller, const Registry *registry, Datum sent, const char *scope)
@@ -236,7 +236,7 @@ is_same_credential(Datum a, Datum b)
 }
 
 Caller *
-callers_identify(Datum *credentials, bool *nulls, int count, const char *scope)
+application_identify(Datum *credentials, bool *nulls, int count, const char *scope)
 {
 	Caller	   *callers = palloc0(Max(count, 1) * sizeof(Caller));
 	Registry	registry = {
@@ -250,7 +250,7 @@ callers_identify(Datum *credentials, bool *nulls, int count, const char *scope)
 	{
 		if (nulls[i])
 			continue;
-		/* a batch is mostly of one busy supplier's */
+		/* most requests of a batch come from one busy supplier */
 		if (i > 0 && !nulls[i - 1] && is_same_credential(credentials[i], credentials[i - 1]))
 			callers[i] = callers[i - 1];
 		else

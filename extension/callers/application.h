@@ -1,6 +1,6 @@
 /*
  * application.h
- *		Who calls, and what may they?
+ *		Applications, and the credentials by which they are known.
  */
 #ifndef RXTRACK_APPLICATION_H
 #define RXTRACK_APPLICATION_H
@@ -8,29 +8,29 @@
 #include "postgres.h"
 #include "utils/array.h"
 
-/* Whom a credential belongs to. */
+/* The application that a request comes from. */
 typedef struct Caller
 {
-	bool		known;
-	bool		suspended;		/* by a DBA */
-	bool		granted;		/* has the scope that was asked for, and is not suspended */
+	bool		known;			/* false: no valid credential, and nothing else is set */
+	bool		suspended;
+	bool		granted;		/* holds the scope, and is not suspended */
 	int			application_id;
 	char	   *name;
 	int			requests_per_minute;
-	ArrayType  *ods_codes;		/* of the pharmacies it may send updates for; NULL: all */
+	ArrayType  *ods_codes;		/* the pharmacies that it is restricted to; NULL: all */
 } Caller;
 
 #pragma GCC visibility push(hidden)
 
-/* The id of a registered application; raises 42704 where there is none. */
+/* The id of an application, by its name; raises 42704 where there is none. */
 extern int	application_by_name(const char *name);
 
 /*
- * Finds the callers of a batch by the SHA-256 of their credentials (bytea; null:
- * none given), each followed by the SHA-256 of the client's certificate where it
- * has shown one; and whether each holds a scope (NULL: none is needed).
+ * Finds the callers of a batch, and whether each holds a scope (NULL: none is needed).  A credential is a
+ * bytea: the SHA-256 of a key or token, followed by that of the client's certificate where the
+ * connection has shown one; null: none was sent.
  */
-extern Caller *callers_identify(Datum *credentials, bool *nulls, int count, const char *scope);
+extern Caller *application_identify(Datum *credentials, bool *nulls, int count, const char *scope);
 
 #pragma GCC visibility pop
 

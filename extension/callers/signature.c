@@ -1,10 +1,9 @@
 /*
  * signature.c
- *		Signatures of signed tokens, by OpenSSL.
+ *		Public keys, and the signatures of signed tokens, verified by OpenSSL.
  *
- * The algorithm is not what a token says but what the registered key is for: a
- * token's own word is only looked up among those.  So there is no "none", and no
- * public key is ever taken for a shared secret.
+ * Which algorithms are accepted follows from the registered key; the alg of a token must be one of
+ * those.  So no token passes unsigned ("none"), or with the public key as the secret of an HMAC.
  */
 #include "postgres.h"
 
@@ -24,13 +23,13 @@
 
 #define LEAST_RSA_BITS 2048
 
-/* The algorithms of RFC 7518 that are accepted. */
+/* A JWS algorithm (RFC 7518) that is accepted. */
 typedef struct Algorithm
 {
 	const char *name;
 	int			key_type;		/* EVP_PKEY_... */
-	const char *curve;			/* of an EC key */
-	int			half;			/* bytes of each half of an ECDSA signature */
+	const char *curve;			/* of an EC key; NULL: RSA */
+	int			half;			/* bytes of each of the two numbers of an ECDSA signature; 0: RSA */
 	const EVP_MD *(*digest) (void);
 } Algorithm;
 
@@ -41,7 +40,7 @@ static const Algorithm algorithms[] = {
 	{"ES384", EVP_PKEY_EC, "secp384r1", 48, EVP_sha384}
 };
 
-/* OpenSSL would ask the terminal, if there is one, for the password of an encrypted PEM. */
+/* Without a callback, OpenSSL asks the terminal for the password of an encrypted PEM. */
 static int
 no_password(char *buffer, int size, int writing, void *data)
 {
@@ -52,7 +51,7 @@ no_password(char *buffer, int size, int writing, void *data)
 	return -1;
 }
 
-/* One public key and nothing beside it: what else a file may hold (a private key, say) is not for us to keep. */
+/* Is it one public key and nothing else?  A private key in the same file must not get into the database. */
 static bool
 is_public_key_alone(const char *pem)
 {
@@ -70,7 +69,7 @@ is_public_key_alone(const char *pem)
 	return last[strspn(last, " \t\r\n")] == '\0';
 }
 
-/* Reads a public key; NULL where it is none.  To be freed. */
+/* Reads a public key, to be freed with EVP_PKEY_free; NULL where it is none. */
 static EVP_PKEY *
 read_key(text *pem)
 {
@@ -87,6 +86,7 @@ read_key(text *pem)
 	return key;
 }
 
+/* Is the key of the algorithm's kind, and strong enough? */
 static bool
 is_for(EVP_PKEY *key, const Algorithm *algorithm)
 {
@@ -101,7 +101,7 @@ is_for(EVP_PKEY *key, const Algorithm *algorithm)
 		strcmp(curve, algorithm->curve) == 0;
 }
 
-/* rxtrack_internal.public_key_algorithms(pem) */
+/* rxtrack_internal.public_key_algorithms(pem): the names of the algorithms that a key is for; NULL: none. */
 PG_FUNCTION_INFO_V1(public_key_algorithms);
 Datum
 public_key_algorithms(PG_FUNCTION_ARGS)
@@ -119,7 +119,7 @@ public_key_algorithms(PG_FUNCTION_ARGS)
 	PG_RETURN_ARRAYTYPE_P(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-/* JWS has the two numbers of an ECDSA signature side by side; OpenSSL takes them as DER. */
+/* Turns the two numbers of an ECDSA signature, which JWS has side by side, into the DER that OpenSSL takes. */
 static unsigned char *
 ecdsa_der(const unsigned char *halves, int half, int *length)
 {
@@ -140,6 +140,7 @@ ecdsa_der(const unsigned char *halves, int half, int *length)
 	return der;
 }
 
+/* Does the key verify the signature, which is in OpenSSL's form? */
 static bool
 is_signed(EVP_PKEY *key, const EVP_MD *digest, bytea *message, const unsigned char *signature, int length)
 {
@@ -154,6 +155,7 @@ is_signed(EVP_PKEY *key, const EVP_MD *digest, bytea *message, const unsigned ch
 	return good;
 }
 
+/* The same for a signature in the form of JWS. */
 static bool
 verify(EVP_PKEY *key, const Algorithm *algorithm, bytea *message, bytea *signature)
 {
@@ -172,7 +174,7 @@ verify(EVP_PKEY *key, const Algorithm *algorithm, bytea *message, bytea *signatu
 	return good;
 }
 
-/* rxtrack_internal.verify_signature(algorithm, pem, message, signature) */
+/* rxtrack_internal.verify_signature(algorithm, pem, message, signature): false also for an algorithm that the key is not for. */
 PG_FUNCTION_INFO_V1(verify_signature);
 Datum
 verify_signature(PG_FUNCTION_ARGS)

@@ -110,7 +110,7 @@ call_begin(FunctionCallInfo fcinfo)
 	begin_rows(call, fcinfo);
 	SPI_connect();
 	use_kept_memory();
-	call->callers = callers_identify(call->credential, call->credential_null, call->count, call->scope);
+	call->callers = application_identify(call->credential, call->credential_null, call->count, call->scope);
 	return call;
 }
 
