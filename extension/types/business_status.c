@@ -1,104 +1,72 @@
 /*
  * business_status.c
- *		The SQL type business_status: one of the nine statuses of a prescription
- *		item, in 1 byte.
+ *		Business statuses by their names.
  */
-#include "postgres.h"
+#include "types/ascii.h"
+#include "types/identifiers.h"
 
-#include "catalog/pg_type.h"
-#include "libpq/pqformat.h"
-#include "types/types.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
+#include <string.h>
 
-PG_FUNCTION_INFO_V1(business_status_in);
-PG_FUNCTION_INFO_V1(business_status_out);
-PG_FUNCTION_INFO_V1(business_status_recv);
-PG_FUNCTION_INFO_V1(business_status_send);
-PG_FUNCTION_INFO_V1(business_status_hash);
-PG_FUNCTION_INFO_V1(business_status_hash_extended);
-PG_FUNCTION_INFO_V1(business_status_short_name);
-PG_FUNCTION_INFO_V1(business_status_names);
-
-Datum
-business_status_in(PG_FUNCTION_ARGS)
+typedef struct StatusName
 {
-	const char *str = PG_GETARG_CSTRING(0);
-	BusinessStatus status;
-	const char *reason = business_status_parse(str, strlen(str), &status);
+	const char *name;
+	const char *short_name;
+} StatusName;
 
-	if (reason != NULL)
-		RXTRACK_REJECT_TEXT("business_status", "A business status", reason);
-	return BusinessStatusGetDatum(status);
+static const StatusName status_names[BUSINESS_STATUS_COUNT + 1] = {
+	[BUSINESS_STATUS_WITH_PHARMACY] = {"With Pharmacy", "WP"},
+	[BUSINESS_STATUS_WITH_PHARMACY_PREPARING_REMAINDER] =
+	{"With Pharmacy - Preparing Remainder", "WPR"},
+	[BUSINESS_STATUS_READY_TO_COLLECT] = {"Ready to Collect", "RC"},
+	[BUSINESS_STATUS_READY_TO_COLLECT_PARTIAL] = {"Ready to Collect - Partial", "RCP"},
+	[BUSINESS_STATUS_READY_TO_DISPATCH] = {"Ready to Dispatch", "RD"},
+	[BUSINESS_STATUS_READY_TO_DISPATCH_PARTIAL] = {"Ready to Dispatch - Partial", "RDP"},
+	[BUSINESS_STATUS_COLLECTED] = {"Collected", "C"},
+	[BUSINESS_STATUS_DISPATCHED] = {"Dispatched", "D"},
+	[BUSINESS_STATUS_NOT_DISPENSED] = {"Not Dispensed", "ND"},
+};
+
+static bool
+equal_ignoring_case(const char *s, size_t len, const char *name)
+{
+	if (strlen(name) != len)
+		return false;
+	for (size_t i = 0; i < len; i++)
+	{
+		if (ascii_lower(s[i]) != ascii_lower(name[i]))
+			return false;
+	}
+	return true;
 }
 
-Datum
-business_status_out(PG_FUNCTION_ARGS)
+bool
+business_status_valid(uint8_t status)
 {
-	BusinessStatus status = DatumGetBusinessStatus(PG_GETARG_DATUM(0));
-
-	PG_RETURN_CSTRING(pstrdup(business_status_name(status)));
+	return status >= 1 && status <= BUSINESS_STATUS_COUNT;
 }
 
-Datum
-business_status_recv(PG_FUNCTION_ARGS)
+const char *
+business_status_parse(const char *s, size_t len, BusinessStatus *out)
 {
-	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
-	BusinessStatus status = (BusinessStatus) pq_getmsgbyte(message);
-
-	if (!business_status_valid(status))
-		RXTRACK_REJECT_BINARY("business_status");
-	return BusinessStatusGetDatum(status);
+	for (BusinessStatus status = 1; status <= BUSINESS_STATUS_COUNT; status++)
+	{
+		if (equal_ignoring_case(s, len, status_names[status].name))
+		{
+			*out = status;
+			return NULL;
+		}
+	}
+	return "must be one of the nine business statuses, from \"With Pharmacy\" to \"Not Dispensed\"";
 }
 
-Datum
-business_status_send(PG_FUNCTION_ARGS)
+const char *
+business_status_name(BusinessStatus status)
 {
-	StringInfoData message;
-
-	pq_begintypsend(&message);
-	pq_sendbyte(&message, DatumGetBusinessStatus(PG_GETARG_DATUM(0)));
-	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
+	return status_names[status].name;
 }
 
-/* rxtrack.short_name: "RC" for Ready to Collect. */
-Datum
-business_status_short_name(PG_FUNCTION_ARGS)
+const char *
+business_status_short(BusinessStatus status)
 {
-	BusinessStatus status = DatumGetBusinessStatus(PG_GETARG_DATUM(0));
-
-	PG_RETURN_TEXT_P(cstring_to_text(business_status_short(status)));
-}
-
-/* rxtrack_internal.business_status_names: all of them, in their order. */
-Datum
-business_status_names(PG_FUNCTION_ARGS)
-{
-	Datum		names[BUSINESS_STATUS_COUNT];
-
-	for (int i = 0; i < BUSINESS_STATUS_COUNT; i++)
-		names[i] = CStringGetTextDatum(business_status_name((BusinessStatus) (i + 1)));
-	PG_RETURN_ARRAYTYPE_P(construct_array(names, BUSINESS_STATUS_COUNT, TEXTOID, -1, false, TYPALIGN_INT));
-}
-
-static int
-business_status_compare(Datum left, Datum right)
-{
-	return (int) DatumGetBusinessStatus(left) - (int) DatumGetBusinessStatus(right);
-}
-
-RXTRACK_ORDERED_TYPE(business_status)
-
-/* It is passed as a character, and hashed as one. */
-Datum
-business_status_hash(PG_FUNCTION_ARGS)
-{
-	return hashchar(fcinfo);
-}
-
-Datum
-business_status_hash_extended(PG_FUNCTION_ARGS)
-{
-	return hashcharextended(fcinfo);
+	return status_names[status].short_name;
 }

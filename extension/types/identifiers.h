@@ -1,15 +1,13 @@
 /*
  * identifiers.h
- *		The identifiers of prescription tracking: what is a good one, how it is
- *		packed, and how it is written.
+ *		The identifiers of prescription tracking: their rules, their packed form, their text.
  *
- * Plain C, with nothing of PostgreSQL in it: the SQL types, the validation of
- * bundles and the fuzzers all use the same rules through this one door.
+ * Plain C without PostgreSQL, one file for each kind, so that the SQL types, the validation of
+ * bundles, the gateway and the fuzzers have the same rules.
  *
- * Every parser takes a string that need not end in a NUL, and its length.  It
- * returns NULL when the string is good.  Otherwise it returns the rule that
- * was broken, which never repeats the value: an error text reaches logs, and a
- * log holds nothing about a patient.
+ * A parser takes a string with its length, and returns NULL where it is valid.  Otherwise it
+ * returns the rule that is broken, without the value: error texts reach logs, and a log
+ * must hold nothing about a patient.
  */
 #ifndef RXTRACK_IDENTIFIERS_H
 #define RXTRACK_IDENTIFIERS_H
@@ -53,7 +51,7 @@ typedef struct Uuid
 	uint8_t		bytes[16];
 } Uuid;
 
-/* These numbers are stored in tables: they are never changed, only added to. */
+/* These numbers are stored in tables: never change one, only add others. */
 enum
 {
 	BUSINESS_STATUS_WITH_PHARMACY = 1,
@@ -68,10 +66,7 @@ enum
 	BUSINESS_STATUS_COUNT = BUSINESS_STATUS_NOT_DISPENSED
 };
 
-/*
- * PostgreSQL loads libraries into one name space, and libuuid (of uuid-ossp)
- * has a uuid_parse too: nobody else may find these functions, nor they others.
- */
+/* Hidden, as all libraries of a backend share one name space: libuuid (of uuid-ossp) has a uuid_parse too. */
 #pragma GCC visibility push(hidden)
 
 /* Ten digits, the tenth of which is the check digit of the other nine. */
@@ -79,7 +74,7 @@ extern const char *nhs_number_parse(const char *s, size_t len, NhsNumber *out);
 extern bool nhs_number_valid(int32_t nine);
 extern void nhs_number_format(NhsNumber number, char out[NHS_NUMBER_TEXT]);
 
-/* HHHHHH-CCCCCC-HHHHHX in either case, written in upper case. */
+/* HHHHHH-CCCCCC-HHHHHX in either letter case, written in upper case. */
 extern const char *prescription_id_parse(const char *s, size_t len, PrescriptionId *out);
 extern bool prescription_id_valid(const PrescriptionId *id);
 extern void prescription_id_format(const PrescriptionId *id, char out[PRESCRIPTION_ID_TEXT]);
@@ -89,13 +84,13 @@ extern const char *ods_code_parse(const char *s, size_t len, OdsCode *out);
 extern bool ods_code_valid(int64_t code);
 extern void ods_code_format(OdsCode code, char out[ODS_CODE_TEXT]);
 
-/* The full name of a status in any case; the short one is not read. */
+/* The full name of a status, in any letter case; short names are not read. */
 extern const char *business_status_parse(const char *s, size_t len, BusinessStatus *out);
 extern bool business_status_valid(uint8_t status);
 extern const char *business_status_name(BusinessStatus status);
 extern const char *business_status_short(BusinessStatus status);
 
-/* 8-4-4-4-12 hex digits in either case, and no other spelling of a UUID. */
+/* 8-4-4-4-12 hex digits in either letter case; no other spelling of a UUID. */
 extern const char *uuid_parse(const char *s, size_t len, Uuid *out);
 extern void uuid_format(const Uuid *uuid, bool upper, char out[UUID_TEXT]);
 

@@ -1,94 +1,61 @@
 /*
  * nhs_number.c
- *		The SQL type nhs_number: the ten digits that name a patient, in 4 bytes.
+ *		NHS numbers: the rule of their check digit, their text.
  */
-#include "postgres.h"
+#include "types/identifiers.h"
 
-#include "libpq/pqformat.h"
-#include "types/types.h"
-#include "utils/fmgrprotos.h"
+#define NHS_NUMBER_LIMIT 1000000000
 
-PG_FUNCTION_INFO_V1(nhs_number_in);
-PG_FUNCTION_INFO_V1(nhs_number_out);
-PG_FUNCTION_INFO_V1(nhs_number_recv);
-PG_FUNCTION_INFO_V1(nhs_number_send);
-PG_FUNCTION_INFO_V1(nhs_number_hash);
-PG_FUNCTION_INFO_V1(nhs_number_hash_extended);
-
-/* The number with its check digit, as it goes over the wire. */
-static int64
-nhs_number_ten_digits(NhsNumber number)
-{
-	char		str[NHS_NUMBER_TEXT];
-
-	nhs_number_format(number, str);
-	return (int64) number * 10 + (str[9] - '0');
-}
-
-Datum
-nhs_number_in(PG_FUNCTION_ARGS)
-{
-	const char *str = PG_GETARG_CSTRING(0);
-	NhsNumber	number;
-	const char *reason = nhs_number_parse(str, strlen(str), &number);
-
-	if (reason != NULL)
-		RXTRACK_REJECT_TEXT("nhs_number", "An NHS number", reason);
-	return NhsNumberGetDatum(number);
-}
-
-Datum
-nhs_number_out(PG_FUNCTION_ARGS)
-{
-	char	   *str = palloc(NHS_NUMBER_TEXT);
-
-	nhs_number_format(DatumGetNhsNumber(PG_GETARG_DATUM(0)), str);
-	PG_RETURN_CSTRING(str);
-}
-
-Datum
-nhs_number_recv(PG_FUNCTION_ARGS)
-{
-	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
-	int64		ten = pq_getmsgint64(message);
-	NhsNumber	number = (NhsNumber) (ten / 10);
-
-	if (ten < 0 || ten > INT64CONST(9999999999) ||
-		!nhs_number_valid(number) || nhs_number_ten_digits(number) != ten)
-		RXTRACK_REJECT_BINARY("nhs_number");
-	return NhsNumberGetDatum(number);
-}
-
-Datum
-nhs_number_send(PG_FUNCTION_ARGS)
-{
-	StringInfoData message;
-
-	pq_begintypsend(&message);
-	pq_sendint64(&message, (uint64) nhs_number_ten_digits(DatumGetNhsNumber(PG_GETARG_DATUM(0))));
-	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
-}
-
+/* The check digit of nine digits; 10 means that no NHS number has these nine. */
 static int
-nhs_number_compare(Datum left, Datum right)
+nhs_number_check_digit(int32_t nine)
 {
-	NhsNumber	a = DatumGetNhsNumber(left);
-	NhsNumber	b = DatumGetNhsNumber(right);
+	int			sum = 0;
 
-	return (a > b) - (a < b);
+	/* From the ninth digit, of weight 2, back to the first, of weight 10. */
+	for (int weight = 2; weight <= 10; weight++)
+	{
+		sum += weight * (int) (nine % 10);
+		nine /= 10;
+	}
+	return (11 - sum % 11) % 11;
 }
 
-RXTRACK_ORDERED_TYPE(nhs_number)
-
-/* It is passed as an integer, and hashed as one. */
-Datum
-nhs_number_hash(PG_FUNCTION_ARGS)
+bool
+nhs_number_valid(int32_t nine)
 {
-	return hashint4(fcinfo);
+	return nine >= 0 && nine < NHS_NUMBER_LIMIT && nhs_number_check_digit(nine) != 10;
 }
 
-Datum
-nhs_number_hash_extended(PG_FUNCTION_ARGS)
+const char *
+nhs_number_parse(const char *s, size_t len, NhsNumber *out)
 {
-	return hashint4extended(fcinfo);
+	int32_t		nine = 0;
+
+	if (len != 10)
+		return "must be ten digits";
+	for (size_t i = 0; i < 10; i++)
+	{
+		if (s[i] < '0' || s[i] > '9')
+			return "must be ten digits";
+		if (i < 9)
+			nine = nine * 10 + (s[i] - '0');
+	}
+	/* a check digit of 10 equals no single digit */
+	if (nhs_number_check_digit(nine) != s[9] - '0')
+		return "must have the right check digit";
+	*out = nine;
+	return NULL;
+}
+
+void
+nhs_number_format(NhsNumber number, char out[NHS_NUMBER_TEXT])
+{
+	out[10] = '\0';
+	out[9] = (char) ('0' + nhs_number_check_digit(number));
+	for (int i = 8; i >= 0; i--)
+	{
+		out[i] = (char) ('0' + number % 10);
+		number /= 10;
+	}
 }

@@ -1,87 +1,81 @@
 /*
  * ods_code.c
- *		The SQL type ods_code: the code of a pharmacy or another organisation,
- *		in 8 bytes.
+ *		ODS codes: their packing, their text.
  */
-#include "postgres.h"
+#include "types/ascii.h"
+#include "types/identifiers.h"
 
-#include "libpq/pqformat.h"
-#include "types/types.h"
-#include "utils/fmgrprotos.h"
-
-PG_FUNCTION_INFO_V1(ods_code_in);
-PG_FUNCTION_INFO_V1(ods_code_out);
-PG_FUNCTION_INFO_V1(ods_code_recv);
-PG_FUNCTION_INFO_V1(ods_code_send);
-PG_FUNCTION_INFO_V1(ods_code_hash);
-PG_FUNCTION_INFO_V1(ods_code_hash_extended);
-
-Datum
-ods_code_in(PG_FUNCTION_ARGS)
+/* ASCII's white space. */
+static bool
+is_space(char c)
 {
-	const char *str = PG_GETARG_CSTRING(0);
-	OdsCode		code;
-	const char *reason = ods_code_parse(str, strlen(str), &code);
-
-	if (reason != NULL)
-		RXTRACK_REJECT_TEXT("ods_code", "An ODS code", reason);
-	return OdsCodeGetDatum(code);
+	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-Datum
-ods_code_out(PG_FUNCTION_ARGS)
-{
-	char	   *str = palloc(ODS_CODE_TEXT);
+#define ODS_CODE_LENGTH (ODS_CODE_TEXT - 1)
 
-	ods_code_format(DatumGetOdsCode(PG_GETARG_DATUM(0)), str);
-	PG_RETURN_CSTRING(str);
+/* The twelve base-37 digits of a code, the first character's first. */
+static void
+ods_code_digits(int64_t code, int digits[ODS_CODE_LENGTH])
+{
+	for (int i = ODS_CODE_LENGTH - 1; i >= 0; i--)
+	{
+		digits[i] = (int) (code % 37);
+		code /= 37;
+	}
 }
 
-Datum
-ods_code_recv(PG_FUNCTION_ARGS)
+bool
+ods_code_valid(int64_t code)
 {
-	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
-	int			length;
-	char	   *str = pq_getmsgtext(message, message->len - message->cursor, &length);
-	OdsCode		code;
+	int			digits[ODS_CODE_LENGTH];
 
-	if (ods_code_parse(str, (size_t) length, &code) != NULL)
-		RXTRACK_REJECT_BINARY("ods_code");
-	return OdsCodeGetDatum(code);
+	/* 37 to the twelfth, the first number too large for twelve places. */
+	if (code <= 0 || code >= INT64_C(6582952005840035281))
+		return false;
+	ods_code_digits(code, digits);
+	/* After the end of the code there is nothing more. */
+	for (int i = 1; i < ODS_CODE_LENGTH; i++)
+	{
+		if (digits[i] != 0 && digits[i - 1] == 0)
+			return false;
+	}
+	return true;
 }
 
-Datum
-ods_code_send(PG_FUNCTION_ARGS)
+const char *
+ods_code_parse(const char *s, size_t len, OdsCode *out)
 {
-	char		str[ODS_CODE_TEXT];
-	StringInfoData message;
+	int64_t		code = 0;
 
-	ods_code_format(DatumGetOdsCode(PG_GETARG_DATUM(0)), str);
-	pq_begintypsend(&message);
-	pq_sendtext(&message, str, (int) strlen(str));
-	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
+	while (len > 0 && is_space(s[len - 1]))
+		len--;
+	while (len > 0 && is_space(s[0]))
+	{
+		s++;
+		len--;
+	}
+	if (len < 1 || len > ODS_CODE_LENGTH)
+		return "must be 1 to 12 letters or digits";
+	for (size_t i = 0; i < ODS_CODE_LENGTH; i++)
+	{
+		int			digit = i < len ? ascii_base36(s[i]) + 1 : 0;
+
+		if (i < len && digit == 0)
+			return "must be 1 to 12 letters or digits";
+		code = code * 37 + digit;
+	}
+	*out = code;
+	return NULL;
 }
 
-static int
-ods_code_compare(Datum left, Datum right)
+void
+ods_code_format(OdsCode code, char out[ODS_CODE_TEXT])
 {
-	OdsCode		a = DatumGetOdsCode(left);
-	OdsCode		b = DatumGetOdsCode(right);
+	int			digits[ODS_CODE_LENGTH];
 
-	return (a > b) - (a < b);
-}
-
-RXTRACK_ORDERED_TYPE(ods_code)
-
-/* It is passed as an integer, and hashed as one. */
-Datum
-ods_code_hash(PG_FUNCTION_ARGS)
-{
-	return hashint8(fcinfo);
-}
-
-Datum
-ods_code_hash_extended(PG_FUNCTION_ARGS)
-{
-	return hashint8extended(fcinfo);
+	ods_code_digits(code, digits);
+	for (int i = 0; i < ODS_CODE_LENGTH; i++)
+		out[i] = digits[i] == 0 ? '\0' : ascii_base36_digit(digits[i] - 1);
+	out[ODS_CODE_LENGTH] = '\0';
 }

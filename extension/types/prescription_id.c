@@ -1,102 +1,124 @@
 /*
  * prescription_id.c
- *		The SQL type prescription_id: the short-form id of an electronic
- *		prescription, in 10 bytes.
+ *		Prescription ids: the rule of their check character, their packing, their text.
  */
-#include "postgres.h"
+#include "types/ascii.h"
+#include "types/identifiers.h"
 
-#include "common/hashfn.h"
-#include "libpq/pqformat.h"
-#include "types/types.h"
-#include "utils/sortsupport.h"
+#define PRESCRIPTION_ID_LENGTH (PRESCRIPTION_ID_TEXT - 1)
+#define ORGANISATION_LIMIT UINT32_C(2176782336) /* 36 to the sixth */
 
-PG_FUNCTION_INFO_V1(prescription_id_in);
-PG_FUNCTION_INFO_V1(prescription_id_out);
-PG_FUNCTION_INFO_V1(prescription_id_recv);
-PG_FUNCTION_INFO_V1(prescription_id_send);
-PG_FUNCTION_INFO_V1(prescription_id_hash);
-PG_FUNCTION_INFO_V1(prescription_id_hash_extended);
-PG_FUNCTION_INFO_V1(prescription_id_sortsupport);
+static const char check_characters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ+";
 
-Datum
-prescription_id_in(PG_FUNCTION_ARGS)
+/* The three parts of a prescription id, without its check character. */
+typedef struct PrescriptionIdParts
 {
-	const char *str = PG_GETARG_CSTRING(0);
-	PrescriptionId *id = palloc(sizeof(PrescriptionId));
-	const char *reason = prescription_id_parse(str, strlen(str), id);
+	uint32_t	head;			/* six hex digits */
+	uint32_t	organisation;	/* six base-36 digits */
+	uint32_t	tail;			/* five hex digits */
+} PrescriptionIdParts;
 
-	if (reason != NULL)
-		RXTRACK_REJECT_TEXT("prescription_id", "A prescription id", reason);
-	return PrescriptionIdGetDatum(id);
+/* Reads count digits of a base up to 36; false where one is not of that base. */
+static bool
+read_digits(const char *s, size_t count, int base, uint32_t *out)
+{
+	uint32_t	value = 0;
+
+	for (size_t i = 0; i < count; i++)
+	{
+		int			digit = ascii_base36(s[i]);
+
+		if (digit < 0 || digit >= base)
+			return false;
+		value = value * (uint32_t) base + (uint32_t) digit;
+	}
+	*out = value;
+	return true;
 }
 
-Datum
-prescription_id_out(PG_FUNCTION_ARGS)
+static void
+write_digits(char *out, int count, uint32_t base, uint32_t value)
 {
-	char	   *str = palloc(PRESCRIPTION_ID_TEXT);
-
-	prescription_id_format(DatumGetPrescriptionId(PG_GETARG_DATUM(0)), str);
-	PG_RETURN_CSTRING(str);
+	while (count-- > 0)
+	{
+		out[count] = check_characters[value % base];
+		value /= base;
+	}
 }
 
-Datum
-prescription_id_recv(PG_FUNCTION_ARGS)
+/* The check character of the 17 characters before it, hyphens not counted. */
+static char
+prescription_id_check_character(const char *s)
 {
-	StringInfo	message = (StringInfo) PG_GETARG_POINTER(0);
-	PrescriptionId *id = palloc(sizeof(PrescriptionId));
+	int			total = 0;
 
-	pq_copymsgbytes(message, (char *) id->bytes, sizeof(id->bytes));
-	if (!prescription_id_valid(id))
-		RXTRACK_REJECT_BINARY("prescription_id");
-	return PrescriptionIdGetDatum(id);
+	for (size_t i = 0; i < PRESCRIPTION_ID_LENGTH - 1; i++)
+	{
+		if (s[i] != '-')
+			total = (total + ascii_base36(s[i])) * 2 % 37;
+	}
+	/* The one position that makes the sum 1, modulo 37. */
+	return check_characters[(38 - total) % 37];
 }
 
-Datum
-prescription_id_send(PG_FUNCTION_ARGS)
+static void
+prescription_id_pack(const PrescriptionIdParts *parts, PrescriptionId *out)
 {
-	const PrescriptionId *id = DatumGetPrescriptionId(PG_GETARG_DATUM(0));
-	StringInfoData message;
+	uint32_t	tail = parts->tail << 4;
 
-	pq_begintypsend(&message);
-	pq_sendbytes(&message, (const char *) id->bytes, sizeof(id->bytes));
-	PG_RETURN_BYTEA_P(pq_endtypsend(&message));
+	for (int i = 0; i < 3; i++)
+	{
+		out->bytes[i] = (uint8_t) (parts->head >> (16 - 8 * i));
+		out->bytes[7 + i] = (uint8_t) (tail >> (16 - 8 * i));
+	}
+	for (int i = 0; i < 4; i++)
+		out->bytes[3 + i] = (uint8_t) (parts->organisation >> (24 - 8 * i));
 }
 
-static int
-prescription_id_compare(Datum left, Datum right)
+static uint32_t
+read_big_endian(const uint8_t *bytes, int count)
 {
-	return memcmp(DatumGetPrescriptionId(left), DatumGetPrescriptionId(right),
-				  sizeof(PrescriptionId));
+	uint32_t	value = 0;
+
+	for (int i = 0; i < count; i++)
+		value = value << 8 | bytes[i];
+	return value;
 }
 
-RXTRACK_ORDERED_TYPE(prescription_id)
-
-Datum
-prescription_id_hash(PG_FUNCTION_ARGS)
+bool
+prescription_id_valid(const PrescriptionId *id)
 {
-	return hash_any(DatumGetPrescriptionId(PG_GETARG_DATUM(0))->bytes, sizeof(PrescriptionId));
+	return read_big_endian(id->bytes + 3, 4) < ORGANISATION_LIMIT && (id->bytes[9] & 0x0f) == 0;
 }
 
-Datum
-prescription_id_hash_extended(PG_FUNCTION_ARGS)
+const char *
+prescription_id_parse(const char *s, size_t len, PrescriptionId *out)
 {
-	return hash_any_extended(DatumGetPrescriptionId(PG_GETARG_DATUM(0))->bytes,
-							 sizeof(PrescriptionId), (uint64) PG_GETARG_INT64(1));
+	PrescriptionIdParts parts;
+	char		check;
+
+	if (len != PRESCRIPTION_ID_LENGTH || s[6] != '-' || s[13] != '-' ||
+		!read_digits(s, 6, 16, &parts.head) ||
+		!read_digits(s + 7, 6, 36, &parts.organisation) ||
+		!read_digits(s + 14, 5, 16, &parts.tail))
+		return "must be six hex digits, six letters or digits, "
+			"five hex digits and a check character, as HHHHHH-CCCCCC-HHHHHX";
+
+	check = prescription_id_check_character(s);
+	if (ascii_lower(s[19]) != ascii_lower(check))
+		return "must have the right check character";
+	prescription_id_pack(&parts, out);
+	return NULL;
 }
 
-static int
-prescription_id_sort_compare(Datum left, Datum right, SortSupport ssup)
+void
+prescription_id_format(const PrescriptionId *id, char out[PRESCRIPTION_ID_TEXT])
 {
-	(void) ssup;
-	return prescription_id_compare(left, right);
-}
-
-/* Sorts and index builds compare without a function manager's call. */
-Datum
-prescription_id_sortsupport(PG_FUNCTION_ARGS)
-{
-	SortSupport ssup = (SortSupport) PG_GETARG_POINTER(0);
-
-	ssup->comparator = prescription_id_sort_compare;
-	PG_RETURN_VOID();
+	write_digits(out, 6, 16, read_big_endian(id->bytes, 3));
+	out[6] = '-';
+	write_digits(out + 7, 6, 36, read_big_endian(id->bytes + 3, 4));
+	out[13] = '-';
+	write_digits(out + 14, 5, 16, read_big_endian(id->bytes + 7, 3) >> 4);
+	out[19] = prescription_id_check_character(out);
+	out[20] = '\0';
 }

@@ -1,7 +1,6 @@
 /*
  * types.h
- *		What the four SQL types have in common: how a value is passed, how a bad
- *		one is refused, and the functions that every ordered type has.
+ *		What the four SQL types have in common: their Datums, their errors, their comparisons.
  *
  * To be included after postgres.h.
  */
@@ -27,7 +26,7 @@
 #define DatumGetBusinessStatus(d) ((BusinessStatus) DatumGetUInt8(d))
 #define BusinessStatusGetDatum(s) UInt8GetDatum(s)
 
-/* ---------- Refusing a value, without repeating it ---------- */
+/* ---------- Errors, which never repeat the value ---------- */
 
 /* Ends a text input function: "An NHS number" "must be ten digits". */
 #define RXTRACK_REJECT_TEXT(type, subject, reason) \
