@@ -57,10 +57,10 @@ static const char *const alert_reasons[ALERT_REASON_COUNT] = {
 };
 
 static Oid
-type_oid(Oid namespace_oid, const char *name)
+type_oid(Oid schema, const char *name)
 {
 	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, PointerGetDatum(name),
-									   ObjectIdGetDatum(namespace_oid));
+									   ObjectIdGetDatum(schema));
 
 	if (!OidIsValid(type))
 		ereport(ERROR,
@@ -111,7 +111,6 @@ look_up(Catalog *found)
 {
 	Oid			schema = get_namespace_oid("rxtrack", false);
 
-	found->namespace_oid = schema;
 	found->nhs_number = type_oid(schema, "nhs_number");
 	found->prescription_id = type_oid(schema, "prescription_id");
 	found->ods_code = type_oid(schema, "ods_code");

@@ -12,7 +12,6 @@
 /* What this database's copy of the extension is made of. */
 typedef struct Catalog
 {
-	Oid			namespace_oid;	/* of the schema rxtrack */
 	Oid			nhs_number;
 	Oid			prescription_id;
 	Oid			ods_code;

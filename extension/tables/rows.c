@@ -36,7 +36,7 @@ typedef struct Default
 	ExprState  *expression;
 } Default;
 
-/* A plain table in which rows are: the one that was opened, or a partition of it. */
+/* The table that was opened, or a partition of it; what follows the columns is of plain ones. */
 typedef struct Part
 {
 	Relation	relation;
@@ -61,8 +61,7 @@ struct Rows
 	const RowsTable *table;
 	const RowsKey *key;
 	LOCKMODE	lock;
-	Relation	relation;		/* the one of that name */
-	List	   *parts;			/* itself, or those of its partitions that were used */
+	List	   *parts;			/* the table, and those of its partitions that were used */
 	Part	   *part;			/* that was searched last */
 	bool		sees_latest;
 	Snapshot	latest;			/* of the first search, where it does; NULL before that */
@@ -143,19 +142,27 @@ make_key(Relation index, ScanKey key, int column, StrategyNumber strategy)
 						   get_opcode(operator), (Datum) 0);
 }
 
-/* Takes over a relation that is open. */
+static bool
+is_partitioned(const Part *part)
+{
+	return part->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+}
+
 static Part *
-add_part(Rows *rows, Relation relation)
+open_part(Rows *rows, Oid relation)
 {
 	MemoryContext context = MemoryContextSwitchTo(GetMemoryChunkContext(rows));
 	Part	   *part = palloc0(sizeof(Part));
 
-	part->relation = relation;
-	part->columns = columns_find(rows->table, relation);
-	part->found = table_slot_create(relation, NULL);
-	if (rows->key != NULL)
+	part->relation = table_open(relation, rows->lock);
+	part->columns = columns_find(rows->table, part->relation);
+	if (is_partitioned(part))
+		partition_check_key(part->relation, part->columns.numbers[0]);
+	else
+		part->found = table_slot_create(part->relation, NULL);
+	if (!is_partitioned(part) && rows->key != NULL)
 	{
-		part->index = open_index(rows, relation);
+		part->index = open_index(rows, part->relation);
 		check_index(rows, part);
 	}
 	rows->parts = lappend(rows->parts, part);
@@ -171,13 +178,9 @@ rows_open(const RowsTable *table, const RowsKey *key, LOCKMODE lock)
 	rows->table = table;
 	rows->key = key;
 	rows->lock = lock;
-	rows->relation = table_open(find_relation(table->schema, table->name), lock);
-	if (rows->relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		rows->part = add_part(rows, rows->relation);
-	else if (key != NULL && key->index != NULL)
-		partition_refuse(rows->relation, "it is searched by an index that is not its primary key");
-	else
-		partition_check_key(rows->relation, columns_find(table, rows->relation).numbers[0]);
+	rows->part = open_part(rows, find_relation(table->schema, table->name));
+	if (is_partitioned(rows->part) && key != NULL && key->index != NULL)
+		partition_refuse(rows->part->relation, "it is searched by an index that is not its primary key");
 	return rows;
 }
 
@@ -189,7 +192,6 @@ rows_see_latest(Rows *rows)
 
 /* ---------- Partitions ---------- */
 
-/* The plain table of that relation, which is a partition. */
 static Part *
 find_part(Rows *rows, Oid relation)
 {
@@ -198,33 +200,29 @@ find_part(Rows *rows, Oid relation)
 	foreach(cell, rows->parts)
 		if (RelationGetRelid(((Part *) lfirst(cell))->relation) == relation)
 			return lfirst(cell);
-	return add_part(rows, table_open(relation, rows->lock));
+	return open_part(rows, relation);
 }
 
 /* The plain table in which rows with that first column are. */
 static Part *
 choose_part(Rows *rows, Datum first_column)
 {
-	Relation	relation = rows->relation;
-	Oid			partition;
+	Part	   *part = linitial(rows->parts);
 
-	if (relation->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
-		return linitial(rows->parts);
-	for (;;)
-	{
-		Relation	above = relation;
+	while (is_partitioned(part))
+		part = find_part(rows, partition_of(part->relation, first_column));
+	return part;
+}
 
-		partition = partition_of(above, first_column);
-		if (get_rel_relkind(partition) != RELKIND_PARTITIONED_TABLE)
-			break;
-		relation = table_open(partition, rows->lock);
-		partition_check_key(relation, columns_find(rows->table, relation).numbers[0]);
-		if (above != rows->relation)
-			table_close(above, NoLock);
-	}
-	if (relation != rows->relation)
-		table_close(relation, NoLock);
-	return find_part(rows, partition);
+/* The table itself, for who looks for rows with any first column. */
+static Part *
+only_part(Rows *rows)
+{
+	Part	   *part = linitial(rows->parts);
+
+	if (is_partitioned(part))
+		partition_refuse(part->relation, "it is not searched by its first column alone");
+	return part;
 }
 
 /* ---------- Reading ---------- */
@@ -292,7 +290,7 @@ rows_search(Rows *rows, const Datum *key, int key_count)
 void
 rows_search_between(Rows *rows, Datum above, Datum upto)
 {
-	Part	   *part = linitial(rows->parts);
+	Part	   *part = only_part(rows);
 	ScanKeyData range[2];
 
 	make_key(part->index, &range[0], 0, BTGreaterStrategyNumber);
@@ -305,23 +303,22 @@ rows_search_between(Rows *rows, Datum above, Datum upto)
 void
 rows_scan(Rows *rows, BlockNumber from)
 {
+	Part	   *part = only_part(rows);
 	ItemPointerData first;
 	ItemPointerData last;
 
-	if (rows->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-		partition_refuse(rows->relation, "it is read from its beginning to its end");
 	end_search(rows);
-	rows->part = linitial(rows->parts);
+	rows->part = part;
 	rows->snapshot = take_snapshot(rows);
 	ItemPointerSet(&first, from, FirstOffsetNumber);
 	ItemPointerSet(&last, MaxBlockNumber, MaxOffsetNumber);
-	rows->part->table_scan = table_beginscan_tidrange(rows->part->relation, rows->snapshot, &first, &last);
+	part->table_scan = table_beginscan_tidrange(part->relation, rows->snapshot, &first, &last);
 }
 
 BlockNumber
 rows_block_count(Rows *rows)
 {
-	return RelationGetNumberOfBlocks(rows->relation);
+	return RelationGetNumberOfBlocks(only_part(rows)->relation);
 }
 
 bool
@@ -383,7 +380,7 @@ rows_find(Rows *rows, const Datum *key, int key_count, bool lock)
 bool
 rows_find_last(Rows *rows)
 {
-	Part	   *part = linitial(rows->parts);
+	Part	   *part = only_part(rows);
 	bool		found;
 
 	begin_search(rows, part, NULL, 0);
@@ -543,19 +540,10 @@ end_statement(Rows *rows, Part *part)
 	PopActiveSnapshot();
 }
 
-/* What a statement by SQL is to see of the table. */
-static Snapshot
-begin_sql(Rows *rows)
-{
-	return rows->sees_latest ? take_snapshot(rows) : InvalidSnapshot;
-}
-
 static bool
-end_sql(Snapshot snapshot, bool written)
+needs_sql(Rows *rows, Part *part, CmdType command)
 {
-	if (snapshot != InvalidSnapshot)
-		UnregisterSnapshot(snapshot);
-	return written;
+	return through_sql_is_needed(((Part *) linitial(rows->parts))->relation, part->relation, command);
 }
 
 bool
@@ -563,7 +551,7 @@ rows_insert(Rows *rows, const Datum *values, const bool *nulls)
 {
 	Part	   *part = choose_part(rows, values[0]);
 
-	if (through_sql_is_needed(rows->relation, part->relation, CMD_INSERT))
+	if (needs_sql(rows, part, CMD_INSERT))
 		return through_sql_insert(rows->table, values, nulls);
 	begin_statement(rows, part);
 	make_row(rows, part, NULL, NULL, values, nulls);
@@ -576,14 +564,9 @@ bool
 rows_update(Rows *rows, const RowsPlace *place, const bool *changes, const Datum *values, const bool *nulls)
 {
 	Part	   *part = find_part(rows, place->relation);
-	Snapshot	snapshot;
 
-	if (through_sql_is_needed(rows->relation, part->relation, CMD_UPDATE))
-	{
-		snapshot = begin_sql(rows);
-		return end_sql(snapshot, through_sql_update(rows->table, place->relation, &place->tid, changes,
-														values, nulls, snapshot));
-	}
+	if (needs_sql(rows, part, CMD_UPDATE))
+		return through_sql_update(rows->table, place->relation, &place->tid, rows->sees_latest, changes, values, nulls);
 	begin_statement(rows, part);
 	make_row(rows, part, place, changes, values, nulls);
 	/* only its place is looked at; the values may well lie in the row that was found */
@@ -607,13 +590,9 @@ bool
 rows_delete(Rows *rows, const RowsPlace *place)
 {
 	Part	   *part = find_part(rows, place->relation);
-	Snapshot	snapshot;
 
-	if (through_sql_is_needed(rows->relation, part->relation, CMD_DELETE))
-	{
-		snapshot = begin_sql(rows);
-		return end_sql(snapshot, through_sql_delete(rows->table, place->relation, &place->tid, snapshot));
-	}
+	if (needs_sql(rows, part, CMD_DELETE))
+		return through_sql_delete(rows->table, place->relation, &place->tid, rows->sees_latest);
 	begin_statement(rows, part);
 	part->found->tts_tid = place->tid;
 	ExecSimpleRelationDelete(part->result, rows->estate, &rows->recheck, part->found);
@@ -630,7 +609,8 @@ close_part(Part *part)
 		ExecDropSingleTupleTableSlot(part->written);
 	if (part->before != NULL)
 		ExecDropSingleTupleTableSlot(part->before);
-	ExecDropSingleTupleTableSlot(part->found);
+	if (part->found != NULL)
+		ExecDropSingleTupleTableSlot(part->found);
 	if (part->index != NULL)
 		index_close(part->index, NoLock);
 	table_close(part->relation, NoLock);
@@ -653,8 +633,6 @@ rows_close(Rows *rows)
 	}
 	foreach(cell, rows->parts)
 		close_part(lfirst(cell));
-	if (rows->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-		table_close(rows->relation, NoLock);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "rewrite/prs2lock.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "tables/through_sql.h"
 
@@ -102,8 +103,9 @@ append_place(Command *command, Oid relation, const ItemPointerData *tid)
 }
 
 static bool
-execute(Command *command, Snapshot snapshot)
+execute(Command *command, bool latest)
 {
+	Snapshot	snapshot = latest ? RegisterSnapshot(GetLatestSnapshot()) : InvalidSnapshot;
 	SPIPlanPtr	plan;
 	int			result;
 	bool		any;
@@ -117,6 +119,7 @@ execute(Command *command, Snapshot snapshot)
 		elog(ERROR, "could not execute a statement: %s", SPI_result_code_string(result));
 	any = SPI_processed > 0;
 	SPI_finish();
+	UnregisterSnapshot(snapshot);
 	return any;
 }
 
@@ -134,12 +137,12 @@ through_sql_insert(const RowsTable *table, const Datum *values, const bool *null
 		append_argument(&command, catalog_type_oid(table->columns[i].type), values[i], nulls[i]);
 	}
 	appendStringInfoChar(&command.sql, ')');
-	return execute(&command, InvalidSnapshot);
+	return execute(&command, false);
 }
 
 bool
-through_sql_update(const RowsTable *table, Oid relation, const ItemPointerData *tid, const bool *changes,
-				   const Datum *values, const bool *nulls, Snapshot snapshot)
+through_sql_update(const RowsTable *table, Oid relation, const ItemPointerData *tid, bool latest,
+				   const bool *changes, const Datum *values, const bool *nulls)
 {
 	Command		command;
 
@@ -152,15 +155,15 @@ through_sql_update(const RowsTable *table, Oid relation, const ItemPointerData *
 		append_argument(&command, catalog_type_oid(table->columns[i].type), values[i], nulls[i]);
 	}
 	append_place(&command, relation, tid);
-	return execute(&command, snapshot);
+	return execute(&command, latest);
 }
 
 bool
-through_sql_delete(const RowsTable *table, Oid relation, const ItemPointerData *tid, Snapshot snapshot)
+through_sql_delete(const RowsTable *table, Oid relation, const ItemPointerData *tid, bool latest)
 {
 	Command		command;
 
 	begin_command(&command, "DELETE FROM", table);
 	append_place(&command, relation, tid);
-	return execute(&command, snapshot);
+	return execute(&command, latest);
 }

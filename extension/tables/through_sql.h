@@ -13,7 +13,6 @@
 #include "nodes/nodes.h"
 #include "storage/itemptr.h"
 #include "utils/relcache.h"
-#include "utils/snapshot.h"
 
 #include "tables/columns.h"
 
@@ -23,13 +22,13 @@
 extern bool through_sql_is_needed(Relation named, Relation part, CmdType command);
 
 /*
- * These return whether there was such a row to write.  With a snapshot, that is what is seen of the
- * table; InvalidSnapshot: the transaction's.
+ * These return whether there was such a row to write.  They see what others have committed as rows.h
+ * says, latest or not.
  */
 extern bool through_sql_insert(const RowsTable *table, const Datum *values, const bool *nulls);
-extern bool through_sql_update(const RowsTable *table, Oid relation, const ItemPointerData *tid, const bool *changes,
-							   const Datum *values, const bool *nulls, Snapshot snapshot);
-extern bool through_sql_delete(const RowsTable *table, Oid relation, const ItemPointerData *tid, Snapshot snapshot);
+extern bool through_sql_update(const RowsTable *table, Oid relation, const ItemPointerData *tid, bool latest,
+							   const bool *changes, const Datum *values, const bool *nulls);
+extern bool through_sql_delete(const RowsTable *table, Oid relation, const ItemPointerData *tid, bool latest);
 
 #pragma GCC visibility pop
 
