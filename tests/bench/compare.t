@@ -102,7 +102,7 @@ sub quartiles
 {
 	my ($digits, $values) = @_;
 	my @sorted = sort { $a <=> $b } @$values;
-	return sprintf '%.*f (%.*f to %.*f)', map { ($digits, $_) } median(@sorted), @sorted[ map { int($_ * $#sorted / 4 + 0.5) } 1, 3 ];
+	return sprintf '%.*f (%.*f to %.*f)', map { ($digits, $_) } median(@sorted), @sorted[ $#sorted / 4, $#sorted - int($#sorted / 4) ];
 }
 
 report "\n%-24s %26s %26s %26s\n", 'median (quartiles)', 'old', 'new', 'new / old, in each round';
