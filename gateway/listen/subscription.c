@@ -45,7 +45,7 @@ static const char find[] =
     "  FROM pg_catalog.unnest(s.ods_codes) AS c) AS have,"
     " (SELECT pg_catalog.string_agg(DISTINCT c, ',' ORDER BY c) AS codes"
     "  FROM pg_catalog.unnest(pg_catalog.string_to_array($2, ',')) AS c) AS wanted"
-    " WHERE s.name = $1";
+    " WHERE s.subscription = $1";
 
 static const char create[] =
     "SELECT rxtrack.add_subscription($1, pg_catalog.string_to_array($2, ','), $3)";

@@ -81,6 +81,7 @@ CREATE TABLE rxtrack.last_removed_release (
 	release_number bigint PRIMARY KEY
 );
 COMMENT ON TABLE rxtrack.last_removed_release IS 'The highest release number among events that were removed; no row: none were';
+COMMENT ON COLUMN rxtrack.last_removed_release.release_number IS 'That number';
 
 CREATE FUNCTION rxtrack_internal.last_release()
 RETURNS bigint

@@ -7,6 +7,7 @@ CREATE TABLE rxtrack.ready_status (
 );
 COMMENT ON TABLE rxtrack.ready_status IS
 	'Which business statuses make an item ready, so that becoming one raises an event. Change ready; every session sees it at once';
+COMMENT ON COLUMN rxtrack.ready_status.ready IS 'Whether becoming it raises an event';
 COMMENT ON COLUMN rxtrack.ready_status.shipped IS 'Whether the row is as the extension shipped it';
 INSERT INTO rxtrack.ready_status (status, ready, shipped)
 SELECT s::rxtrack.business_status, s LIKE 'Ready to Collect%', true

@@ -67,6 +67,7 @@ CREATE TABLE rxtrack.subscription (
 	last_seen_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 COMMENT ON TABLE rxtrack.subscription IS 'Durable subscriptions to readiness events';
+COMMENT ON COLUMN rxtrack.subscription.name IS 'Its name: 1 to 128 printable characters';
 COMMENT ON COLUMN rxtrack.subscription.ods_codes IS 'Pharmacies whose events it gets; NULL: all';
 COMMENT ON COLUMN rxtrack.subscription.alerts_only IS 'Whether it gets only events for which the patient should be alerted';
 COMMENT ON COLUMN rxtrack.subscription.acknowledged IS 'The release number up to which its consumers have acknowledged';
@@ -243,7 +244,7 @@ COMMENT ON FUNCTION rxtrack.prune_events(integer) IS
 	'Removes released events older than rxtrack.event_retention that every live subscription has acknowledged, and cancelled promises as old, at most max_rows of each; returns how many. The dispatcher calls it once a minute';
 
 CREATE VIEW rxtrack.subscription_lag AS
-SELECT s.name, s.ods_codes, s.alerts_only, s.acknowledged,
+SELECT s.name AS subscription, s.ods_codes, s.alerts_only, s.acknowledged,
 	   greatest(r.last_number - s.acknowledged, 0) AS behind,
 	   n.released_at AS waiting_since,
 	   s.last_seen_at,
@@ -261,7 +262,7 @@ LEFT JOIN LATERAL (
 	WHERE e.release_number > s.acknowledged ORDER BY e.release_number LIMIT 1) n ON true
 WHERE rxtrack_internal.acts_for(s.created_by);
 COMMENT ON VIEW rxtrack.subscription_lag IS 'How far behind each subscription of the caller is, and whether it still lives; all of them for rxtrack_admin';
-COMMENT ON COLUMN rxtrack.subscription_lag.name IS 'The subscription';
+COMMENT ON COLUMN rxtrack.subscription_lag.subscription IS 'Its name';
 COMMENT ON COLUMN rxtrack.subscription_lag.ods_codes IS 'Pharmacies whose events it gets; NULL: all';
 COMMENT ON COLUMN rxtrack.subscription_lag.alerts_only IS 'Whether it gets only events for which the patient should be alerted';
 COMMENT ON COLUMN rxtrack.subscription_lag.acknowledged IS 'The release number up to which it has acknowledged';

@@ -39,7 +39,7 @@ COMMENT ON TYPE rxtrack.business_status IS
   'Dispatch - Partial, Collected, Dispatched, Not Dispensed. Read in any case and shown in this spelling. '
   'Source: the code system https://fhir.nhs.uk/CodeSystem/task-businessStatus-nppt.';
 
-CREATE FUNCTION rxtrack.short_name(rxtrack.business_status) RETURNS text
+CREATE FUNCTION rxtrack.short_name(status rxtrack.business_status) RETURNS text
   AS 'MODULE_PATHNAME', 'business_status_short_name'
   LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION rxtrack.short_name(rxtrack.business_status) IS

@@ -60,6 +60,10 @@ CREATE TABLE rxtrack.item (
 ) WITH (fillfactor = 85);	-- room for the next version of a row beside it, so that no index is touched
 COMMENT ON TABLE rxtrack.item IS
 	'The newest assertion about each prescription item, and the row that is locked while an update of it is judged. Read rxtrack.item_status instead: a newest assertion may not have begun';
+COMMENT ON COLUMN rxtrack.item.completed IS 'Task.status: completed (true) or in-progress (false)';
+COMMENT ON COLUMN rxtrack.item.asserted_at IS 'When it was asserted: Task.lastModified, or Task.meta.lastUpdated of a post-dated one';
+COMMENT ON COLUMN rxtrack.item.takes_effect_at IS 'When it takes effect (Task.lastModified)';
+COMMENT ON COLUMN rxtrack.item.post_dated IS 'Whether it is post-dated';
 COMMENT ON COLUMN rxtrack.item.receipts IS 'How many updates of it are stored';
 
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.status_update', '');

@@ -96,8 +96,8 @@ SELECT is(pg_temp.fetched('two'), '{4,5,6,7,8}'::bigint[], 'all of them');
 
 -- ---------- Lag ----------
 
-SELECT results_eq($$ SELECT name, behind, waiting_since = (SELECT released_at FROM rxtrack.readiness_event WHERE release_number = acknowledged + 1),
-    live, warning FROM rxtrack.subscription_lag WHERE name IN ('late', 'one', 'two') ORDER BY name $$,
+SELECT results_eq($$ SELECT subscription, behind, waiting_since = (SELECT released_at FROM rxtrack.readiness_event WHERE release_number = acknowledged + 1),
+    live, warning FROM rxtrack.subscription_lag WHERE subscription IN ('late', 'one', 'two') ORDER BY subscription $$,
   $$ VALUES ('late', 6::bigint, true, true, NULL), ('one', 0, NULL, true, NULL), ('two', 5, true, true, NULL) $$, 'how far each is behind');
 
 -- ---------- Retention ----------
@@ -122,22 +122,22 @@ SELECT is(rxtrack.prune_events(), 0, 'and for who is behind');
 RESET rxtrack.event_retention;
 
 UPDATE rxtrack.subscription SET last_seen_at = last_seen_at - interval '6 days 23 h' WHERE name = 'two';
-SELECT is((SELECT warning FROM rxtrack.subscription_lag WHERE name = 'two'), NULL, 'still alive');
+SELECT is((SELECT warning FROM rxtrack.subscription_lag WHERE subscription = 'two'), NULL, 'still alive');
 UPDATE rxtrack.subscription SET last_seen_at = last_seen_at - interval '2 h' WHERE name = 'two';
-SELECT results_eq($$ SELECT live, warning ~ 'not seen for rxtrack.subscription_expiry' FROM rxtrack.subscription_lag WHERE name = 'two' $$,
+SELECT results_eq($$ SELECT live, warning ~ 'not seen for rxtrack.subscription_expiry' FROM rxtrack.subscription_lag WHERE subscription = 'two' $$,
   $$ VALUES (false, true) $$, 'one that was not seen for seven days is dead, and a warning says so');
 SELECT is(rxtrack.prune_events(), 3, 'for a dead one nothing is kept');
 SELECT is(pg_temp.kept(), '{8}'::bigint[], 'but what is not old enough');
 SELECT is(pg_temp.fetched('two'), '{8}'::bigint[], 'when it comes back it gets what there is');
-SELECT results_eq($$ SELECT live, warning FROM rxtrack.subscription_lag WHERE name = 'two' $$,
+SELECT results_eq($$ SELECT live, warning FROM rxtrack.subscription_lag WHERE subscription = 'two' $$,
   $$ VALUES (true, 'releases 5 to 7 were removed before it acknowledged them') $$, 'and a warning says what it has missed');
 SELECT rxtrack.ack_events('two', 8) \g /dev/null
-SELECT is((SELECT warning FROM rxtrack.subscription_lag WHERE name = 'two'), NULL, 'until it has gone on');
+SELECT is((SELECT warning FROM rxtrack.subscription_lag WHERE subscription = 'two'), NULL, 'until it has gone on');
 SET LOCAL rxtrack.subscription_expiry = '1 min';
 UPDATE rxtrack.subscription SET last_seen_at = last_seen_at - interval '2 min' WHERE name = 'two';
-SELECT is((SELECT live FROM rxtrack.subscription_lag WHERE name = 'two'), false, 'the time to live is a setting');
+SELECT is((SELECT live FROM rxtrack.subscription_lag WHERE subscription = 'two'), false, 'the time to live is a setting');
 SELECT rxtrack.ack_events('two', 8) \g /dev/null
-SELECT is((SELECT live FROM rxtrack.subscription_lag WHERE name = 'two'), true, 'acknowledging is a sign of life');
+SELECT is((SELECT live FROM rxtrack.subscription_lag WHERE subscription = 'two'), true, 'acknowledging is a sign of life');
 RESET rxtrack.subscription_expiry;
 
 UPDATE rxtrack.readiness_event SET released_at = released_at - interval '8 days';
