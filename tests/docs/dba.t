@@ -21,6 +21,11 @@ sub blocks { return slurp_file("docs/dba/$_[0]") =~ /^```sql\n(.*?)^```/msg }
 
 sub statements { return grep { !/<|\.\.\./ } slurp_file("docs/dba/$_[0]") =~ /`((?:SELECT|ALTER) [^`]*)`/g }
 
+my %logged = map { $_ => 1 } grep { defined } map { slurp_file($_) =~ /log_event\("(\w+)"|"event\\":\\"(\w+)/g } glob 'gateway/*.c gateway/*/*.c';
+my %explained = map { $_ => 1 } map { /`(\w+)`/g } slurp_file('docs/dba/gateway.md') =~ /^\| (`[^|]*) \|/mg;
+cmp_ok(scalar keys %logged, '>', 15, 'the gateway logs events');
+is_deeply([ grep { !$explained{$_} } sort keys %logged ], [], 'gateway.md: every event of the log');
+
 my ($create, $login, $remove) = blocks('install.md');
 run_text('install.md: the database', $create);
 $database = 'rxtrack';
