@@ -1,4 +1,4 @@
--- Privileges are the wall.  Nobody has what is not granted here.
+-- Privileges are the wall: nobody has what is not granted here.
 
 DO $$
 DECLARE
@@ -19,8 +19,7 @@ REVOKE ALL ON SCHEMA rxtrack_internal, rxtrack_http FROM PUBLIC;
 GRANT USAGE ON SCHEMA rxtrack TO rxtrack_gateway, rxtrack_listener, rxtrack_application, rxtrack_reader, rxtrack_admin;
 GRANT USAGE ON SCHEMA rxtrack_http TO rxtrack_gateway;
 
--- The functions of the types and their operators do nothing but compare and
--- convert; whoever may see a value may use them.
+-- What the types and their operators are made of compares and converts, and reads nothing: it is for all who see values.
 DO $$
 DECLARE
 	support record;
@@ -56,15 +55,15 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack_internal.last_release()
 	TO rxtrack_listener, rxtrack_admin;
 
--- Without what would tell of other applications' updates of the same item: whether
--- there were any before (receipt, introduces), and what they said (kind, changes_status).
+-- All but the columns that tell of other applications' updates of the same item: whether there were any before (receipt,
+-- introduces), and what they said (kind, changes_status).
 GRANT SELECT (prescription_id, task_id, line_item_id, nhs_number, ods_code, status, completed, last_modified,
 			  post_dated_set_at, repeat_number, request_id, request_entries, received_at, application_id)
 	ON rxtrack.status_update TO rxtrack_application;
 GRANT EXECUTE ON FUNCTION rxtrack_internal.current_application() TO rxtrack_application;
 
 GRANT SELECT ON rxtrack.item_status TO rxtrack_reader;
--- which the view calls as its reader; by name only who may look into rxtrack_internal can
+-- A view's functions are executed as the role that reads it. Without USAGE on rxtrack_internal it cannot call them by name.
 GRANT EXECUTE ON FUNCTION
 	rxtrack_internal.assertion_at(rxtrack.prescription_id, uuid, timestamptz, timestamptz) TO rxtrack_reader, rxtrack_admin;
 GRANT EXECUTE ON FUNCTION

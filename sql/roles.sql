@@ -1,7 +1,5 @@
--- Roles.  Privileges are granted in the last file.
-
--- Roles belong to the whole cluster, so that they may be there already; they
--- cannot log in, and a DBA grants them to roles that can.
+-- Roles. They belong to the whole cluster and may be there already. None can log in: a DBA grants them to roles that
+-- can. What each may do is granted in privileges.sql.
 DO $$
 DECLARE
 	wanted record;
@@ -9,7 +7,7 @@ BEGIN
 	FOR wanted IN
 		SELECT * FROM (VALUES
 			('rxtrack_gateway', 'rxtrack: the HTTP gateway; may call the gateway functions, reads no table'),
-			('rxtrack_listener', 'rxtrack: reads the readiness events that it is entitled to'),
+			('rxtrack_listener', 'rxtrack: reads the readiness events that are granted to it'),
 			('rxtrack_application', 'rxtrack: reads the updates of its own application'),
 			('rxtrack_reader', 'rxtrack: reads the status of items and their history'),
 			('rxtrack_admin', 'rxtrack: registers applications, changes the rules, submits by hand')
@@ -23,7 +21,7 @@ BEGIN
 END
 $$;
 
--- Inside a SECURITY DEFINER function current_user is the function's owner.
+-- For SECURITY DEFINER functions, in which current_user is their owner.
 CREATE FUNCTION rxtrack_internal.calling_role()
 RETURNS text
 LANGUAGE sql STABLE

@@ -1,8 +1,8 @@
--- Row-level security: the last wall, behind privileges.  Not for the tables' owner,
--- as whom all functions of the service run: they say whose rows they want.
-
--- A query's conditions wait for the policy's unless they are LEAKPROOF, as comparisons of our types are: so an index
--- serves a listener's or an application's query, and no error or timing tells of another's row.
+-- Row-level security, behind the privileges. It does not hold the tables' owner, as whom the extension's functions run:
+-- these select the rows themselves.
+--
+-- A query's conditions are evaluated after the policy's unless they are LEAKPROOF, as comparisons of our types are: so an
+-- index serves the queries of listeners and applications, and no error tells of another's row.
 
 ALTER TABLE rxtrack.status_update ENABLE ROW LEVEL SECURITY;
 CREATE POLICY own_updates ON rxtrack.status_update FOR SELECT TO rxtrack_application
@@ -21,6 +21,6 @@ CREATE POLICY entitled_events ON rxtrack.readiness_event FOR SELECT TO rxtrack_l
 	USING ((SELECT rxtrack_internal.entitled_pharmacies()) IS NULL
 		   OR ods_code = ANY ((SELECT rxtrack_internal.entitled_pharmacies())::rxtrack.ods_code[]));
 COMMENT ON POLICY entitled_events ON rxtrack.readiness_event IS
-	'A listener sees the events of pharmacies that it is entitled to';
+	'A listener sees the events that are granted to it';
 CREATE POLICY all_events ON rxtrack.readiness_event FOR SELECT TO rxtrack_admin USING (true);
 COMMENT ON POLICY all_events ON rxtrack.readiness_event IS 'rxtrack_admin sees all';

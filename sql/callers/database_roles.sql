@@ -79,4 +79,4 @@ AS $$
 	WHERE a.database_role = rxtrack_internal.calling_role() AND NOT a.suspended
 $$;
 COMMENT ON FUNCTION rxtrack_internal.current_application() IS
-	'The application whose role the session acts as; NULL: none, or a suspended one';
+	'The application whose role the session acts as; NULL: there is none, or it is suspended';

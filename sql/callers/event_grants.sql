@@ -57,7 +57,6 @@ $$;
 COMMENT ON FUNCTION rxtrack.revoke_events(text) IS
 	'Takes from a role what rxtrack.grant_events gave it; returns whether there was a grant. It stays a member of rxtrack_listener, and may end its subscriptions. Errors: 22004 where role is NULL';
 
--- NULL for all, '{}' for none.
 CREATE FUNCTION rxtrack_internal.entitled_pharmacies()
 RETURNS rxtrack.ods_code[]
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -72,7 +71,7 @@ AS $$
 	WHERE pg_has_role(rxtrack_internal.calling_role(), r.oid, 'USAGE')
 $$;
 COMMENT ON FUNCTION rxtrack_internal.entitled_pharmacies() IS
-	'The pharmacies whose readiness events the role that the session acts as may see, by entitlements of its own and of roles that it is a member of; NULL: all';
+	'The pharmacies whose readiness events the role that the session acts as may see, by grants to it and to roles that it is a member of; NULL: all; empty: none';
 
 CREATE FUNCTION rxtrack_internal.require_entitlement()
 RETURNS rxtrack.ods_code[]
@@ -89,7 +88,7 @@ BEGIN
 	RETURN entitled;
 END
 $$;
-COMMENT ON FUNCTION rxtrack_internal.require_entitlement() IS 'rxtrack_internal.entitled_pharmacies(). Errors: 42501 where that is none';
+COMMENT ON FUNCTION rxtrack_internal.require_entitlement() IS 'rxtrack_internal.entitled_pharmacies(). Errors: 42501 where it is empty';
 
 CREATE FUNCTION rxtrack_internal.acts_for(role text)
 RETURNS boolean

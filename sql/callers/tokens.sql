@@ -1,11 +1,11 @@
--- A short-lived access token for a signed one (RFC 6749, 7521, 7523).
+-- Access tokens, given for tokens that an application has signed (RFC 6749, 7521, 7523).
 
 CREATE FUNCTION rxtrack_internal.form_field(form bytea, name text)
 RETURNS text
 LANGUAGE C IMMUTABLE STRICT
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack_internal.form_field(bytea, text) IS
-	'A field of an application/x-www-form-urlencoded body; NULL where it is absent, there twice, or malformed';
+	'A field of an application/x-www-form-urlencoded body; NULL where it is absent, repeated or malformed';
 
 CREATE FUNCTION rxtrack_internal.decode_base64url(encoded text)
 RETURNS bytea
@@ -16,8 +16,7 @@ AS $$
 $$;
 COMMENT ON FUNCTION rxtrack_internal.decode_base64url(text) IS 'Decodes base64url without padding (RFC 7515)';
 
--- What is wrong with a signed token is not told to who sends it: a caller that is
--- not known learns nothing about which applications and keys there are.
+-- No reason is given for a refusal: an unknown caller must not learn which applications and keys there are.
 CREATE FUNCTION rxtrack_internal.accept_assertion(assertion text)
 RETURNS integer
 LANGUAGE plpgsql VOLATILE STRICT
@@ -36,7 +35,7 @@ BEGIN
 		OR assertion !~ '^[A-Za-z0-9_-]+[.][A-Za-z0-9_-]+[.][A-Za-z0-9_-]+$' THEN
 		RETURN NULL;
 	END IF;
-	-- one signature has one spelling: bits that the last character has to spare are zero
+	-- the spare bits of the last character must be zero, or one signature would have several spellings
 	IF rtrim(translate(encode(rxtrack_internal.decode_base64url(parts[3]), 'base64'), E'+/\n', '-_'), '=') <> parts[3] THEN
 		RETURN NULL;
 	END IF;
@@ -54,13 +53,13 @@ BEGIN
 	FROM rxtrack_internal.application a JOIN rxtrack_internal.public_key p USING (application_id)
 	WHERE a.client_id::text = lower(claims->>'iss') AND NOT a.suspended
 	  AND p.kid = header->>'kid' AND clock_timestamp() BETWEEN p.valid_from AND p.valid_until;
-	-- a header without alg makes it NULL, which is no yes
+	-- NULL where the header has no alg
 	IF NOT FOUND OR rxtrack_internal.verify_signature(header->>'alg', key.pem, convert_to(parts[1] || '.' || parts[2], 'UTF8'),
 											 rxtrack_internal.decode_base64url(parts[3])) IS NOT TRUE THEN
 		RETURN NULL;
 	END IF;
 
-	-- only what is signed is looked at from here on
+	-- the claims are looked at only now that their signature is verified
 	IF current_setting('rxtrack.token_url') = ''
 		OR NOT coalesce(claims->'aud' = to_jsonb(current_setting('rxtrack.token_url'))
 						OR (jsonb_typeof(claims->'aud') = 'array' AND claims->'aud' ? current_setting('rxtrack.token_url')), false)
@@ -70,7 +69,7 @@ BEGIN
 		OR (claims->>'iat')::numeric > now_is + leeway THEN
 		RETURN NULL;
 	END IF;
-	-- who comes at the same moment is refused, and does not wait: batches could wait for each other
+	-- a second use at the same moment is refused, and does not wait for the first: two batches could deadlock
 	IF NOT pg_try_advisory_xact_lock(hashtextextended(format('rxtrack_internal.used_assertion %s %s', key.application_id, claims->>'jti'), 0)) THEN
 		RETURN NULL;
 	END IF;
@@ -83,7 +82,7 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
 END
 $$;
 COMMENT ON FUNCTION rxtrack_internal.accept_assertion(text) IS
-	'The application that a signed token (a JWT, RFC 7519) is of, which is good for this one use; NULL where anything is wrong with it';
+	'The application that has signed a token (JWT, RFC 7519), which counts as used from now on; NULL where anything is wrong with it';
 
 CREATE FUNCTION rxtrack_internal.give_token(application_id integer)
 RETURNS text
@@ -96,7 +95,8 @@ BEGIN
 	INSERT INTO rxtrack_internal.access_token (token_hash, application_id, valid_until)
 	VALUES (sha256(convert_to(token, 'UTF8')), give_token.application_id,
 			clock_timestamp() + current_setting('rxtrack.token_lifetime')::interval);
-	-- the old go as the new come; a signed token not before every call that still takes it for valid has ended
+	-- Each call removes a few that have expired. Signed tokens stay an hour longer: a call that began before may still
+	-- take one for valid.
 	DELETE FROM rxtrack_internal.access_token t USING (
 		SELECT o.token_hash FROM rxtrack_internal.access_token o WHERE o.valid_until < clock_timestamp()
 		ORDER BY o.valid_until LIMIT 10 FOR UPDATE SKIP LOCKED) AS old
