@@ -153,24 +153,21 @@ SET enable_bitmapscan = off
 SET jit = off
 AS $$
 BEGIN
-	-- A newer assertion that came before the update was due has replaced it, and has an event of its own where it makes
-	-- the item ready. One that came later found the item ready; so did one that waited for a lock until then, and
-	-- changed nothing. An older assertion that came late has overtaken it too, where the item had that status by it already.
-	-- OFFSET 0 keeps the planner from reading a whole table into a hash instead.
+	-- By what had been received when it was due: has the item another status, or had it this one just before? Then it is
+	-- another update's event that tells of it; but not that of an update which waited for a lock until the promise
+	-- had begun, and then changed nothing.
 	RETURN (
-		SELECT EXISTS (
+		SELECT now_due.status IS DISTINCT FROM u.status
+			OR before.status IS NOT DISTINCT FROM u.status AND EXISTS (
 				SELECT FROM rxtrack.status_update n
 				WHERE n.prescription_id = u.prescription_id AND n.line_item_id = u.line_item_id
-				  AND (coalesce(n.post_dated_set_at, n.last_modified), n.receipt)
-					> (coalesce(u.post_dated_set_at, u.last_modified), u.receipt)
-				  AND n.received_at < is_overtaken.due_at AND (n.changes_status OR n.status <> u.status) OFFSET 0)
-			OR coalesce(u.status = (
-				SELECT o.status FROM rxtrack.status_update o
-				WHERE o.prescription_id = u.prescription_id AND o.line_item_id = u.line_item_id
-				  AND (o.last_modified, o.receipt) < (coalesce(u.post_dated_set_at, u.last_modified), u.receipt)
-				  AND o.post_dated_set_at IS NULL AND o.received_at < is_overtaken.due_at
-				ORDER BY o.last_modified DESC, o.receipt DESC LIMIT 1 OFFSET 0), false)
+				  AND n.receipt > u.receipt AND n.received_at < is_overtaken.due_at
+				  AND n.status = u.status AND n.changes_status)
 		FROM rxtrack.status_update u
+		LEFT JOIN LATERAL rxtrack_internal.assertion_at(
+			u.prescription_id, u.line_item_id, is_overtaken.due_at, is_overtaken.due_at) now_due ON true
+		LEFT JOIN LATERAL rxtrack_internal.assertion_at(
+			u.prescription_id, u.line_item_id, is_overtaken.due_at - interval '1 us', is_overtaken.due_at) before ON true
 		WHERE u.prescription_id = is_overtaken.prescription_id AND u.task_id = is_overtaken.task_id);
 END
 $$;

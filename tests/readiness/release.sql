@@ -87,6 +87,8 @@ INSERT INTO scene (name, before, after, fate) VALUES
   ('not dispensed', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["ND", "-1 h"]]', '[]', 'cancelled'),
   ('withdrawn by what has yet to begin', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["WP", "30 min", "-1 h"]]', '[]', 'cancelled'),
   ('told to be ready now', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "-1 min"]]', '[]', 'cancelled, released: alert'),
+  ('told so twice', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "-2 min"], ["RC", "-1 min"]]', '[]', 'cancelled, released: alert'),
+  ('told to be ready now, as the first', '[["RC", "1 h", "-2 h"], ["RC", "-1 min"]]', '[]', 'cancelled, released: alert'),
   ('ready in part', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RCP", "-1 min"]]', '[]', 'cancelled, released: alert'),
   ('ready already, as is told late', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "-150 min"]]', '[]', 'cancelled, released: alert'),
   ('ready in part already, as is told late', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RCP", "-150 min"]]', '[]', 'released: cooldown, released: alert'),
@@ -112,6 +114,15 @@ SELECT is(pg_temp.fate(item), fate, name) FROM scene ORDER BY item;
 SELECT is_empty('SELECT pg_temp.oddities()', 'no row is half settled');
 SELECT is((SELECT max(release_number) - count(*) FROM rxtrack.readiness_event), 7::bigint,
   'cancelled events leave no gap among the numbers');
+
+-- One that was received before the promise began, and waited for a lock until after that: it changed nothing, and has no event.
+SELECT pg_temp.tell(151, 'RC', '1 h', '-1 min') \g /dev/null
+SELECT pg_temp.pass('2 h') \g /dev/null
+SELECT pg_temp.tell(151, 'RC', '0 h') \g /dev/null
+UPDATE rxtrack.status_update SET received_at = clock_timestamp() - interval '90 min', last_modified = clock_timestamp() - interval '90 min'
+WHERE line_item_id = pg_temp.uuid(151)::uuid AND post_dated_set_at IS NULL;
+SELECT rxtrack.release_events() \g /dev/null
+SELECT is(pg_temp.fate(151), 'released: alert', 'an update that waited over the moment at which a promise began does not take its event away');
 
 -- An update that is not there yet, because a restore is under way.
 SELECT pg_temp.tell(150, 'RC', '1 h', '-1 min') \g /dev/null
