@@ -5,18 +5,18 @@ DO $$
 BEGIN
 	IF pg_catalog.current_setting('server_encoding') <> 'UTF8' THEN
 		RAISE EXCEPTION 'rxtrack needs a database with the encoding UTF8'
-			USING HINT = 'CREATE DATABASE ... ENCODING ''UTF8'' TEMPLATE template0';
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'CREATE DATABASE ... ENCODING ''UTF8'' TEMPLATE template0';
 	END IF;
-	-- its owner could put functions of his own beside those that run with our rights
+	-- its owner could put functions beside those that run as the extension's owner
 	IF NOT (SELECT o.rolsuper FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles o ON o.oid = n.nspowner
 			WHERE n.nspname = 'rxtrack') THEN
-		RAISE EXCEPTION 'the schema rxtrack belongs to a user who is no superuser'
-			USING HINT = 'Drop or rename it: CREATE EXTENSION makes its own.';
+		RAISE EXCEPTION 'schema "rxtrack" is not owned by a superuser'
+			USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Drop or rename it: CREATE EXTENSION makes its own.';
 	END IF;
 END
 $$;
 
--- These belong to the extension and go with it. One of that name that is there already is refused, whoever owns it.
+-- These belong to the extension and are dropped with it. A schema of that name that is there already is refused.
 CREATE SCHEMA rxtrack_internal;
 CREATE SCHEMA rxtrack_http;
 

@@ -52,7 +52,8 @@ $$;
 COMMENT ON FUNCTION rxtrack.add_application(text, text[]) IS
 	'Registers an application with its scopes (updates:write, updates:read, patient:read, events:read, metrics:read) and returns its API key, which is shown this once and kept only as a SHA-256 hash. Errors: 22004 where an argument is NULL, 23505 where the name is taken, 23514 where a scope is unknown or the name is not 1 to 128 printable characters';
 
--- The index by patient, which begins with the application, finds an update of it at once.
+-- The index by patient, which begins with the application, finds an update of it at once. One that is being stored at this
+-- moment is not seen, and would keep a number without a name: suspend first what may still be sending.
 CREATE FUNCTION rxtrack.drop_application(application text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

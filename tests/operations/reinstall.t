@@ -65,6 +65,21 @@ ok($node->poll_query_until('rxtrack', "SELECT count(*) > 0 FROM pg_stat_activity
 is($other->sql('COMMIT'), '', 'which can go on');
 is($one->answer, '', 'and then it is dropped');
 
+# ---------- Beside schemas of others ----------
+
+$one->sql($_) for 'DROP SCHEMA rxtrack', 'CREATE ROLE an_owner', 'CREATE SCHEMA rxtrack AUTHORIZATION an_owner';
+is($one->sql('CREATE EXTENSION rxtrack'), '55000', 'a schema rxtrack whose owner is no superuser is refused');
+$one->sql('DROP SCHEMA rxtrack');
+for my $schema (qw(rxtrack_internal rxtrack_http))
+{
+	$one->sql("CREATE SCHEMA $schema");
+	is($one->sql('CREATE EXTENSION rxtrack'), '42P06', "so is $schema, whoever owns it");
+	$one->sql("DROP SCHEMA $schema");
+}
+$one->sql($_) for 'CREATE EXTENSION rxtrack', 'DROP EXTENSION rxtrack';
+is($one->sql("SELECT string_agg(nspname, ' ') FROM pg_namespace WHERE nspname ~ '^rxtrack'"), 'rxtrack', 'DROP EXTENSION drops those two, and leaves the one that it could have found');
+$one->sql('DROP ROLE an_owner');
+
 # ---------- By a session that reads backslashes in strings as escapes ----------
 
 my $texts = q{SELECT md5(string_agg(t, E'\n' ORDER BY t COLLATE "C")) FROM (
