@@ -150,6 +150,7 @@ may_be_leap(int64_t when)
 	return (when % DAY + DAY) % DAY < SECOND;
 }
 
+/* loosely: as Format 1 has it. */
 static const char *
 parse(const char *text, size_t length, bool loosely, int64_t *result)
 {

@@ -39,6 +39,7 @@ read_request(BundleEntry *entry, const JsonNode *node)
 	faults_require_text(faults, "entry.request.url", json_member(request, "url"), "Task");
 }
 
+/* A Task in entry.resource, with its fullUrl and request. */
 static void
 read_entry(BundleEntry *entry, const JsonNode *node, int64_t now)
 {

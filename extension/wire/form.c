@@ -11,6 +11,7 @@
 
 #include "compat.h"
 
+/* The value of a hex digit in either case; -1 for any other character. */
 static int
 hex_digit(char c)
 {

@@ -85,6 +85,7 @@ read_delivery_type(FaultList *faults, const JsonNode *document)
 	return NULL;
 }
 
+/* Reads the fields that all items share. */
 static void
 read_message(FaultList *faults, const JsonNode *document, Message *message, int64_t now)
 {
@@ -211,6 +212,7 @@ read_item(FaultList *faults, BundleEntry *entry, const JsonNode *item, int index
 	entry->full_url = psprintf("urn:uuid:%s", task_id);
 }
 
+/* Makes an entry of each item that is not skipped. */
 static void
 read_items(Bundle *bundle, const JsonNode *items, const Message *message)
 {

@@ -73,6 +73,7 @@ is_at(const Parser *parser, JsonTokenType type)
 	return parser->lex->token_type == type;
 }
 
+/* A cleared node. */
 static JsonNode *
 make_node(Parser *parser, JsonKind kind)
 {
@@ -108,6 +109,7 @@ token_text(Parser *parser, size_t *length)
 	return text;
 }
 
+/* A string, number, boolean or null. */
 static JsonNode *
 parse_scalar(Parser *parser, JsonKind kind)
 {
@@ -170,6 +172,7 @@ parse_container(Parser *parser, JsonKind kind, JsonTokenType end)
 	return advance(parser) ? container : NULL;
 }
 
+/* NULL, with a problem, where there is none. */
 static JsonNode *
 parse_value(Parser *parser)
 {

@@ -57,6 +57,7 @@ identifier_value(FaultList *faults, const IdentifierPath *path, const JsonNode *
 	return faults_require(faults, path->value, json_member(identifier, "value"), JSON_NODE_STRING);
 }
 
+/* Prescription, item, patient and pharmacy. */
 static void
 read_identifiers(BundleEntry *entry, const JsonNode *task)
 {
@@ -126,6 +127,7 @@ statuses_suit(BusinessStatus status, bool completed)
 	}
 }
 
+/* Business status and Task.status, which must suit it. */
 static void
 read_statuses(BundleEntry *entry, const JsonNode *task)
 {
