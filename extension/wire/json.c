@@ -31,7 +31,10 @@ typedef struct Parser
 
 static JsonNode *parse_value(Parser *parser);
 
-/* Reports where the error is, but never what is there, which may be a patient's data. */
+/*
+ * Reports where the error is, but never what is there, which may be a patient's
+ * data.  Returns NULL, for its callers to return in place of a node.
+ */
 static void *
 fail(Parser *parser, JsonParseErrorType error)
 {
