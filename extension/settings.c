@@ -21,6 +21,8 @@
 char	   *settings_database;	/* NULL unless the library is preloaded */
 int			settings_transition_policy;
 int			settings_alert_cooldown;
+int			settings_supplies_per_prescription;
+int			settings_updates_per_supply;
 bool		settings_sandbox;
 bool		settings_announce_commit;
 
@@ -51,6 +53,14 @@ settings_init(void)
 							 "enforce refuses it (422), warn stores and flags it, off stores it.",
 							 &settings_transition_policy, TRANSITION_POLICY_ENFORCE, transition_policies,
 							 PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("rxtrack.supplies_per_prescription",
+							"How many supplies of one prescription one application may begin.",
+							"More are refused (422): what one application sends must not slow others down.",
+							&settings_supplies_per_prescription, 1000, 1, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("rxtrack.updates_per_supply",
+							"How many updates of one supply one application may send.",
+							"More are refused (422): what one application sends must not slow others down.",
+							&settings_updates_per_supply, 1000, 1, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("rxtrack.alert_cooldown",
 							"How long after an alert no other is given for the same patient at the same pharmacy.",
 							"Zero: no cooldown.",

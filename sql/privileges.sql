@@ -55,24 +55,21 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack_internal.last_release()
 	TO rxtrack_listener, rxtrack_admin;
 
--- All but the columns that tell of other applications' updates of the same item: whether there were any before (receipt,
--- introduces), and what they said (kind, changes_status).
+-- All but the columns that tell of other applications' updates of the same supply: whether there were any before (receipt,
+-- other_patient), and what they said (kind, changes_status).
 GRANT SELECT (prescription_id, task_id, line_item_id, nhs_number, ods_code, status, completed, last_modified,
-			  post_dated_set_at, repeat_number, request_id, request_entries, received_at, application_id)
+			  post_dated_set_at, issue_number, request_id, request_entries, received_at, application_id)
 	ON rxtrack.status_update TO rxtrack_application;
 GRANT EXECUTE ON FUNCTION rxtrack_internal.current_application() TO rxtrack_application;
 
-GRANT SELECT ON rxtrack.item_status TO rxtrack_reader;
--- A view's functions are executed as the role that reads it. Without USAGE on rxtrack_internal it cannot call them by name.
-GRANT EXECUTE ON FUNCTION
-	rxtrack_internal.assertion_at(rxtrack.prescription_id, uuid, timestamptz, timestamptz) TO rxtrack_reader, rxtrack_admin;
+GRANT SELECT ON rxtrack.item_status, rxtrack.supply_status TO rxtrack_reader;
 GRANT EXECUTE ON FUNCTION
 	rxtrack.status_history(text),
 	rxtrack.status_at(text, text, timestamptz, integer, text)
 	TO rxtrack_reader;
 
-GRANT SELECT ON rxtrack.item_status, rxtrack.item, rxtrack.status_update,
-	rxtrack.readiness_event, rxtrack.readiness_promise, rxtrack.pending_events,
+GRANT SELECT ON rxtrack.item_status, rxtrack.supply_status, rxtrack.supply, rxtrack.prescription_patient, rxtrack.patient_conflicts,
+	rxtrack.clock_skew, rxtrack.status_update, rxtrack.readiness_event, rxtrack.readiness_promise, rxtrack.pending_events,
 	rxtrack.applications, rxtrack.audit, rxtrack.event_grants, rxtrack.subscription, rxtrack.subscription_lag,
 	rxtrack.last_removed_release TO rxtrack_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal,
@@ -99,5 +96,6 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.submit(text, text, text),
 	rxtrack.status_history(text),
 	rxtrack.status_at(text, text, timestamptz, integer, text),
+	rxtrack.settle_patient(text, text, text, boolean),
 	rxtrack.check_transition(text, text)
 	TO rxtrack_admin;

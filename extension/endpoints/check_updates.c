@@ -47,19 +47,23 @@ typedef struct Search
 #define SEARCH_ARGUMENT_COUNT 6
 
 #define UPDATE_COLUMNS "u.prescription_id, u.task_id, u.line_item_id, u.nhs_number, u.ods_code, u.status," \
-	" u.completed, u.last_modified, u.request_id, u.repeat_number, u.post_dated_set_at"
+	" u.completed, u.last_modified, u.request_id, u.issue_number, u.post_dated_set_at"
 #define OWN_UPDATES "u.application_id = ($1)[1]" \
 	" AND (($3)[1] IS NULL OR u.nhs_number = ($3)[1])" \
 	" AND (($4)[1] IS NULL OR u.ods_code = ($4)[1])" \
 	" AND (($6)[1] IS NULL OR (u.prescription_id, u.task_id) > (($5)[1], ($6)[1]))"
 #define PAGE "LIMIT 16"			/* one more than a page tells whether there is another */
 
-/* The prescriptions of a search, in order, each with its updates. */
-#define BY_INDEX(condition) \
-	"SELECT " UPDATE_COLUMNS " FROM (SELECT DISTINCT s.prescription_id FROM rxtrack.status_update s" \
-	"  WHERE s.introduces AND " condition " AND s.prescription_id >= ($5)[1] ORDER BY s.prescription_id) AS p" \
+/* The prescriptions that a search finds, each once and in order, with their updates; a condition begins each part. */
+#define BY_INDEX(parts) \
+	"SELECT " UPDATE_COLUMNS " FROM (SELECT DISTINCT s.prescription_id FROM (" parts ") AS s ORDER BY s.prescription_id) AS p" \
 	" CROSS JOIN LATERAL (SELECT * FROM rxtrack.status_update u" \
 	"  WHERE u.prescription_id = p.prescription_id AND " OWN_UPDATES " ORDER BY u.task_id) AS u " PAGE
+
+#define SUPPLIES "SELECT s.prescription_id FROM rxtrack.supply s" \
+	" WHERE s.application_id = ($1)[1] AND s.prescription_id >= ($5)[1] AND "
+#define PARTIES " UNION ALL SELECT y.prescription_id FROM rxtrack_internal.supply_party y" \
+	" WHERE y.application_id = ($1)[1] AND y.prescription_id >= ($5)[1] AND "
 
 static Statement search_prescription = {
 	.sql = "SELECT " UPDATE_COLUMNS " FROM rxtrack.status_update u"
@@ -69,13 +73,14 @@ static Statement search_prescription = {
 };
 
 static Statement search_patient = {
-	.sql = BY_INDEX("s.application_id = ($1)[1] AND s.nhs_number = ($3)[1]"),
+	.sql = BY_INDEX(SUPPLIES "s.nhs_number = ($3)[1]" PARTIES "y.nhs_number = ($3)[1]"),
 	.argument_count = SEARCH_ARGUMENT_COUNT,
 	.arguments = SEARCH_ARGUMENTS
 };
 
 static Statement search_pharmacy = {
-	.sql = BY_INDEX("s.application_id = ($1)[1] AND s.ods_code = ($4)[1]"),
+	.sql = BY_INDEX(SUPPLIES "s.ods_code = ($4)[1] AND NOT s.completed UNION ALL " SUPPLIES
+					"s.ods_code = ($4)[1] AND s.completed" PARTIES "y.ods_code = ($4)[1]"),
 	.argument_count = SEARCH_ARGUMENT_COUNT,
 	.arguments = SEARCH_ARGUMENTS
 };

@@ -21,7 +21,7 @@
 
 #include "tables/columns.h"
 
-#define ROWS_MAX_KEY 2
+#define ROWS_MAX_KEY 4
 
 /*
  * An index by which rows are searched: its first columns.  The primary key, or the index of

@@ -19,7 +19,7 @@ typedef struct Update
 	bool		post_dated;		/* it has a meta.lastUpdated */
 	int64_t		last_modified;	/* when it takes effect; microseconds since 2000 */
 	int64_t		post_dated_set_at;	/* meta.lastUpdated; 0 where not post-dated */
-	int32_t		repeat_number;	/* 0 where there is none */
+	int32_t		issue_number;	/* of a repeat dispensing prescription; 0: none */
 } Update;
 
 /* When it was asserted, which decides what is newer: at its post-dating if it has one, else when it took effect. */

@@ -4,9 +4,17 @@
  */
 #include "postgres.h"
 
+#include "datatype/timestamp.h"
+
 #include "settings.h"
 #include "updates/answers.h"
 #include "wire/response.h"
+
+/* A clock that is farther ahead is worth a warning. */
+#define CLOCK_TOLERANCE USECS_PER_MINUTE
+
+/* An update that is older at its receipt is more likely a mistake than news. */
+#define OLD_AGE (30 * USECS_PER_DAY)
 
 #define ERROR_ISSUE(kind, text) {.severity = "error", .code = kind, .diagnostics = text}
 
@@ -73,6 +81,45 @@ answer_faults(Submission *submission, int64 now)
 
 /* ---------- Judgements ---------- */
 
+/* What else the sender should know of an update that is stored, as warnings. */
+static void
+add_warnings(StringInfo out, const Entry *entry)
+{
+	const Update *update = entry->update;
+	OutcomeIssue warning = {.severity = "warning", .code = "business-rule"};
+	int64		ahead = update->last_modified - entry->received_at;
+
+	if (entry->kind == TRANSITION_UNEXPECTED && settings_transition_policy == TRANSITION_POLICY_WARN)
+	{
+		warning.diagnostics = psprintf("The transition rules do not allow %s to be followed by %s",
+									   business_status_name(entry->from), business_status_name(update->status));
+		outcome_add(out, &warning);
+	}
+	if (entry->other_patient)
+	{
+		warning.diagnostics = "Task.for names another patient than earlier updates of this prescription: nobody is alerted, "
+			"and the item may not be shown until that is settled";
+		outcome_add(out, &warning);
+	}
+	if (entry->kind == TRANSITION_LATE && !entry->changes_status)
+	{
+		warning.diagnostics = "A newer update is stored, so that this one does not change what is said now";
+		outcome_add(out, &warning);
+	}
+	warning.code = "value";
+	if (!update->post_dated && ahead > CLOCK_TOLERANCE)
+	{
+		warning.diagnostics = psprintf("Task.lastModified is %lld seconds ahead of our clock; the update counts from its receipt",
+									   (long long) (ahead / USECS_PER_SEC));
+		outcome_add(out, &warning);
+	}
+	if (entry->received_at - update_asserted_at(update) > OLD_AGE)
+	{
+		warning.diagnostics = "The update was more than 30 days old when it was received";
+		outcome_add(out, &warning);
+	}
+}
+
 static void
 append_stored(StringInfo out, const BundleEntry *sent, const Entry *entry, int64 now)
 {
@@ -85,17 +132,23 @@ append_stored(StringInfo out, const BundleEntry *sent, const Entry *entry, int64
 	response_begin_entry(out, sent->full_url, 201, &sent->update.task_id);
 	outcome_begin(out, now);
 	outcome_add(out, &stored);
-	if (entry->kind == TRANSITION_UNEXPECTED &&
-		settings_transition_policy == TRANSITION_POLICY_WARN)
-	{
-		OutcomeIssue warning = {.severity = "warning", .code = "business-rule"};
-
-		warning.diagnostics = psprintf("The transition rules do not allow %s to be followed by %s",
-									   business_status_name(entry->from),
-									   business_status_name(sent->update.status));
-		outcome_add(out, &warning);
-	}
+	add_warnings(out, entry);
 	outcome_end(out);
+	response_end_entry(out);
+}
+
+/* Appends an entry that says the same as a task that is stored. */
+static void
+append_already_stored(StringInfo out, const BundleEntry *sent, int http_status, int64 now)
+{
+	static const OutcomeIssue already_stored = {
+		.severity = "information",
+		.code = "informational",
+		.diagnostics = "This update was stored before"
+	};
+
+	response_begin_entry(out, sent->full_url, http_status, &sent->update.task_id);
+	outcome_of_one(out, now, &already_stored);
 	response_end_entry(out);
 }
 
@@ -114,10 +167,21 @@ static void
 append_refused(StringInfo out, const BundleEntry *sent, const Entry *entry, int index, int64 now)
 {
 	OutcomeIssue refused = ERROR_ISSUE("business-rule", NULL);
+	const char *element = "";
 
-	refused.diagnostics = psprintf("Task.businessStatus: the transition rules do not allow %s to be followed by %s",
-								   business_status_name(entry->from), business_status_name(sent->update.status));
-	refused.expression = psprintf("Bundle.entry[%d].resource.businessStatus", index);
+	if (entry->fate == FATE_UNEXPECTED)
+	{
+		element = ".businessStatus";
+		refused.diagnostics = psprintf("Task.businessStatus: the transition rules do not allow %s to be followed by %s",
+									   business_status_name(entry->from), business_status_name(sent->update.status));
+	}
+	else if (entry->fate == FATE_TOO_MANY_SUPPLIES)
+		refused.diagnostics = psprintf("Task.basedOn: one application may send updates of %d items of one prescription, "
+									   "each issue and pharmacy counted", settings_supplies_per_prescription);
+	else
+		refused.diagnostics = psprintf("Task.focus: one application may send %d updates of one item at one pharmacy",
+									   settings_updates_per_supply);
+	refused.expression = psprintf("Bundle.entry[%d].resource%s", index, element);
 	response_begin_entry(out, sent->full_url, 422, NULL);
 	outcome_of_one(out, now, &refused);
 	response_end_entry(out);
@@ -135,11 +199,13 @@ answer_judgements(Submission *submission, int64 now)
 		const BundleEntry *sent = &bundle->entries[i];
 		const Entry *entry = &submission->entries[i];
 
-		if (submission->status == 201)
+		if (entry->fate == FATE_ALREADY_STORED)
+			append_already_stored(out, sent, submission->status == 202 ? 202 : 200, now);
+		else if (submission->status == 201)
 			append_stored(out, sent, entry, now);
 		else if (entry->fate == FATE_CONFLICT)
 			append_conflict(out, sent, now);
-		else if (entry->fate == FATE_REFUSED)
+		else if (entry->fate >= FATE_UNEXPECTED)
 			append_refused(out, sent, entry, i, now);
 		else
 			append_not_stored(out, sent, now);

@@ -1,48 +1,66 @@
 /*
  * batch.c
- *		Gathering a batch: which items and tasks do its entries name?
+ *		Gathering a batch: which prescriptions, supplies and tasks do its entries name?
  */
 #include "postgres.h"
 
 #include "updates/batch.h"
 
 static int
-compare_by_item(const void *a, const void *b)
+compare_by_prescription(const void *a, const void *b)
+{
+	return memcmp(&(*(Entry *const *) a)->update->prescription_id, &(*(Entry *const *) b)->update->prescription_id,
+				  sizeof(PrescriptionId));
+}
+
+/* The order in which supplies are locked. */
+static int
+compare_by_supply(const void *a, const void *b)
 {
 	const Update *left = (*(Entry *const *) a)->update;
 	const Update *right = (*(Entry *const *) b)->update;
-	int			order = memcmp(&left->prescription_id, &right->prescription_id, sizeof(PrescriptionId));
+	int			order = compare_by_prescription(a, b);
 
-	return order != 0 ? order : memcmp(&left->line_item_id, &right->line_item_id, sizeof(Uuid));
+	if (order == 0)
+		order = memcmp(&left->line_item_id, &right->line_item_id, sizeof(Uuid));
+	if (order != 0)
+		return order;
+	if (left->issue_number != right->issue_number)
+		return left->issue_number < right->issue_number ? -1 : 1;
+	return left->ods_code == right->ods_code ? 0 : left->ods_code < right->ods_code ? -1 : 1;
 }
 
 static int
 compare_by_task(const void *a, const void *b)
 {
-	const Update *left = (*(Entry *const *) a)->update;
-	const Update *right = (*(Entry *const *) b)->update;
-	int			order = memcmp(&left->prescription_id, &right->prescription_id, sizeof(PrescriptionId));
+	int			order = compare_by_prescription(a, b);
 
-	return order != 0 ? order : memcmp(&left->task_id, &right->task_id, sizeof(Uuid));
+	return order != 0 ? order : memcmp(&(*(Entry *const *) a)->update->task_id,
+									   &(*(Entry *const *) b)->update->task_id, sizeof(Uuid));
 }
 
 static void
-find_items(Batch *batch, Entry **sorted)
+find_supplies(Batch *batch, Entry **sorted)
 {
-	qsort(sorted, batch->entry_count, sizeof(Entry *), compare_by_item);
-	batch->items = palloc0(batch->entry_count * sizeof(LineItem));
+	qsort(sorted, batch->entry_count, sizeof(Entry *), compare_by_supply);
+	batch->prescriptions = palloc0(batch->entry_count * sizeof(Prescription));
+	batch->supplies = palloc0(batch->entry_count * sizeof(Supply));
 	for (int i = 0; i < batch->entry_count; i++)
 	{
 		const Update *update = sorted[i]->update;
 
-		if (i == 0 || compare_by_item(&sorted[i - 1], &sorted[i]) != 0)
+		if (i == 0 || compare_by_prescription(&sorted[i - 1], &sorted[i]) != 0)
+			batch->prescriptions[batch->prescription_count++].prescription_id = update->prescription_id;
+		if (i == 0 || compare_by_supply(&sorted[i - 1], &sorted[i]) != 0)
 		{
-			LineItem   *item = &batch->items[batch->item_count++];
+			Supply	   *supply = &batch->supplies[batch->supply_count++];
 
-			item->prescription_id = update->prescription_id;
-			item->line_item_id = update->line_item_id;
+			supply->prescription = &batch->prescriptions[batch->prescription_count - 1];
+			supply->line_item_id = update->line_item_id;
+			supply->issue_number = update->issue_number;
+			supply->ods_code = update->ods_code;
 		}
-		sorted[i]->item = &batch->items[batch->item_count - 1];
+		sorted[i]->supply = &batch->supplies[batch->supply_count - 1];
 	}
 }
 
@@ -100,23 +118,61 @@ batch_make(Submission *submissions, int count, int64 now)
 	sorted = palloc(entry_count * sizeof(Entry *));
 	for (int i = 0; i < entry_count; i++)
 		sorted[i] = &batch->entries[i];
-	find_items(batch, sorted);
+	find_supplies(batch, sorted);
 	find_tasks(batch, sorted);
 	pfree(sorted);
 	return batch;
 }
 
 void
-batch_learn(LineItem *item, const Assertion *assertion)
+batch_reset(Batch *batch)
 {
-	if (item->state.known_count == item->known_room)
+	for (int i = 0; i < batch->prescription_count; i++)
+		batch->prescriptions[i] = (Prescription) {.prescription_id = batch->prescriptions[i].prescription_id};
+	for (int i = 0; i < batch->supply_count; i++)
 	{
-		item->known_room = Max(4, item->known_room * 2);
-		item->known = item->known == NULL ?
-			palloc(item->known_room * sizeof(Assertion)) :
-			repalloc(item->known, item->known_room * sizeof(Assertion));
+		Supply	   *supply = &batch->supplies[i];
+
+		supply->stored = false;
+		memset(&supply->before, 0, sizeof(SupplyState));
+		memset(&supply->state, 0, sizeof(SupplyState));
+		supply->parties = NULL;
 	}
-	item->known[item->state.known_count++] = *assertion;
+	for (int i = 0; i < batch->task_count; i++)
+		batch->tasks[i].stored = false;
+}
+
+Share *
+batch_share(Prescription *prescription, int application_id)
+{
+	Share	   *share = prescription->shares;
+
+	while (share != NULL && share->application_id != application_id)
+		share = share->next;
+	if (share != NULL)
+		return share;
+	share = palloc0(sizeof(Share));
+	share->application_id = application_id;
+	share->next = prescription->shares;
+	return prescription->shares = share;
+}
+
+Party *
+batch_party(Supply *supply, int application_id, NhsNumber nhs_number)
+{
+	Party	   *party = supply->parties;
+
+	if (supply->state.application_id == application_id && supply->state.nhs_number == nhs_number)
+		return NULL;
+	while (party != NULL && (party->application_id != application_id || party->nhs_number != nhs_number))
+		party = party->next;
+	if (party != NULL)
+		return party;
+	party = palloc0(sizeof(Party));
+	party->application_id = application_id;
+	party->nhs_number = nhs_number;
+	party->next = supply->parties;
+	return supply->parties = party;
 }
 
 int

@@ -1,10 +1,11 @@
 /*
  * batch.h
- *		The submissions that are carried out together, with the items and tasks that they name, each
- *		once and in the order of locking.
+ *		The submissions that are carried out together, with the prescriptions, supplies and tasks that
+ *		they name, each once and in the order of locking.
  *
- * A batch is judged in memory, on top of the locked rows of its items, as if its submissions had come
- * one after the other.
+ * A supply is one item, of one issue of a prescription, at one pharmacy.  It is what has a status, what is
+ * locked, and what is judged.  A batch is judged in memory, on top of the locked rows of its supplies, as
+ * if its submissions had come one after the other.
  */
 #ifndef RXTRACK_BATCH_H
 #define RXTRACK_BATCH_H
@@ -15,41 +16,81 @@
 #include "types/enums.h"
 #include "updates/submission.h"
 
-/* Something said about an item's status, without its details. */
+/* What an update says about its supply's status. */
 typedef struct Assertion
 {
-	BusinessStatus status;
+	BusinessStatus status;		/* 0: there is none */
+	bool		completed;
 	bool		post_dated;
-	int			receipt;		/* of equal times, the one received later wins */
-	int64		asserted_at;
-	int64		takes_effect_at;
+	int			application_id;
+	int64		asserted_at;	/* never later than its receipt */
+	int64		last_modified;	/* as posted; a post-dated one takes effect then */
 } Assertion;
 
-/* Where an item stands. */
-typedef struct ItemState
+/* Where a supply stands. */
+typedef struct SupplyState
 {
 	int			receipts;		/* how many updates it has; 0: none */
-	Assertion	newest;			/* where it has one, */
-	int			application_id; /* who said that, */
-	NhsNumber	nhs_number;		/* of whom, */
-	OdsCode		ods_code;		/* and where, */
-	bool		completed;		/* and that nothing is left to do */
-	bool		newest_changed; /* or is it as stored? */
-	int			known_count;
-} ItemState;
+	int			own_receipts;	/* of them, how many of the application that began it */
+	Assertion	newest;
+	Assertion	plain;			/* the newest that is not post-dated */
+	NhsNumber	nhs_number;		/* the prescription's patient, if an update has named it; else the first named */
+	int			application_id; /* that began it */
+	bool		in_conflict;	/* has an update named somebody else than the prescription's patient? */
+	int64		received_at;	/* the last receipt */
+	int64		began_at;		/* the asserted time of its earliest update, */
+	int64		began_received_at;	/* and the receipt of that */
+} SupplyState;
 
-/* An item: what is locked and judged. */
-typedef struct LineItem
+/* What one application has begun on one prescription, counted where that matters. */
+typedef struct Share
+{
+	int			application_id;
+	int			supplies;
+	struct Share *next;
+} Share;
+
+/* Whose a prescription is. */
+typedef struct PrescriptionState
+{
+	bool		known;			/* by its row, or by an update of this batch */
+	NhsNumber	nhs_number;
+	int			application_id; /* that named the patient */
+	bool		hidden;			/* that application has named another one since */
+} PrescriptionState;
+
+typedef struct Prescription
 {
 	PrescriptionId prescription_id;
+	RowsPlace	place;			/* of its row, where it has one */
+	PrescriptionState before;	/* as stored */
+	PrescriptionState state;	/* and as each accepted update leaves it */
+	Share	   *shares;
+} Prescription;
+
+/* An application and a patient that updates of a supply have named, beside the supply's own pair. */
+typedef struct Party
+{
+	int			application_id;
+	NhsNumber	nhs_number;
+	int			updates;		/* how many; the bound on what one application may add is on these */
+	int			updates_stored; /* of them, those that its row counts; 0: it has none */
+	RowsPlace	place;
+	struct Party *next;
+} Party;
+
+typedef struct Supply
+{
+	Prescription *prescription;
 	Uuid		line_item_id;
+	int32		issue_number;
+	OdsCode		ods_code;
 	bool		stored;			/* has a row, which is locked */
 	RowsPlace	place;			/* of that row */
-	int			receipts_stored;	/* how many updates that row counts */
-	ItemState	state;			/* as stored, and then as each accepted update leaves it */
-	Assertion  *known;			/* those that matter to its status, in any order; state.known_count of them */
-	int			known_room;
-} LineItem;
+	SupplyState before;			/* as stored */
+	SupplyState state;			/* and as each accepted update leaves it */
+	Party	   *parties;
+} Supply;
 
 /* A task of a prescription: by whom and how it was stored, if it was. */
 typedef struct Task
@@ -60,8 +101,11 @@ typedef struct Task
 	int			application_id;
 	Uuid		request_id;
 	int			request_entries;	/* how many the request had */
-	TransitionKind kind;		/* what it was to its item, when it came */
+	TransitionKind kind;		/* what it was to its supply, when it came */
 	BusinessStatus from;		/* where that stood; known of an unexpected one */
+	bool		changes_status;
+	bool		other_patient;
+	int64		received_at;
 	Update		update;
 } Task;
 
@@ -70,8 +114,11 @@ typedef enum Fate
 {
 	FATE_STORED,				/* or it will be, with the rest of its bundle */
 	FATE_RETRIED,				/* it was stored before, by this same request */
+	FATE_ALREADY_STORED,		/* it was stored before by this application, and its format has no other such task */
 	FATE_CONFLICT,				/* its task is stored, and is not this */
-	FATE_REFUSED				/* by the transition rules */
+	FATE_UNEXPECTED,			/* refused by the transition rules */
+	FATE_TOO_MANY_SUPPLIES,		/* refused: its application has begun enough of this prescription */
+	FATE_TOO_MANY_UPDATES		/* refused: its application has said enough of this supply */
 } Fate;
 
 /* One entry of one submission. */
@@ -79,17 +126,20 @@ typedef struct Entry
 {
 	const Submission *submission;
 	const Update *update;
-	LineItem   *item;
+	Supply	   *supply;
 	Task	   *task;
 
 	/* the judgement */
 	Fate		fate;
-	BusinessStatus from;		/* where its item stood, if it stood */
-	int			receipt;		/* the item's first update has 1, and so on */
+	BusinessStatus from;		/* of the assertion that it follows; 0: none */
+	BusinessStatus was;			/* the supply's status before it; 0: none */
+	int			receipt;		/* the supply's first update has 1, and so on */
+	int64		received_at;
 	TransitionKind kind;
 	bool		changes_status;
-	bool		introduces;		/* the item's first by this application for this patient at this pharmacy, or after another's */
-	ItemState	before;			/* of its item, to undo the judgement */
+	bool		other_patient;	/* does it name somebody else than the prescription's patient? */
+	SupplyState before;			/* of its supply, to undo the judgement, */
+	PrescriptionState prescription_before;	/* and of its prescription */
 } Entry;
 
 typedef struct Batch
@@ -99,8 +149,10 @@ typedef struct Batch
 	int			count;
 	Entry	   *entries;		/* of all of them, in order */
 	int			entry_count;
-	LineItem   *items;			/* distinct, by prescription and line item */
-	int			item_count;
+	Prescription *prescriptions;	/* distinct, by id */
+	int			prescription_count;
+	Supply	   *supplies;		/* distinct, by prescription, item, issue and pharmacy */
+	int			supply_count;
 	Task	   *tasks;			/* distinct, by prescription and task */
 	int			task_count;
 	bool		tasks_known;	/* have stored tasks been looked up? */
@@ -111,12 +163,40 @@ typedef struct Batch
 /* Gathers the submissions whose bundles are valid and not empty. */
 extern Batch *batch_make(Submission *submissions, int count, int64 now);
 
-/* Adds what was said about an item to what is known of it. */
-extern void batch_learn(LineItem *item, const Assertion *assertion);
+/* Forgets what an attempt has read and judged. */
+extern void batch_reset(Batch *batch);
 
 /* The entries that are to be stored, by prescription and task; returns how many. */
 extern int	batch_accepted(const Batch *batch, const Entry ***accepted);
 
+/* What an application has begun on a prescription; counted from 0 where nobody has asked before. */
+extern Share *batch_share(Prescription *prescription, int application_id);
+
+/* The application and patient as a party of a supply; NULL where they are the supply's own pair. */
+extern Party *batch_party(Supply *supply, int application_id, NhsNumber nhs_number);
+
 #pragma GCC visibility pop
+
+/* When an assertion takes effect: a plain one was true when it was asserted. */
+static inline int64
+assertion_takes_effect_at(const Assertion *assertion)
+{
+	return assertion->post_dated ? assertion->last_modified : assertion->asserted_at;
+}
+
+/*
+ * The assertion that says what a supply's status is at a moment that is not before its last receipt (NULL:
+ * none does): the newest, or where that has yet to begin, the newest plain one; those were true when they
+ * were received, and any other post-dated one was replaced.  The view rxtrack_internal.supply_now says the same.
+ */
+static inline const Assertion *
+supply_assertion_at(const SupplyState *state, int64 moment)
+{
+	if (state->receipts == 0)
+		return NULL;
+	if (assertion_takes_effect_at(&state->newest) <= moment)
+		return &state->newest;
+	return state->plain.status == 0 ? NULL : &state->plain;
+}
 
 #endif							/* RXTRACK_BATCH_H */

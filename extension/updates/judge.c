@@ -3,7 +3,8 @@
  *		Judging a batch: in memory, one submission after the other.
  *
  * Two times of an update matter: when it was asserted decides which one is the newest; when it takes
- * effect decides from when on it counts.
+ * effect decides from when on it counts.  Neither is later than its receipt, but for the effect of a
+ * post-dated one: a clock that runs ahead makes nothing come true later, and nothing after it late.
  */
 #include "postgres.h"
 
@@ -13,99 +14,182 @@
 
 /* ---------- One update ---------- */
 
-/* Of equal times, the one received later wins. */
-static bool
-is_newer(const Assertion *a, const Assertion *b)
+static Assertion
+make_assertion(const Entry *entry)
 {
-	return a->asserted_at > b->asserted_at ||
-		(a->asserted_at == b->asserted_at && a->receipt > b->receipt);
-}
+	const Update *update = entry->update;
 
-/*
- * The assertion that holds at a moment, among what is known of the item.  A
- * post-dated one counts only while it is the newest, which excepted says: the
- * one post-dated assertion that may count, or NULL.
- */
-static const Assertion *
-assertion_at(const LineItem *item, const Assertion *excepted, int64 moment)
-{
-	const Assertion *best = NULL;
-
-	for (int i = 0; i < item->state.known_count; i++)
+	return (Assertion)
 	{
-		const Assertion *candidate = &item->known[i];
-
-		if (candidate->takes_effect_at > moment || (candidate->post_dated && candidate != excepted))
-			continue;
-		if (best == NULL || is_newer(candidate, best))
-			best = candidate;
-	}
-	return best;
+		.status = update->status,
+			.completed = update->completed,
+			.post_dated = update->post_dated,
+			.application_id = entry->submission->application_id,
+			.asserted_at = Min(update_asserted_at(update), entry->received_at),
+			.last_modified = update->last_modified
+	};
 }
 
-static const Assertion *
-newest_of(const LineItem *item)
-{
-	const Assertion *newest = NULL;
-
-	for (int i = 0; i < item->state.known_count; i++)
-		if (newest == NULL || is_newer(&item->known[i], newest))
-			newest = &item->known[i];
-	return newest;
-}
-
-/*
- * Does the item become an update's status by a new newest update, and was it
- * something else before?  What it replaces counts as it stands now, even where
- * that began after the update says it did: a post-dated assertion that has begun
- * has been the item's status, one that has not begun will never be.
- */
+/* Is an assertion, the one received last, newer than another, if there is another? */
 static bool
-newest_changes_status(const LineItem *item, const Update *update, int64 now)
+is_newer(const Assertion *last, const Assertion *other)
 {
-	const Assertion *newest = newest_of(item);
-	bool		has_begun = newest != NULL && newest->takes_effect_at <= now;
-	const Assertion *before = assertion_at(item, has_begun ? newest : NULL, Max(update->last_modified, now));
-
-	return before == NULL || before->status != update->status;
-}
-
-/*
- * A late update changes the status only where it begins, or has begun, before the
- * newest does, and if no other holds then that is newer than it.  A post-dated one
- * never counts: a newer assertion has replaced it.
- */
-static bool
-late_changes_status(const LineItem *item, const Update *update, int64 now)
-{
-	const Assertion *before = assertion_at(item, newest_of(item), Max(update->last_modified, now));
-
-	if (update->post_dated)
-		return false;
-	if (before == NULL)
+	if (other->status == 0)
 		return true;
-	return before->asserted_at <= update->last_modified && before->status != update->status;
+	if (last->asserted_at != other->asserted_at)
+		return last->asserted_at > other->asserted_at;
+	return last->last_modified >= other->last_modified;
 }
 
 /*
- * Says what kind an update would be, given where its item stands, and whether
- * the item's status becomes another by it.
+ * Does the supply become the assertion's status by it, having been something else before?  One that has yet
+ * to begin will follow the newest plain one, since it replaces any other prediction; a late one counts only
+ * while the newest has yet to begin, as the newest plain one.
  */
-static TransitionKind
-judge_update(const LineItem *item, const Update *update, int64 now, bool *changes_status)
+static bool
+changes_status(const SupplyState *state, const Assertion *assertion, TransitionKind kind, int64 received_at)
 {
-	if (item->state.receipts == 0)
+	const Assertion *before = supply_assertion_at(state, received_at);
+
+	if (kind == TRANSITION_LATE)
 	{
-		*changes_status = true;
-		return TRANSITION_FIRST;
+		if (assertion->post_dated || assertion_takes_effect_at(&state->newest) <= received_at ||
+			!is_newer(assertion, &state->plain))
+			return false;
 	}
-	if (update_asserted_at(update) < item->state.newest.asserted_at)
+	else if (assertion_takes_effect_at(assertion) > received_at)
+		before = &state->plain;
+	return before == NULL || before->status != assertion->status;
+}
+
+/* Says what kind an update is, given where its supply stands, and what becomes of the status by it. */
+static void
+judge_update(Entry *entry, const Assertion *assertion)
+{
+	const SupplyState *state = &entry->supply->state;
+	const Assertion *now = supply_assertion_at(state, entry->received_at);
+
+	entry->from = state->receipts == 0 ? 0 : state->newest.status;
+	entry->was = now == NULL ? 0 : now->status;
+	if (state->receipts == 0)
+		entry->kind = TRANSITION_FIRST;
+	else if (is_newer(assertion, &state->newest))
+		entry->kind = transitions_judge(state->newest.status, assertion->status);
+	else
+		entry->kind = TRANSITION_LATE;
+	entry->changes_status = changes_status(state, assertion, entry->kind, entry->received_at);
+}
+
+/* How many updates of a supply an application has sent. */
+static int
+count_updates(const Supply *supply, int application_id)
+{
+	int			count = supply->state.application_id == application_id ? supply->state.own_receipts : 0;
+
+	for (Party *party = supply->parties; party != NULL && count == 0; party = party->next)
+		if (party->application_id == application_id)
+			count += party->updates;
+	return count;
+}
+
+/* What stands in the way of storing an update, if anything does. */
+static Fate
+find_fate(const Entry *entry)
+{
+	Supply	   *supply = entry->supply;
+	int			application_id = entry->submission->application_id;
+
+	if (entry->kind == TRANSITION_UNEXPECTED && settings_transition_policy == TRANSITION_POLICY_ENFORCE)
+		return FATE_UNEXPECTED;
+	if (supply->state.receipts == 0 &&
+		batch_share(supply->prescription, application_id)->supplies >= settings_supplies_per_prescription)
+		return FATE_TOO_MANY_SUPPLIES;
+	if (supply->state.receipts >= settings_updates_per_supply &&
+		count_updates(supply, application_id) >= settings_updates_per_supply)
+		return FATE_TOO_MANY_UPDATES;
+	return FATE_STORED;
+}
+
+/*
+ * Notes whom an update names.  The prescription is the patient's that its first update names.  One that
+ * names another is stored, and shown to nobody as that patient's; and where the application that named the
+ * patient contradicts itself, nobody can say whose it is until that is settled (S4).
+ */
+static void
+accept_patient(Entry *entry)
+{
+	Supply	   *supply = entry->supply;
+	SupplyState *state = &supply->state;
+	PrescriptionState *prescription = &supply->prescription->state;
+	int			application_id = entry->submission->application_id;
+	NhsNumber	named = entry->update->nhs_number;
+
+	if (!prescription->known)
+		*prescription = (PrescriptionState) {true, named, application_id, false};
+	entry->other_patient = named != prescription->nhs_number;
+	if (entry->other_patient)
 	{
-		*changes_status = late_changes_status(item, update, now);
-		return TRANSITION_LATE;
+		state->in_conflict = true;
+		prescription->hidden |= application_id == prescription->application_id &&
+			state->receipts > 0 && state->nhs_number == prescription->nhs_number;
 	}
-	*changes_status = newest_changes_status(item, update, now);
-	return transitions_judge(item->state.newest.status, update->status);
+	if (state->receipts == 0)
+	{
+		state->application_id = application_id;
+		state->nhs_number = named;
+	}
+	else if (!entry->other_patient && state->nhs_number != named)
+	{
+		NhsNumber	first_named = state->nhs_number;
+
+		state->nhs_number = named;
+		batch_party(supply, state->application_id, first_named)->updates++;
+	}
+}
+
+/* Lets an update change where its supply stands. */
+static void
+accept_update(Entry *entry, const Assertion *assertion)
+{
+	Supply	   *supply = entry->supply;
+	SupplyState *state = &supply->state;
+	int			application_id = entry->submission->application_id;
+	Party	   *party;
+
+	accept_patient(entry);
+	if (state->receipts == 0)
+		batch_share(supply->prescription, application_id)->supplies++;
+	party = batch_party(supply, application_id, entry->update->nhs_number);
+	if (party != NULL)
+		party->updates++;
+	entry->receipt = ++state->receipts;
+	state->own_receipts += application_id == state->application_id;
+	state->received_at = entry->received_at;
+	if (entry->receipt == 1 || assertion->asserted_at < state->began_at)
+	{
+		state->began_at = assertion->asserted_at;
+		state->began_received_at = entry->received_at;
+	}
+	if (!assertion->post_dated && is_newer(assertion, &state->plain))
+		state->plain = *assertion;
+	if (entry->kind != TRANSITION_LATE)
+		state->newest = *assertion;
+}
+
+static void
+undo_update(Entry *entry)
+{
+	Supply	   *supply = entry->supply;
+	Party	   *party = batch_party(supply, entry->submission->application_id, entry->update->nhs_number);
+
+	if (party != NULL)
+		party->updates--;
+	if (entry->before.receipts == 0)
+		batch_share(supply->prescription, entry->submission->application_id)->supplies--;
+	else if (supply->state.nhs_number != entry->before.nhs_number)
+		batch_party(supply, entry->before.application_id, entry->before.nhs_number)->updates--;
+	supply->state = entry->before;
+	supply->prescription->state = entry->prescription_before;
 }
 
 /* ---------- A submission ---------- */
@@ -118,92 +202,76 @@ is_same_update(const Update *a, const Update *b)
 		memcmp(&a->line_item_id, &b->line_item_id, sizeof(Uuid)) == 0 &&
 		a->nhs_number == b->nhs_number && a->ods_code == b->ods_code &&
 		a->status == b->status && a->completed == b->completed &&
-		a->last_modified == b->last_modified && a->repeat_number == b->repeat_number &&
+		a->last_modified == b->last_modified && a->issue_number == b->issue_number &&
 		a->post_dated == b->post_dated && a->post_dated_set_at == b->post_dated_set_at;
 }
 
-/* Was this very entry stored by this very request, as far as the entry can tell? */
-static bool
-is_retried(const Entry *entry)
+/* What the same task being stored makes of an entry. */
+static Fate
+find_repetition(const Entry *entry)
 {
 	const Task *task = entry->task;
 	const Submission *submission = entry->submission;
 
-	return task->application_id == submission->application_id &&
-		memcmp(&task->request_id, &submission->request_id, sizeof(Uuid)) == 0 &&
-		task->request_entries == submission->bundle->count &&
-		is_same_update(&task->update, entry->update);
+	if (task->application_id != submission->application_id || !is_same_update(&task->update, entry->update))
+		return FATE_CONFLICT;
+	if (submission->bundle->tasks_are_content)
+		return FATE_ALREADY_STORED;
+	if (memcmp(&task->request_id, &submission->request_id, sizeof(Uuid)) != 0 ||
+		task->request_entries != submission->bundle->count)
+		return FATE_CONFLICT;
+	return FATE_RETRIED;
 }
 
 /* A retry is told what the first one was, whatever the rules say of it now. */
 static void
 recall_judgement(Entry *entry)
 {
-	entry->fate = FATE_RETRIED;
 	entry->kind = entry->task->kind;
 	entry->from = entry->task->from;
+	entry->changes_status = entry->task->changes_status;
+	entry->other_patient = entry->task->other_patient;
+	entry->received_at = entry->task->received_at;
 }
 
 /*
- * Looks at tasks that are stored already; returns whether there are any.  Only
- * the same request with the same entries, all of them, is a retry.
+ * Looks at tasks that are stored already.  Only the same request with the same entries, all of them, is a
+ * retry.  Returns whether that decides about the submission.
  */
 static bool
 find_repeated(Submission *submission)
 {
-	int			retried = 0;
-	int			stored = 0;
+	int			counts[FATE_CONFLICT + 1] = {0};
 
 	for (int i = 0; i < submission->bundle->count; i++)
 	{
 		Entry	   *entry = &submission->entries[i];
 
-		entry->fate = FATE_STORED;
-		if (!entry->task->stored)
-			continue;
-		stored++;
-		entry->fate = FATE_CONFLICT;
-		retried += is_retried(entry);
+		entry->fate = entry->task->stored ? find_repetition(entry) : FATE_STORED;
+		counts[entry->fate]++;
 	}
-	if (stored == 0)
+	if (counts[FATE_STORED] == submission->bundle->count)
 		return false;
-	submission->status = retried == submission->bundle->count ? 201 : 409;
-	if (submission->status == 201)
+	if (counts[FATE_RETRIED] == submission->bundle->count)
+	{
+		submission->status = 201;
 		for (int i = 0; i < submission->bundle->count; i++)
 			recall_judgement(&submission->entries[i]);
+		return true;
+	}
+	for (int i = 0; i < submission->bundle->count; i++)
+		if (submission->entries[i].fate == FATE_RETRIED)
+			submission->entries[i].fate = FATE_CONFLICT;
+	if (counts[FATE_RETRIED] + counts[FATE_CONFLICT] > 0)
+		submission->status = 409;
+	else if (counts[FATE_STORED] == 0)
+		submission->status = 202;
+	else
+		return false;
 	return true;
 }
 
-/* Lets an update change what is known of its item. */
-static void
-accept_update(Entry *entry)
-{
-	LineItem   *item = entry->item;
-	ItemState  *state = &item->state;
-	const Update *update = entry->update;
-	int			application_id = entry->submission->application_id;
-	Assertion	assertion = {
-		.status = update->status,
-		.post_dated = update->post_dated,
-		.asserted_at = update_asserted_at(update),
-		.takes_effect_at = update->last_modified
-	};
-
-	entry->introduces = state->receipts == 0 || state->application_id != application_id ||
-		state->nhs_number != update->nhs_number || state->ods_code != update->ods_code;
-	entry->receipt = assertion.receipt = ++state->receipts;
-	batch_learn(item, &assertion);
-	if (entry->kind == TRANSITION_LATE)
-		return;
-	state->newest = assertion;
-	state->application_id = application_id;
-	state->nhs_number = update->nhs_number;
-	state->ods_code = update->ods_code;
-	state->completed = update->completed;
-	state->newest_changed = true;
-}
-
-/* Judges all entries of a bundle, in order; returns whether the rules allow them all. */
+/* Judges the entries of a bundle that are not stored, in order; returns whether they all may be. */
 static bool
 judge_entries(Submission *submission, int64 now)
 {
@@ -212,17 +280,21 @@ judge_entries(Submission *submission, int64 now)
 	for (int i = 0; i < submission->bundle->count; i++)
 	{
 		Entry	   *entry = &submission->entries[i];
+		Assertion	assertion;
 
-		entry->before = entry->item->state;
-		entry->from = entry->item->state.newest.status;
-		entry->kind = judge_update(entry->item, entry->update, now, &entry->changes_status);
-		if (entry->kind == TRANSITION_UNEXPECTED && settings_transition_policy == TRANSITION_POLICY_ENFORCE)
-		{
-			entry->fate = FATE_REFUSED;
-			allowed = false;
-		}
+		if (entry->fate != FATE_STORED)
+			continue;
+		entry->before = entry->supply->state;
+		entry->prescription_before = entry->supply->prescription->state;
+		/* a server's clock that is set back makes nobody late */
+		entry->received_at = Max(now, entry->before.received_at);
+		assertion = make_assertion(entry);
+		judge_update(entry, &assertion);
+		entry->fate = find_fate(entry);
+		if (entry->fate == FATE_STORED)
+			accept_update(entry, &assertion);
 		else
-			accept_update(entry);
+			allowed = false;
 	}
 	return allowed;
 }
@@ -232,15 +304,21 @@ remember_tasks(Submission *submission)
 {
 	for (int i = 0; i < submission->bundle->count; i++)
 	{
-		Task	   *task = submission->entries[i].task;
+		const Entry *entry = &submission->entries[i];
+		Task	   *task = entry->task;
 
+		if (entry->fate != FATE_STORED)
+			continue;
 		task->stored = true;
 		task->application_id = submission->application_id;
 		task->request_id = submission->request_id;
 		task->request_entries = submission->bundle->count;
-		task->kind = submission->entries[i].kind;
-		task->from = submission->entries[i].from;
-		task->update = *submission->entries[i].update;
+		task->kind = entry->kind;
+		task->from = entry->from;
+		task->changes_status = entry->changes_status;
+		task->other_patient = entry->other_patient;
+		task->received_at = entry->received_at;
+		task->update = *entry->update;
 	}
 }
 
@@ -257,7 +335,8 @@ judge_submission(Submission *submission, int64 now)
 	}
 	submission->status = 422;
 	for (int i = submission->bundle->count - 1; i >= 0; i--)
-		submission->entries[i].item->state = submission->entries[i].before;
+		if (submission->entries[i].fate == FATE_STORED)
+			undo_update(&submission->entries[i]);
 }
 
 bool

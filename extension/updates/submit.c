@@ -21,9 +21,11 @@
 #include "callers/application.h"
 #include "readiness/record.h"
 #include "updates/answers.h"
-#include "updates/items.h"
 #include "updates/judge.h"
+#include "updates/parties.h"
+#include "updates/prescriptions.h"
 #include "updates/submit.h"
+#include "updates/supplies.h"
 #include "updates/tasks.h"
 #include "wire/fhir_bundle.h"
 
@@ -44,28 +46,49 @@ record_readiness(const Batch *batch)
 	record_events(changes, count);
 }
 
+/* Locks the batch's supplies, and reads what it is to be judged by. */
+static void
+lock_batch(Batch *batch, Rows *prescriptions, Rows *supplies, Rows *tasks)
+{
+	batch_reset(batch);
+	supplies_lock(supplies, batch);
+	/* after the locks: who held them may have named the patient, or asserted something later than we began */
+	batch->now = GetCurrentTimestamp();
+	prescriptions_read(prescriptions, batch);
+	supplies_count_shares(supplies, batch);
+	parties_read(batch);
+	if (batch->tasks_known)
+		tasks_find(tasks, batch);
+}
+
+static void
+store_batch(const Batch *batch, Rows *prescriptions, Rows *supplies, Rows *tasks)
+{
+	prescriptions_store(prescriptions, batch);
+	supplies_store(supplies, batch);
+	parties_store(batch);
+	tasks_store(tasks, batch);
+}
+
 /* Returns false where the tasks that are stored have to be known. */
 static bool
 carry_out(Batch *batch)
 {
-	Rows	   *items = items_open();
+	Rows	   *prescriptions = prescriptions_open();
+	Rows	   *supplies = supplies_open();
 	Rows	   *tasks = tasks_open();
 	bool		judged;
 
-	items_lock(items, batch);
-	batch->now = GetCurrentTimestamp();	/* what others asserted while we waited for locks has begun */
-	tasks_read_assertions(tasks, batch);
-	if (batch->tasks_known)
-		tasks_find(tasks, batch);
+	lock_batch(batch, prescriptions, supplies, tasks);
 	judged = judge_batch(batch);
 	if (judged)
 	{
-		items_store(items, batch);
-		tasks_store(tasks, batch);
+		store_batch(batch, prescriptions, supplies, tasks);
 		record_readiness(batch);
 	}
 	rows_close(tasks);
-	rows_close(items);
+	rows_close(supplies);
+	rows_close(prescriptions);
 	return judged;
 }
 

@@ -27,9 +27,9 @@ enum
 	TASK_RECEIPT,
 	TASK_KIND,
 	TASK_CHANGES_STATUS,
-	TASK_INTRODUCES,
+	TASK_OTHER_PATIENT,
 	TASK_REQUEST_ENTRIES,
-	TASK_REPEAT_NUMBER,
+	TASK_ISSUE_NUMBER,
 	TASK_POST_DATED_SET_AT,
 	TASK_COLUMNS
 };
@@ -53,9 +53,9 @@ static const RowsTable task_table = {
 		[TASK_RECEIPT] = {"receipt", &catalog_integer},
 		[TASK_KIND] = {"kind", &catalog_transition_kind},
 		[TASK_CHANGES_STATUS] = {"changes_status", &catalog_boolean},
-		[TASK_INTRODUCES] = {"introduces", &catalog_boolean},
+		[TASK_OTHER_PATIENT] = {"other_patient", &catalog_boolean},
 		[TASK_REQUEST_ENTRIES] = {"request_entries", &catalog_smallint},
-		[TASK_REPEAT_NUMBER] = {"repeat_number", &catalog_integer},
+		[TASK_ISSUE_NUMBER] = {"issue_number", &catalog_integer},
 		[TASK_POST_DATED_SET_AT] = {"post_dated_set_at", &catalog_timestamptz}
 	}
 };
@@ -68,90 +68,15 @@ tasks_open(void)
 	return rows_open(&task_table, &task_key, RowExclusiveLock);
 }
 
-/* ---------- What was said of items ---------- */
-
-static bool
-has_yet_to_begin(const LineItem *item, int64 now)
-{
-	return item->stored && item->state.newest.takes_effect_at > now;
-}
-
-static Assertion
-read_assertion(Rows *rows)
-{
-	bool		is_plain;
-	Datum		set_at = rows_column(rows, TASK_POST_DATED_SET_AT, &is_plain);
-	Datum		last_modified = rows_value(rows, TASK_LAST_MODIFIED);
-
-	return (Assertion)
-	{
-		.status = DatumGetBusinessStatus(rows_value(rows, TASK_STATUS)),
-			.post_dated = !is_plain,
-			.receipt = DatumGetInt32(rows_value(rows, TASK_RECEIPT)),
-			.asserted_at = DatumGetTimestampTz(is_plain ? last_modified : set_at),
-			.takes_effect_at = DatumGetTimestampTz(last_modified)
-	};
-}
-
-static int
-compare_line_items(const void *line_item_id, const void *item)
-{
-	return memcmp(line_item_id, &((const LineItem *) item)->line_item_id, sizeof(Uuid));
-}
-
-/* Looks through the updates of one prescription, once for all of its items. */
-static void
-read_prescription(Rows *rows, LineItem *items, int count, int64 now)
-{
-	Datum		key = PrescriptionIdGetDatum(&items[0].prescription_id);
-
-	rows_search(rows, &key, 1);
-	while (rows_next(rows))
-	{
-		LineItem   *item = bsearch(DatumGetPointer(rows_value(rows, TASK_LINE_ITEM_ID)), items, count,
-								   sizeof(LineItem), compare_line_items);
-		Assertion	assertion;
-
-		if (item == NULL || !has_yet_to_begin(item, now))
-			continue;
-		assertion = read_assertion(rows);
-		batch_learn(item, &assertion);
-	}
-}
-
-void
-tasks_read_assertions(Rows *rows, Batch *batch)
-{
-	int			next;
-
-	for (int first = 0; first < batch->item_count; first = next)
-	{
-		bool		needed = false;
-
-		for (next = first; next < batch->item_count; next++)
-		{
-			LineItem   *item = &batch->items[next];
-
-			if (memcmp(&item->prescription_id, &batch->items[first].prescription_id, sizeof(PrescriptionId)) != 0)
-				break;
-			needed |= has_yet_to_begin(item, batch->now);
-			if (item->stored && !has_yet_to_begin(item, batch->now))
-				batch_learn(item, &item->state.newest);
-		}
-		if (needed)
-			read_prescription(rows, &batch->items[first], next - first, batch->now);
-	}
-}
-
 /* ---------- Tasks that are stored ---------- */
 
 /*
- * Where items stood when unexpected updates of them came: at what the one before
+ * Where supplies stood when unexpected updates of them came: at what the one before
  * said that was not late.
  */
 static Statement select_statuses_before = {
 	.sql = "SELECT k.place, u.before FROM (SELECT s.prescription_id, s.task_id, lag(s.status)"
-	"  OVER (PARTITION BY s.prescription_id, s.line_item_id ORDER BY s.receipt) AS before"
+	"  OVER (PARTITION BY s.prescription_id, s.line_item_id, s.issue_number, s.ods_code ORDER BY s.receipt) AS before"
 	"  FROM rxtrack.status_update s WHERE s.prescription_id = ANY ($1) AND s.kind <> 'late') AS u"
 	" JOIN unnest($1, $2, $3) AS k (prescription_id, task_id, place) USING (prescription_id, task_id)"
 	" WHERE u.before IS NOT NULL",
@@ -204,6 +129,9 @@ read_task(Task *task, Rows *rows)
 	task->request_entries = DatumGetInt16(rows_value(rows, TASK_REQUEST_ENTRIES));
 	task->kind = catalog_label_number(DatumGetObjectId(rows_value(rows, TASK_KIND)),
 									  catalog_get()->transition_kinds, TRANSITION_KIND_COUNT);
+	task->changes_status = DatumGetBool(rows_value(rows, TASK_CHANGES_STATUS));
+	task->other_patient = DatumGetBool(rows_value(rows, TASK_OTHER_PATIENT));
+	task->received_at = DatumGetTimestampTz(rows_value(rows, TASK_RECEIVED_AT));
 	update->task_id = task->task_id;
 	update->prescription_id = task->prescription_id;
 	memcpy(&update->line_item_id, DatumGetPointer(rows_value(rows, TASK_LINE_ITEM_ID)), sizeof(Uuid));
@@ -215,8 +143,7 @@ read_task(Task *task, Rows *rows)
 	value = rows_column(rows, TASK_POST_DATED_SET_AT, &isnull);
 	update->post_dated = !isnull;
 	update->post_dated_set_at = isnull ? 0 : DatumGetTimestampTz(value);
-	value = rows_column(rows, TASK_REPEAT_NUMBER, &isnull);
-	update->repeat_number = isnull ? 0 : DatumGetInt32(value);
+	update->issue_number = DatumGetInt32(rows_value(rows, TASK_ISSUE_NUMBER));
 }
 
 void
@@ -253,15 +180,14 @@ store_entry(Rows *rows, const Entry *entry)
 	values[TASK_REQUEST_ID] = PointerGetDatum(&submission->request_id);
 	values[TASK_ODS_CODE] = OdsCodeGetDatum(update->ods_code);
 	values[TASK_LAST_MODIFIED] = TimestampTzGetDatum(update->last_modified);
-	values[TASK_RECEIVED_AT] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+	values[TASK_RECEIVED_AT] = TimestampTzGetDatum(entry->received_at);
 	values[TASK_APPLICATION_ID] = Int32GetDatum(submission->application_id);
 	values[TASK_RECEIPT] = Int32GetDatum(entry->receipt);
 	values[TASK_KIND] = ObjectIdGetDatum(catalog_get()->transition_kinds[entry->kind]);
 	values[TASK_CHANGES_STATUS] = BoolGetDatum(entry->changes_status);
-	values[TASK_INTRODUCES] = BoolGetDatum(entry->introduces);
+	values[TASK_OTHER_PATIENT] = BoolGetDatum(entry->other_patient);
 	values[TASK_REQUEST_ENTRIES] = Int16GetDatum(submission->bundle->count);
-	values[TASK_REPEAT_NUMBER] = Int32GetDatum(update->repeat_number);
-	nulls[TASK_REPEAT_NUMBER] = update->repeat_number == 0;
+	values[TASK_ISSUE_NUMBER] = Int32GetDatum(update->issue_number);
 	values[TASK_POST_DATED_SET_AT] = TimestampTzGetDatum(update->post_dated_set_at);
 	nulls[TASK_POST_DATED_SET_AT] = !update->post_dated;
 	rows_insert(rows, values, nulls);

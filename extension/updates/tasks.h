@@ -12,12 +12,6 @@
 /* Opens rxtrack.status_update; to be closed with rows_close. */
 extern Rows *tasks_open(void);
 
-/*
- * Reads what was said of the batch's items that their status may depend on.  That is their newest
- * assertion, but where it has yet to begin, all of them.
- */
-extern void tasks_read_assertions(Rows *rows, Batch *batch);
-
 /* Reads which tasks of the batch are stored.  To be called inside SPI. */
 extern void tasks_find(Rows *rows, Batch *batch);
 

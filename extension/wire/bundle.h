@@ -35,6 +35,7 @@ typedef struct Bundle
 	FaultList	faults;			/* of the bundle itself, or of the request that brought it */
 	bool		too_long;		/* a fault: more entries than allowed, none of which was read */
 	bool		ignored;		/* a Format 1 message about something else */
+	bool		tasks_are_content;	/* a task's id is made from its content, so that the same task is a repetition */
 	bool		forbidden;		/* its only faults are pharmacies that the caller may not speak for */
 	const char *pharmacy_field; /* names a fault of a pharmacy */
 	int			count;

@@ -105,8 +105,8 @@ read_message(FaultList *faults, const JsonNode *document, Message *message, int6
 	if (field != NULL)
 		faults_check(faults, "nHSCHI", nhs_number_parse(field->text, field->length, &update->nhs_number));
 	field = json_member(document, "repeatNo");
-	if (field != NULL && (!json_int32(field, &update->repeat_number) || update->repeat_number < 1))
-		faults_add(faults, "repeatNo", "must be an integer of 1 or more");
+	if (field != NULL && (!json_int32(field, &update->issue_number) || update->issue_number < 0))
+		faults_add(faults, "repeatNo", "must be an integer of 0 (none) or more");
 }
 
 /* ---------- Items ---------- */
@@ -164,7 +164,7 @@ derive_task_id(Update *update, const DeliveryType *delivery, const ItemStatus *s
 	ods_code_format(update->ods_code, pharmacy);
 	nhs_number_format(update->nhs_number, patient);
 	uuid_format(&update->line_item_id, false, item);
-	name = psprintf("%s|%s|%d|%s|%s|%s|%s|%s", date, prescription, update->repeat_number, pharmacy,
+	name = psprintf("%s|%s|%d|%s|%s|%s|%s|%s", date, prescription, update->issue_number, pharmacy,
 					delivery->name, patient, item, status->name);
 	if (hash == NULL ||
 		pg_cryptohash_init(hash) < 0 ||
@@ -251,6 +251,7 @@ format_1_read(const JsonNode *document, int64_t now)
 		return bundle;
 	}
 	bundle->pharmacy_field = "oDSCode";
+	bundle->tasks_are_content = true;
 	read_message(faults, document, &message, now);
 	items = faults_require(faults, "items", json_member(document, "items"), JSON_NODE_ARRAY);
 	if (items != NULL)

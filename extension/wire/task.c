@@ -181,10 +181,10 @@ read_times(BundleEntry *entry, const JsonNode *task, int64_t now)
 
 /* input is optional, and so is the number in it. */
 static void
-read_repeat_number(BundleEntry *entry, const JsonNode *task)
+read_issue_number(BundleEntry *entry, const JsonNode *task)
 {
 	FaultList  *faults = &entry->faults;
-	int32_t    *result = &entry->update.repeat_number;
+	int32_t    *result = &entry->update.issue_number;
 	const JsonNode *input = json_member(task, "input");
 	const JsonNode *number;
 	const JsonNode *type;
@@ -215,5 +215,5 @@ task_read(BundleEntry *entry, const JsonNode *task, int64_t now)
 	if (intent != NULL)
 		faults_require_text(&entry->faults, "Task.intent", intent, "order");
 	read_times(entry, task, now);
-	read_repeat_number(entry, task);
+	read_issue_number(entry, task);
 }

@@ -1,65 +1,87 @@
--- Reading: where an item stands, and how it got there.
+-- Reading: where supplies and items stand, and how they got there.
 
--- What a status is at a time is said here, and nowhere else.
-CREATE FUNCTION rxtrack_internal.assertion_at(prescription_id rxtrack.prescription_id, line_item_id uuid, at timestamptz,
-											  received_before timestamptz DEFAULT 'infinity')
-RETURNS TABLE (task_id uuid, status rxtrack.business_status, completed boolean, since timestamptz,
-			   nhs_number rxtrack.nhs_number, ods_code rxtrack.ods_code, application_id integer)
-LANGUAGE sql STABLE STRICT SECURITY DEFINER ROWS 1
-SET search_path = pg_catalog, rxtrack, pg_temp
-AS $$
-	SELECT a.task_id, a.status, a.completed, a.last_modified, a.nhs_number, a.ods_code, a.application_id
-	FROM (
-		SELECT u.task_id, u.status, u.completed, u.last_modified, u.post_dated_set_at, u.nhs_number, u.ods_code, u.application_id,
-			   row_number() OVER (ORDER BY coalesce(u.post_dated_set_at, u.last_modified) DESC, u.receipt DESC) AS age
-		FROM rxtrack.status_update u
-		WHERE u.prescription_id = assertion_at.prescription_id AND u.line_item_id = assertion_at.line_item_id
-		  AND u.received_at < assertion_at.received_before
-	) AS a
-	WHERE a.last_modified <= assertion_at.at AND (a.age = 1 OR a.post_dated_set_at IS NULL)
-	ORDER BY a.age
-	LIMIT 1
-$$;
-COMMENT ON FUNCTION rxtrack_internal.assertion_at(rxtrack.prescription_id, uuid, timestamptz, timestamptz) IS
-	'Which update says what the status of an item is at a time, by what was received before another: the newest assertion whose effect has begun by then, but for post-dated ones that a newer assertion has replaced, which never count. No row where none has';
+-- What submission keeps in a supply's row is all that the present needs: the newest assertion, or where that
+-- has yet to begin, the newest plain one. A plain one has begun when it was received: it is not compared with
+-- the clock, which may have been set back since.
+CREATE VIEW rxtrack_internal.supply_now AS
+SELECT s.prescription_id, s.line_item_id, s.issue_number, s.ods_code, s.nhs_number, s.status, s.completed AS terminal,
+	   CASE WHEN s.post_dated THEN s.last_modified ELSE s.asserted_at END AS since,
+	   s.post_dated AS predicted, s.asserted_by, s.began_at, s.began_received_at
+FROM rxtrack.supply s
+WHERE NOT s.post_dated OR s.last_modified <= pg_catalog.statement_timestamp()
+UNION ALL
+SELECT s.prescription_id, s.line_item_id, s.issue_number, s.ods_code, s.nhs_number, s.plain_status, s.plain_completed,
+	   s.plain_asserted_at, false, s.plain_asserted_by, s.began_at, s.began_received_at
+FROM rxtrack.supply s
+WHERE s.post_dated AND s.last_modified > pg_catalog.statement_timestamp() AND s.plain_status IS NOT NULL;
+COMMENT ON VIEW rxtrack_internal.supply_now IS 'Supplies that have a status now, whomever their updates name';
 
--- The newest assertion is in rxtrack.item: only while that has not begun must the updates be searched.
+-- A supply that no update with the prescription's patient has named is shown to nobody.
+CREATE VIEW rxtrack.supply_status AS
+SELECT s.prescription_id, s.line_item_id, s.issue_number, s.ods_code, s.nhs_number, s.status, s.terminal, s.since,
+	   CASE WHEN s.predicted THEN 'predicted' ELSE 'reported' END AS origin, a.name AS application
+FROM rxtrack_internal.supply_now s
+JOIN rxtrack.prescription_patient p ON p.prescription_id = s.prescription_id AND p.nhs_number = s.nhs_number
+LEFT JOIN rxtrack_internal.application a ON a.application_id = s.asserted_by
+WHERE NOT p.hidden;
+COMMENT ON VIEW rxtrack.supply_status IS
+	'What the status of each supply is now, by the clock of the statement that asks. A supply whose only updates are still to take effect has no row, nor has one whose patient is in conflict';
+COMMENT ON COLUMN rxtrack.supply_status.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
+COMMENT ON COLUMN rxtrack.supply_status.terminal IS 'Whether nothing is left to do: Task.status was completed';
+COMMENT ON COLUMN rxtrack.supply_status.since IS 'When the update that says so took effect';
+COMMENT ON COLUMN rxtrack.supply_status.origin IS 'reported, or predicted: by a post-dated update that has begun';
+COMMENT ON COLUMN rxtrack.supply_status.application IS 'The application that said so';
+
+-- Which supply is an item's is said here: of those that are not Not Dispensed the one that began last; where all are, of all.
 CREATE VIEW rxtrack.item_status AS
-SELECT i.prescription_id, i.line_item_id, c.nhs_number, c.ods_code, c.status,
-	   c.completed AS terminal, c.since, a.name AS application
-FROM rxtrack.item i
-CROSS JOIN LATERAL (
-	SELECT i.nhs_number, i.ods_code, i.status, i.completed, i.takes_effect_at AS since, i.application_id
-	WHERE i.takes_effect_at <= pg_catalog.statement_timestamp()
-	UNION ALL
-	SELECT o.nhs_number, o.ods_code, o.status, o.completed, o.since, o.application_id
-	FROM rxtrack_internal.assertion_at(i.prescription_id, i.line_item_id, pg_catalog.statement_timestamp()) o
-	WHERE i.takes_effect_at > pg_catalog.statement_timestamp()
-) AS c
-LEFT JOIN rxtrack_internal.application a ON a.application_id = c.application_id;
+SELECT s.prescription_id, s.line_item_id, s.issue_number, s.ods_code, s.nhs_number, s.status, s.terminal, s.since,
+	   CASE WHEN s.predicted THEN 'predicted' ELSE 'reported' END AS origin, a.name AS application
+FROM rxtrack_internal.supply_now s
+JOIN rxtrack.prescription_patient p ON p.prescription_id = s.prescription_id AND p.nhs_number = s.nhs_number
+LEFT JOIN rxtrack_internal.application a ON a.application_id = s.asserted_by
+WHERE NOT p.hidden
+  AND NOT EXISTS (
+	SELECT FROM rxtrack_internal.supply_now o
+	WHERE o.prescription_id = s.prescription_id AND o.line_item_id = s.line_item_id AND o.issue_number = s.issue_number
+	  AND o.nhs_number = s.nhs_number AND o.ods_code <> s.ods_code
+	  AND (o.status <> 'Not Dispensed'::rxtrack.business_status, o.began_at, o.began_received_at, o.ods_code)
+		> (s.status <> 'Not Dispensed'::rxtrack.business_status, s.began_at, s.began_received_at, s.ods_code));
 COMMENT ON VIEW rxtrack.item_status IS
-	'What the status of each item is now, by the clock of the statement that asks. An item whose only updates are still to take effect has no row';
+	'What the status of each item is now, one row for each issue of it: that of its current supply, by the clock of the statement that asks. Without a row where all that was said is still to take effect, or the patient is in conflict';
+COMMENT ON COLUMN rxtrack.item_status.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
+COMMENT ON COLUMN rxtrack.item_status.ods_code IS 'The pharmacy of its current supply';
 COMMENT ON COLUMN rxtrack.item_status.terminal IS 'Whether nothing is left to do: Task.status was completed';
-COMMENT ON COLUMN rxtrack.item_status.since IS 'When the update that says so took effect (Task.lastModified)';
+COMMENT ON COLUMN rxtrack.item_status.since IS 'When the update that says so took effect';
+COMMENT ON COLUMN rxtrack.item_status.origin IS 'reported, or predicted: by a post-dated update that has begun';
 COMMENT ON COLUMN rxtrack.item_status.application IS 'The application that said so';
 
-CREATE FUNCTION rxtrack.status_history(prescription_id text)
-RETURNS TABLE (line_item_id uuid, task_id uuid, status rxtrack.business_status, terminal boolean,
-			   last_modified timestamptz, post_dated_set_at timestamptz, kind rxtrack.transition_kind,
-			   nhs_number rxtrack.nhs_number, ods_code rxtrack.ods_code, repeat_number integer,
-			   application text, request_id uuid, received_at timestamptz)
-LANGUAGE sql STABLE STRICT SECURITY DEFINER
+-- What a status is at any time is said here, from the updates themselves.
+CREATE FUNCTION rxtrack_internal.supplies_at(prescription_id rxtrack.prescription_id, at timestamptz)
+RETURNS TABLE (line_item_id uuid, issue_number integer, ods_code rxtrack.ods_code, task_id uuid,
+			   status rxtrack.business_status, began_at timestamptz, began_received_at timestamptz)
+LANGUAGE sql STABLE STRICT
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	SELECT u.line_item_id, u.task_id, u.status, u.completed, u.last_modified, u.post_dated_set_at, u.kind,
-		   u.nhs_number, u.ods_code, u.repeat_number, a.name, u.request_id, u.received_at
-	FROM rxtrack.status_update u
-	LEFT JOIN rxtrack_internal.application a USING (application_id)
-	WHERE u.prescription_id = status_history.prescription_id
-	ORDER BY u.line_item_id, coalesce(u.post_dated_set_at, u.last_modified), u.receipt
+	WITH assertion AS (
+		SELECT u.*, least(coalesce(u.post_dated_set_at, u.last_modified), u.received_at) AS asserted_at,
+			   CASE WHEN u.post_dated_set_at IS NULL THEN least(u.last_modified, u.received_at) ELSE u.last_modified END AS takes_effect_at
+		FROM rxtrack.status_update u
+		WHERE u.prescription_id = supplies_at.prescription_id
+	), aged AS (
+		SELECT a.*, row_number() OVER newest_first AS age, first_value(a.asserted_at) OVER earliest_first AS began_at,
+			   first_value(a.received_at) OVER earliest_first AS began_received_at
+		FROM assertion a
+		WINDOW newest_first AS (PARTITION BY a.line_item_id, a.issue_number, a.ods_code ORDER BY a.asserted_at DESC, a.last_modified DESC, a.receipt DESC),
+			   earliest_first AS (PARTITION BY a.line_item_id, a.issue_number, a.ods_code ORDER BY a.asserted_at, a.receipt)
+	)
+	SELECT DISTINCT ON (a.line_item_id, a.issue_number, a.ods_code)
+		   a.line_item_id, a.issue_number, a.ods_code, a.task_id, a.status, a.began_at, a.began_received_at
+	FROM aged a
+	WHERE a.takes_effect_at <= supplies_at.at AND (a.age = 1 OR a.post_dated_set_at IS NULL)
+	ORDER BY a.line_item_id, a.issue_number, a.ods_code, a.age
 $$;
-COMMENT ON FUNCTION rxtrack.status_history(text) IS
-	'Every update of a prescription''s items, item by item, in the order in which they were asserted. Errors: 22P02 where that is no prescription id';
+COMMENT ON FUNCTION rxtrack_internal.supplies_at(rxtrack.prescription_id, timestamptz) IS
+	'The supplies of a prescription that have a status at a time, by all that is known now: that of the newest assertion whose effect has begun by then, but for post-dated ones that a newer assertion has replaced, which never count; and the update that says so';
 
 CREATE FUNCTION rxtrack.status_at(
 	prescription_id text, line_item_id text, at timestamptz DEFAULT now(), issue_number integer DEFAULT 0, ods_code text DEFAULT NULL)
@@ -67,8 +89,54 @@ RETURNS rxtrack.business_status
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	SELECT a.status FROM rxtrack_internal.assertion_at(
-		prescription_id, rxtrack_internal.read_uuid('line_item_id', line_item_id), at) a
+	SELECT a.status
+	FROM rxtrack_internal.supplies_at(status_at.prescription_id::rxtrack.prescription_id, status_at.at) a
+	JOIN rxtrack.supply s ON s.prescription_id = status_at.prescription_id::rxtrack.prescription_id
+		AND s.line_item_id = a.line_item_id AND s.issue_number = a.issue_number AND s.ods_code = a.ods_code
+	JOIN rxtrack.prescription_patient p ON p.prescription_id = s.prescription_id AND p.nhs_number = s.nhs_number
+	WHERE a.line_item_id = rxtrack_internal.read_uuid('line_item_id', status_at.line_item_id)
+	  AND a.issue_number = coalesce(status_at.issue_number, 0)
+	  AND a.ods_code = coalesce(status_at.ods_code::rxtrack.ods_code, a.ods_code)
+	  AND NOT p.hidden
+	ORDER BY a.status <> 'Not Dispensed'::rxtrack.business_status DESC, a.began_at DESC, a.began_received_at DESC, a.ods_code DESC
+	LIMIT 1
 $$;
 COMMENT ON FUNCTION rxtrack.status_at(text, text, timestamptz, integer, text) IS
-	'What the status of an item is, was or will be at a time, by all that is known now: that of the newest assertion whose effect has begun by then, but for post-dated ones that a newer assertion has replaced. NULL where none has. An item has one status for all its issues and pharmacies today: issue_number and ods_code choose nothing yet. Errors: 22P02 where one is no prescription id or no UUID';
+	'What the status of an item, of one issue of it (0: none), is, was or will be at a time, by all that is known now; at one pharmacy, or (NULL) of the item''s current supply at that time. NULL where there is none. Errors: 22P02 where one is no prescription id, UUID or ODS code';
+
+CREATE FUNCTION rxtrack.status_history(prescription_id text)
+RETURNS TABLE (line_item_id uuid, issue_number integer, ods_code rxtrack.ods_code, task_id uuid, status rxtrack.business_status,
+			   terminal boolean, last_modified timestamptz, post_dated_set_at timestamptz, kind rxtrack.transition_kind,
+			   nhs_number rxtrack.nhs_number, other_patient boolean, application text, request_id uuid, received_at timestamptz)
+LANGUAGE sql STABLE STRICT SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT u.line_item_id, u.issue_number, u.ods_code, u.task_id, u.status, u.completed, u.last_modified, u.post_dated_set_at, u.kind,
+		   u.nhs_number, u.other_patient, a.name, u.request_id, u.received_at
+	FROM rxtrack.status_update u
+	LEFT JOIN rxtrack_internal.application a USING (application_id)
+	WHERE u.prescription_id = status_history.prescription_id::rxtrack.prescription_id
+	ORDER BY u.line_item_id, u.issue_number, u.ods_code,
+			 least(coalesce(u.post_dated_set_at, u.last_modified), u.received_at), u.last_modified, u.receipt
+$$;
+COMMENT ON FUNCTION rxtrack.status_history(text) IS
+	'Every update of a prescription, supply by supply, in the order in which they were asserted. Errors: 22P02 where that is no prescription id';
+
+CREATE VIEW rxtrack.clock_skew AS
+SELECT a.name AS application, u.ods_code, pg_catalog.count(*) AS updates,
+	   pg_catalog.max(u.ahead) FILTER (WHERE u.ahead > interval '0') AS ahead_at_most,
+	   pg_catalog.percentile_disc(0.95) WITHIN GROUP (ORDER BY u.ahead) AS ahead_95,
+	   pg_catalog.percentile_disc(0.5) WITHIN GROUP (ORDER BY - u.ahead) AS behind_median,
+	   pg_catalog.percentile_disc(0.95) WITHIN GROUP (ORDER BY - u.ahead) AS behind_95
+FROM (SELECT s.application_id, s.ods_code, coalesce(s.post_dated_set_at, s.last_modified) - s.received_at AS ahead
+	  FROM rxtrack.status_update s
+	  WHERE s.received_at > pg_catalog.statement_timestamp() - interval '1 day') AS u
+LEFT JOIN rxtrack_internal.application a USING (application_id)
+GROUP BY a.name, u.ods_code;
+COMMENT ON VIEW rxtrack.clock_skew IS
+	'How far the asserted times of the last day''s updates are ahead of their receipt, or behind, by application and pharmacy';
+COMMENT ON COLUMN rxtrack.clock_skew.updates IS 'How many updates were received in the last 24 hours';
+COMMENT ON COLUMN rxtrack.clock_skew.ahead_at_most IS 'The longest that one was ahead of its receipt; NULL: none was';
+COMMENT ON COLUMN rxtrack.clock_skew.ahead_95 IS 'The 95th percentile of how far they were ahead; negative: behind';
+COMMENT ON COLUMN rxtrack.clock_skew.behind_median IS 'The median of how far they were behind: a clock that is slow, or a system that waits before it sends';
+COMMENT ON COLUMN rxtrack.clock_skew.behind_95 IS 'The 95th percentile of that';

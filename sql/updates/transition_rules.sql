@@ -37,20 +37,25 @@ FROM (VALUES
 		'Ready to Dispatch - Partial', 'Collected', 'Dispatched', 'Not Dispensed']),
 	('With Pharmacy - Preparing Remainder', 'correction', ARRAY['With Pharmacy']),
 	('Ready to Collect', 'forward', ARRAY['Collected', 'Dispatched', 'Ready to Dispatch', 'Not Dispensed']),
-	('Ready to Collect', 'correction', ARRAY['With Pharmacy']),
+	('Ready to Collect', 'correction', ARRAY[
+		'With Pharmacy', 'With Pharmacy - Preparing Remainder', 'Ready to Collect - Partial']),
 	('Ready to Collect - Partial', 'forward', ARRAY[
 		'With Pharmacy - Preparing Remainder', 'Ready to Collect', 'Ready to Dispatch',
 		'Ready to Dispatch - Partial', 'Collected', 'Dispatched', 'Not Dispensed']),
 	('Ready to Collect - Partial', 'correction', ARRAY['With Pharmacy']),
 	('Ready to Dispatch', 'forward', ARRAY['Dispatched', 'Collected', 'Ready to Collect', 'Not Dispensed']),
-	('Ready to Dispatch', 'correction', ARRAY['With Pharmacy']),
+	('Ready to Dispatch', 'correction', ARRAY[
+		'With Pharmacy', 'With Pharmacy - Preparing Remainder', 'Ready to Dispatch - Partial']),
 	('Ready to Dispatch - Partial', 'forward', ARRAY[
 		'With Pharmacy - Preparing Remainder', 'Ready to Dispatch', 'Ready to Collect',
 		'Ready to Collect - Partial', 'Dispatched', 'Collected', 'Not Dispensed']),
 	('Ready to Dispatch - Partial', 'correction', ARRAY['With Pharmacy']),
-	('Collected', 'correction', ARRAY['With Pharmacy', 'Ready to Collect', 'Dispatched']),
-	('Dispatched', 'correction', ARRAY['With Pharmacy', 'Ready to Collect', 'Collected']),
-	('Not Dispensed', 'correction', ARRAY['With Pharmacy', 'Ready to Collect', 'Collected', 'Dispatched'])
+	('Collected', 'correction', ARRAY['With Pharmacy', 'With Pharmacy - Preparing Remainder', 'Ready to Collect',
+		'Ready to Collect - Partial', 'Dispatched']),
+	('Dispatched', 'correction', ARRAY['With Pharmacy', 'With Pharmacy - Preparing Remainder', 'Ready to Collect',
+		'Collected', 'Ready to Dispatch - Partial']),
+	('Not Dispensed', 'correction', ARRAY['With Pharmacy', 'With Pharmacy - Preparing Remainder', 'Ready to Collect',
+		'Ready to Collect - Partial', 'Ready to Dispatch', 'Ready to Dispatch - Partial', 'Collected', 'Dispatched'])
 ) AS r (from_status, kind, to_statuses);
 
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.transition_rule', 'WHERE NOT shipped');

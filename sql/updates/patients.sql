@@ -1,0 +1,65 @@
+-- Whose a prescription is, where updates disagree.
+
+CREATE VIEW rxtrack.patient_conflicts AS
+SELECT s.prescription_id, s.line_item_id, s.issue_number, s.ods_code, a.name AS application, n.nhs_number AS named,
+	   p.nhs_number AS patient, p.hidden, s.nhs_number = p.nhs_number AND NOT p.hidden AS shown
+FROM rxtrack.supply s
+JOIN rxtrack.prescription_patient p USING (prescription_id)
+CROSS JOIN LATERAL (
+	SELECT s.application_id, s.nhs_number
+	UNION ALL
+	SELECT y.application_id, y.nhs_number FROM rxtrack_internal.supply_party y
+	WHERE y.prescription_id = s.prescription_id AND y.line_item_id = s.line_item_id
+	  AND y.issue_number = s.issue_number AND y.ods_code = s.ods_code
+) AS n
+LEFT JOIN rxtrack_internal.application a ON a.application_id = n.application_id
+WHERE s.in_conflict AND n.nhs_number <> p.nhs_number;
+COMMENT ON VIEW rxtrack.patient_conflicts IS
+	'Supplies of which an update has named another patient than the prescription''s, until rxtrack.settle_patient. For operators: it shows patients';
+COMMENT ON COLUMN rxtrack.patient_conflicts.application IS 'The application that named the other patient';
+COMMENT ON COLUMN rxtrack.patient_conflicts.named IS 'The patient that it named';
+COMMENT ON COLUMN rxtrack.patient_conflicts.patient IS 'The prescription''s patient';
+COMMENT ON COLUMN rxtrack.patient_conflicts.hidden IS 'Whether the whole prescription is shown to nobody until settled';
+COMMENT ON COLUMN rxtrack.patient_conflicts.shown IS 'Whether the supply is shown to the prescription''s patient';
+
+-- Supplies first, then the prescription, as submission locks them.
+CREATE FUNCTION rxtrack.settle_patient(prescription_id text, nhs_number text, reason text, force boolean DEFAULT false)
+RETURNS void
+LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+DECLARE
+	prescription rxtrack.prescription_id := settle_patient.prescription_id;
+	patient rxtrack.nhs_number := settle_patient.nhs_number;
+BEGIN
+	PERFORM FROM rxtrack.supply s WHERE s.prescription_id = prescription
+	ORDER BY s.prescription_id, s.line_item_id, s.issue_number, s.ods_code FOR NO KEY UPDATE;
+	PERFORM FROM rxtrack.prescription_patient p WHERE p.prescription_id = prescription FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
+		RAISE EXCEPTION 'the prescription is not known' USING ERRCODE = 'undefined_object';
+	END IF;
+	IF NOT force AND NOT EXISTS (SELECT FROM rxtrack.status_update u WHERE u.prescription_id = prescription AND u.nhs_number = patient) THEN
+		RAISE EXCEPTION 'no update of the prescription has named that patient'
+			USING ERRCODE = 'invalid_parameter_value', HINT = 'Where it is right all the same, say force => true.';
+	END IF;
+	UPDATE rxtrack.prescription_patient p SET nhs_number = patient, hidden = false WHERE p.prescription_id = prescription;
+	UPDATE rxtrack.supply s SET nhs_number = CASE WHEN n.named THEN patient ELSE n.first_named END, in_conflict = n.other
+	FROM (SELECT u.line_item_id, u.issue_number, u.ods_code, bool_or(u.nhs_number = patient) AS named,
+				 bool_or(u.nhs_number <> patient) AS other, (array_agg(u.nhs_number ORDER BY u.receipt))[1] AS first_named
+		  FROM rxtrack.status_update u WHERE u.prescription_id = prescription
+		  GROUP BY u.line_item_id, u.issue_number, u.ods_code) AS n
+	WHERE s.prescription_id = prescription AND s.line_item_id = n.line_item_id
+	  AND s.issue_number = n.issue_number AND s.ods_code = n.ods_code;
+	DELETE FROM rxtrack_internal.supply_party y WHERE y.prescription_id = prescription;
+	INSERT INTO rxtrack_internal.supply_party (prescription_id, line_item_id, issue_number, ods_code, application_id, nhs_number, updates)
+	SELECT s.prescription_id, s.line_item_id, s.issue_number, s.ods_code, u.application_id, u.nhs_number, count(*)
+	FROM rxtrack.supply s
+	JOIN rxtrack.status_update u USING (prescription_id, line_item_id, issue_number, ods_code)
+	WHERE s.prescription_id = prescription AND (u.application_id, u.nhs_number) <> (s.application_id, s.nhs_number)
+	GROUP BY s.prescription_id, s.line_item_id, s.issue_number, s.ods_code, u.application_id, u.nhs_number;
+	INSERT INTO rxtrack.audit (action, application, detail)
+	VALUES ('settle_patient', '*', jsonb_build_object('prescription_id', prescription::text, 'nhs_number', patient::text, 'reason', reason));
+END
+$$;
+COMMENT ON FUNCTION rxtrack.settle_patient(text, text, text, boolean) IS
+	'Says whose a prescription is, where updates disagree; its supplies follow: those that an update has named this patient for are shown. Audited, with the reason. Errors: 42704 where the prescription is not known, 22023 where no update has named that patient (unless force), 22P02 where one is no prescription id or NHS number';
