@@ -46,6 +46,13 @@
 	makeJsonLexContextCstringLen((char *) (text), (int) (length), PG_UTF8, need_escapes)
 #endif
 
+/* The timeline that is written. */
+#if PG_VERSION_NUM >= 150000
+#define compat_insertion_timeline() GetWALInsertionTimeLine()
+#else
+#define compat_insertion_timeline() ThisTimeLineID
+#endif
+
 #if PG_VERSION_NUM >= 150000
 #define compat_hash_final(hash, digest, size) pg_cryptohash_final(hash, digest, size)
 #define compat_reserve_settings(prefix) MarkGUCPrefixReserved(prefix)

@@ -20,6 +20,7 @@
 
 char	   *settings_database;	/* NULL unless the library is preloaded */
 int			settings_transition_policy;
+int			settings_alert_max_lateness;
 int			settings_alert_cooldown;
 int			settings_supplies_per_prescription;
 int			settings_updates_per_supply;
@@ -61,6 +62,10 @@ settings_init(void)
 							"How many updates of one supply one application may send.",
 							"More are refused (422): what one application sends must not slow others down.",
 							&settings_updates_per_supply, 1000, 1, INT_MAX, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("rxtrack.alert_max_lateness",
+							"How long after it took effect an update may be received for its patient to be alerted.",
+							"Zero: however long. A backlog that is sent late announces nothing.",
+							&settings_alert_max_lateness, 4 * 60 * 60, 0, INT_MAX, PGC_SUSET, GUC_UNIT_S, NULL, NULL, NULL);
 	DefineCustomIntVariable("rxtrack.alert_cooldown",
 							"How long after an alert no other is given for the same patient at the same pharmacy.",
 							"Zero: no cooldown.",

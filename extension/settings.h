@@ -19,6 +19,7 @@ typedef enum TransitionPolicy
 
 extern char *settings_database; /* empty: there is no dispatcher */
 extern int	settings_transition_policy;
+extern int	settings_alert_max_lateness;	/* s; zero: there is no limit */
 extern int	settings_alert_cooldown;	/* s; zero: there is none */
 extern int	settings_supplies_per_prescription;
 extern int	settings_updates_per_supply;

@@ -69,16 +69,15 @@ GRANT EXECUTE ON FUNCTION
 	TO rxtrack_reader;
 
 GRANT SELECT ON rxtrack.item_status, rxtrack.supply_status, rxtrack.supply, rxtrack.prescription_patient, rxtrack.patient_conflicts,
-	rxtrack.clock_skew, rxtrack.status_update, rxtrack.readiness_event, rxtrack.readiness_promise, rxtrack.pending_events,
+	rxtrack.clock_skew, rxtrack.alerts, rxtrack.status_update, rxtrack.readiness_event, rxtrack.readiness_promise, rxtrack.pending_events,
 	rxtrack.applications, rxtrack.audit, rxtrack.event_grants, rxtrack.subscription, rxtrack.subscription_lag,
 	rxtrack.last_removed_release TO rxtrack_admin;
-GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal,
-	rxtrack.alert_pharmacy, rxtrack.blocked_pharmacy, rxtrack.alert_application TO rxtrack_admin;
+GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal TO rxtrack_admin;
 GRANT SELECT, UPDATE ON rxtrack.ready_status TO rxtrack_admin;
 GRANT EXECUTE ON FUNCTION
 	rxtrack.add_application(text, text[]),
 	rxtrack.drop_application(text),
-	rxtrack.alter_application(text, text[], boolean, integer),
+	rxtrack.alter_application(text, text[], boolean, integer, boolean),
 	rxtrack.restrict_application(text, text[]),
 	rxtrack.unrestrict_application(text),
 	rxtrack.rotate_key(text, interval),
@@ -97,5 +96,10 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.status_history(text),
 	rxtrack.status_at(text, text, timestamptz, integer, text),
 	rxtrack.settle_patient(text, text, text, boolean),
+	rxtrack.enable_alerts(text, text[]),
+	rxtrack.disable_alerts(text, text[]),
+	rxtrack.block_alerts(text[], text),
+	rxtrack.unblock_alerts(text[]),
+	rxtrack.begin_new_history(),
 	rxtrack.check_transition(text, text)
 	TO rxtrack_admin;

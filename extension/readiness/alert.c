@@ -30,18 +30,24 @@ typedef struct Column
 } Column;
 
 static Column enabled_pharmacies = {
-	.cached.schema = "rxtrack", .cached.table = "alert_pharmacy",
-	.select.sql = "SELECT ods_code FROM rxtrack.alert_pharmacy ORDER BY ods_code"
+	.cached.schema = "rxtrack_internal", .cached.table = "alert_pharmacy",
+	.select.sql = "SELECT ods_code FROM rxtrack_internal.alert_pharmacy ORDER BY ods_code"
 };
 
 static Column blocked_pharmacies = {
-	.cached.schema = "rxtrack", .cached.table = "blocked_pharmacy",
-	.select.sql = "SELECT ods_code FROM rxtrack.blocked_pharmacy ORDER BY ods_code"
+	.cached.schema = "rxtrack_internal", .cached.table = "blocked_pharmacy",
+	.select.sql = "SELECT ods_code FROM rxtrack_internal.blocked_pharmacy ORDER BY ods_code"
 };
 
 static Column enabled_applications = {
-	.cached.schema = "rxtrack", .cached.table = "alert_application",
-	.select.sql = "SELECT application_id::bigint FROM rxtrack.alert_application ORDER BY application_id"
+	.cached.schema = "rxtrack_internal", .cached.table = "alert_application",
+	.select.sql = "SELECT application_id::bigint FROM rxtrack_internal.alert_application ORDER BY application_id"
+};
+
+static Column predicting_applications = {
+	.cached.schema = "rxtrack_internal", .cached.table = "application",
+	.select.sql = "SELECT application_id::bigint FROM rxtrack_internal.application"
+	" WHERE alert_on_predictions ORDER BY application_id"
 };
 
 static void
@@ -84,16 +90,31 @@ contains(Column *table, int64 value)
 	return low < table->count && table->values[low] == value;
 }
 
-/* What the tables of now say. */
-static AlertReason
-find_barrier(OdsCode pharmacy, int32 application_id)
+/* Was it received long after it took effect? */
+static bool
+is_late(const Event *event)
 {
+	return settings_alert_max_lateness > 0 &&
+		event_due_at(event) - event_occurred_at(event) > (int64) settings_alert_max_lateness * USECS_PER_SEC;
+}
+
+/* What stands in the way, whenever the patient was alerted last. */
+static AlertReason
+find_barrier(const Event *event)
+{
+	OdsCode		pharmacy = DatumGetOdsCode(event->values[EVENT_ODS_CODE]);
+	int32		application_id = DatumGetInt32(event->values[EVENT_APPLICATION_ID]);
+
 	if (contains(&blocked_pharmacies, pharmacy))
 		return ALERT_PHARMACY_BLOCKED;
-	if (!contains(&enabled_pharmacies, pharmacy))
-		return ALERT_PHARMACY_NOT_ENABLED;
-	if (!contains(&enabled_applications, application_id))
-		return ALERT_APPLICATION_NOT_ENABLED;
+	if (!contains(&enabled_pharmacies, pharmacy) && !contains(&enabled_applications, application_id))
+		return ALERT_NOT_ENABLED;
+	if (DatumGetBool(event->values[EVENT_IN_CONFLICT]))
+		return ALERT_PATIENT_IN_CONFLICT;
+	if (DatumGetBool(event->values[EVENT_POST_DATED]) && !contains(&predicting_applications, application_id))
+		return ALERT_PREDICTION;
+	if (is_late(event))
+		return ALERT_REPORTED_LATE;
 	return ALERT_REASON_COUNT;
 }
 
@@ -116,8 +137,7 @@ is_in_cooldown(Rows *released, const Event *event, TimestampTz now)
 AlertReason
 alert_find_reason(Rows *released, const Event *event, TimestampTz now)
 {
-	AlertReason barrier = find_barrier(DatumGetOdsCode(event->values[EVENT_ODS_CODE]),
-									   DatumGetInt32(event->values[EVENT_APPLICATION_ID]));
+	AlertReason barrier = find_barrier(event);
 
 	if (barrier != ALERT_REASON_COUNT || !is_in_cooldown(released, event, now))
 		return barrier;

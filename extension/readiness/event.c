@@ -9,7 +9,7 @@
 #include "readiness/event.h"
 #include "tables/catalog.h"
 
-#define RECORDED_COLUMNS \
+#define COMMON_COLUMNS \
 	[EVENT_PRESCRIPTION_ID] = {"prescription_id", &catalog_prescription_id}, \
 	[EVENT_STATUS] = {"status", &catalog_business_status}, \
 	[EVENT_POST_DATED] = {"post_dated", &catalog_boolean}, \
@@ -19,7 +19,13 @@
 	[EVENT_ODS_CODE] = {"ods_code", &catalog_ods_code}, \
 	[EVENT_OCCURRED_AT] = {"occurred_at", &catalog_timestamptz}, \
 	[EVENT_DUE_AT] = {"due_at", &catalog_timestamptz}, \
-	[EVENT_APPLICATION_ID] = {"application_id", &catalog_integer}
+	[EVENT_APPLICATION_ID] = {"application_id", &catalog_integer}, \
+	[EVENT_ISSUE_NUMBER] = {"issue_number", &catalog_integer}
+
+#define RECORDED_COLUMNS \
+	COMMON_COLUMNS, \
+	[EVENT_IS_WITHDRAWAL] = {"is_withdrawal", &catalog_boolean}, \
+	[EVENT_IN_CONFLICT] = {"in_conflict", &catalog_boolean}
 
 const RowsTable event_inbox = {
 	"rxtrack_internal", "readiness_inbox", EVENT_RECORDED_COLUMNS, {RECORDED_COLUMNS}
@@ -34,11 +40,12 @@ const RowsTable event_promises = {
 
 const RowsTable event_released = {
 	"rxtrack", "readiness_event", EVENT_COLUMNS, {
-		RECORDED_COLUMNS,
+		COMMON_COLUMNS,
 		[EVENT_ALERT_REASON] = {"alert_reason", &catalog_alert_reason},
 		[EVENT_RELEASE_NUMBER] = {"release_number", &catalog_bigint},
 		[EVENT_RELEASED_AT] = {"released_at", &catalog_timestamptz},
-		[EVENT_ALERT] = {"alert", &catalog_boolean}
+		[EVENT_ALERT] = {"alert", &catalog_boolean},
+		[EVENT_WITHDRAWS] = {"withdraws", &catalog_bigint}
 	}
 };
 

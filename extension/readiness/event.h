@@ -25,13 +25,20 @@ enum
 	EVENT_OCCURRED_AT,
 	EVENT_DUE_AT,
 	EVENT_APPLICATION_ID,
+	EVENT_ISSUE_NUMBER,
+	EVENT_COMMON_COLUMNS,
+
+	/* the inbox and the promises */
+	EVENT_IS_WITHDRAWAL = EVENT_COMMON_COLUMNS,
+	EVENT_IN_CONFLICT,
 	EVENT_RECORDED_COLUMNS,
 
 	/* rxtrack.readiness_event */
-	EVENT_ALERT_REASON = EVENT_RECORDED_COLUMNS,
+	EVENT_ALERT_REASON = EVENT_COMMON_COLUMNS,
 	EVENT_RELEASE_NUMBER,
 	EVENT_RELEASED_AT,
 	EVENT_ALERT,
+	EVENT_WITHDRAWS,
 	EVENT_COLUMNS,
 
 	/* rxtrack.readiness_promise */
@@ -51,6 +58,10 @@ extern const RowsTable event_inbox;
 extern const RowsTable event_promises;
 extern const RowsTable event_released;
 
+/* The key of a supply, by which promises that are pending and events that were released are found. */
+#define EVENT_SUPPLY_COLUMNS {EVENT_PRESCRIPTION_ID, EVENT_LINE_ITEM_ID, EVENT_ISSUE_NUMBER, EVENT_ODS_CODE}
+#define EVENT_SUPPLY_COLUMN_COUNT 4
+
 /* Copies the event in the row that was found; what its values point to is palloc'd. */
 extern void event_read(Event *event, Rows *rows);
 
@@ -58,6 +69,12 @@ static inline TimestampTz
 event_due_at(const Event *event)
 {
 	return DatumGetTimestampTz(event->values[EVENT_DUE_AT]);
+}
+
+static inline bool
+event_is_withdrawal(const Event *event)
+{
+	return DatumGetBool(event->values[EVENT_IS_WITHDRAWAL]);
 }
 
 static inline TimestampTz

@@ -5,13 +5,12 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "executor/spi.h"
-#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 #include "readiness/promise.h"
+#include "readiness/ready_status.h"
+#include "tables/catalog.h"
 #include "tables/rows.h"
-#include "tables/statement.h"
 
 /*
  * A promise that was settled keeps its entry in the index of pending ones until the table is
@@ -30,16 +29,56 @@ struct Promises
 	Rows	   *rows;
 	TimestampTz now;
 	bool		found;			/* a promise, the one at hand */
+	TimestampTz waits_since;	/* when the first that was left as it is was due */
 	TimestampTz due_at;			/* of that */
 };
 
 static const RowsKey by_due_time = {"readiness_promise_pending", 1, {EVENT_DUE_AT}};
 
-static Statement select_overtaken = {
-	.sql = "SELECT rxtrack_internal.is_overtaken(($1)[1], ($2)[1], ($3)[1])",
-	.argument_count = 3,
-	.arguments = {&catalog_prescription_id, &catalog_uuid, &catalog_timestamptz}
+/* What a promise depends on: where its supply stands, and whose the prescription is. */
+enum
+{
+	SUPPLY_PRESCRIPTION_ID,
+	SUPPLY_LINE_ITEM_ID,
+	SUPPLY_ISSUE_NUMBER,
+	SUPPLY_ODS_CODE,
+	SUPPLY_NHS_NUMBER,
+	SUPPLY_PLAIN_STATUS,
+	SUPPLY_COLUMNS
 };
+
+static const RowsTable supplies = {
+	"rxtrack", "supply", SUPPLY_COLUMNS, {
+		[SUPPLY_PRESCRIPTION_ID] = {"prescription_id", &catalog_prescription_id},
+		[SUPPLY_LINE_ITEM_ID] = {"line_item_id", &catalog_uuid},
+		[SUPPLY_ISSUE_NUMBER] = {"issue_number", &catalog_integer},
+		[SUPPLY_ODS_CODE] = {"ods_code", &catalog_ods_code},
+		[SUPPLY_NHS_NUMBER] = {"nhs_number", &catalog_nhs_number},
+		[SUPPLY_PLAIN_STATUS] = {"plain_status", &catalog_business_status}
+	}
+};
+
+static const RowsKey supply_key = {
+	.count = 4, .columns = {SUPPLY_PRESCRIPTION_ID, SUPPLY_LINE_ITEM_ID, SUPPLY_ISSUE_NUMBER, SUPPLY_ODS_CODE}
+};
+
+enum
+{
+	PATIENT_PRESCRIPTION_ID,
+	PATIENT_NHS_NUMBER,
+	PATIENT_HIDDEN,
+	PATIENT_COLUMNS
+};
+
+static const RowsTable patients = {
+	"rxtrack", "prescription_patient", PATIENT_COLUMNS, {
+		[PATIENT_PRESCRIPTION_ID] = {"prescription_id", &catalog_prescription_id},
+		[PATIENT_NHS_NUMBER] = {"nhs_number", &catalog_nhs_number},
+		[PATIENT_HIDDEN] = {"hidden", &catalog_boolean}
+	}
+};
+
+static const RowsKey patient_key = {.count = 1, .columns = {PATIENT_PRESCRIPTION_ID}};
 
 /* ---------- Searching ---------- */
 
@@ -81,6 +120,7 @@ promise_search(TimestampTz now, bool thoroughly)
 	Promises   *promises = palloc0(sizeof(Promises));
 
 	promises->now = now;
+	promises->waits_since = promises->due_at = DT_NOEND;
 	promises->rows = search_between(search_from(now, thoroughly), now, RowExclusiveLock);
 	find_next(promises);
 	return promises;
@@ -95,7 +135,10 @@ promise_due_at(const Promises *promises)
 void
 promise_close(Promises *promises)
 {
-	settled_until = promises->found ? Min(settled_until, promises->due_at) : promises->now;
+	if (promises->found || promises->waits_since != DT_NOEND)
+		settled_until = Min(settled_until, Min(promises->due_at, promises->waits_since));
+	else
+		settled_until = promises->now;
 	rows_close(promises->rows);
 }
 
@@ -117,52 +160,85 @@ promise_forget(void)
 
 /* ---------- Settling ---------- */
 
-static PromiseFate
-find_fate(const Event *event)
-{
-	static const int columns[] = {EVENT_PRESCRIPTION_ID, EVENT_TASK_ID, EVENT_DUE_AT};
-	Datum		arguments[lengthof(columns)];
-	bool		is_missing;
-	bool		is_overtaken;
-
-	for (int i = 0; i < (int) lengthof(columns); i++)
-	{
-		Datum		value = event->values[columns[i]];
-
-		arguments[i] = statement_array(select_overtaken.arguments[i], &value, NULL, 1);
-	}
-	statement_execute_latest(&select_overtaken, arguments);
-	is_overtaken = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_missing));
-	SPI_freetuptable(SPI_tuptable);
-	if (is_missing)
-		return PROMISE_WAITS;	/* a restore is under way */
-	return is_overtaken ? PROMISE_CANCELLED : PROMISE_KEPT;
-}
-
-static bool
-cancel(Promises *promises)
+void
+promise_cancel(Rows *rows, TimestampTz at)
 {
 	static const bool changes[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = true};
-	Datum		values[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = TimestampTzGetDatum(promises->now)};
+	Datum		values[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = TimestampTzGetDatum(at)};
 	bool		nulls[EVENT_PROMISE_COLUMNS] = {false};
-	RowsPlace	place = rows_place(promises->rows);
+	RowsPlace	place = rows_place(rows);
 
-	return rows_update(promises->rows, &place, changes, values, nulls);
+	rows_update(rows, &place, changes, values, nulls);
 }
 
 PromiseFate
-promise_settle(Promises *promises, Event *event)
+promise_settle(Rows *rows, const Event *event, BusinessStatus was, TimestampTz at)
 {
-	RowsPlace	place = rows_place(promises->rows);
+	BusinessStatus becomes = DatumGetBusinessStatus(event->values[EVENT_STATUS]);
+	bool		is_kept = event_is_withdrawal(event) ? ready_status_is_ready(was) : ready_status_is_event(was, becomes);
+	RowsPlace	place = rows_place(rows);
+
+	if (is_kept)
+		return rows_delete(rows, &place) ? PROMISE_KEPT : PROMISE_WAITS;
+	promise_cancel(rows, at);
+	return PROMISE_CANCELLED;
+}
+
+/* Takes the patient from the prescription, who may have been settled since the promise was recorded. */
+static void
+take_patient(Event *event, NhsNumber named)
+{
+	Rows	   *rows = rows_open(&patients, &patient_key, AccessShareLock);
+	bool		in_conflict = true;
+
+	rows_see_latest(rows);
+	if (rows_find(rows, &event->values[EVENT_PRESCRIPTION_ID], 1, false))
+	{
+		event->values[EVENT_NHS_NUMBER] = rows_value(rows, PATIENT_NHS_NUMBER);
+		in_conflict = DatumGetBool(rows_value(rows, PATIENT_HIDDEN)) ||
+			DatumGetNhsNumber(event->values[EVENT_NHS_NUMBER]) != named;
+	}
+	event->values[EVENT_IN_CONFLICT] = BoolGetDatum(DatumGetBool(event->values[EVENT_IN_CONFLICT]) || in_conflict);
+	rows_close(rows);
+}
+
+/*
+ * Locks the supply of the promise at hand, and settles it.  While somebody else has the supply locked, the
+ * promise waits: what is being stored may replace it.
+ */
+static PromiseFate
+settle_found(Promises *promises, Event *event)
+{
+	Rows	   *rows = rows_open(&supplies, &supply_key, RowShareLock);
+	Datum		key[] = {
+		event->values[EVENT_PRESCRIPTION_ID], event->values[EVENT_LINE_ITEM_ID],
+		event->values[EVENT_ISSUE_NUMBER], event->values[EVENT_ODS_CODE]
+	};
+	PromiseFate fate = PROMISE_WAITS;
+
+	rows_see_latest(rows);
+	if (rows_find_skip_locked(rows, key, lengthof(key)))
+	{
+		bool		is_none;
+		Datum		was = rows_column(rows, SUPPLY_PLAIN_STATUS, &is_none);
+
+		fate = promise_settle(promises->rows, event, is_none ? 0 : DatumGetBusinessStatus(was), promises->now);
+		if (fate == PROMISE_KEPT)
+			take_patient(event, DatumGetNhsNumber(rows_value(rows, SUPPLY_NHS_NUMBER)));
+	}
+	rows_close(rows);
+	return fate;
+}
+
+PromiseFate
+promise_settle_next(Promises *promises, Event *event)
+{
 	PromiseFate fate;
-	bool		is_settled = false;
 
 	event_read(event, promises->rows);
-	fate = find_fate(event);
-	if (fate == PROMISE_KEPT)
-		is_settled = rows_delete(promises->rows, &place);
-	else if (fate == PROMISE_CANCELLED)
-		is_settled = cancel(promises);
+	fate = settle_found(promises, event);
+	if (fate == PROMISE_WAITS)
+		promises->waits_since = Min(promises->waits_since, event_due_at(event));
 	find_next(promises);
-	return is_settled ? fate : PROMISE_WAITS;
+	return fate;
 }

@@ -14,8 +14,8 @@
 typedef enum PromiseFate
 {
 	PROMISE_KEPT,				/* taken out of the table, to be released */
-	PROMISE_CANCELLED,			/* marked so: a newer assertion has replaced its update */
-	PROMISE_WAITS				/* left as it is: its update is not there, or a trigger wants it so */
+	PROMISE_CANCELLED,			/* marked so: the supply's status does not become another by it */
+	PROMISE_WAITS				/* left as it is: its supply is not there or locked, or a trigger wants it so */
 } PromiseFate;
 
 /* A search for promises that are due; from promise_search to promise_close. */
@@ -32,10 +32,19 @@ extern Promises *promise_search(TimestampTz now, bool thoroughly);
 /* When the next one that it has found was due; DT_NOEND: there are no more. */
 extern TimestampTz promise_due_at(const Promises *promises);
 
-/* Settles that one, and goes on to the next.  Inside SPI. */
-extern PromiseFate promise_settle(Promises *promises, Event *event);
+/* Settles that one, unless its supply is just being written to, and goes on to the next.  Inside SPI. */
+extern PromiseFate promise_settle_next(Promises *promises, Event *event);
 
 extern void promise_close(Promises *promises);
+
+/*
+ * Settles a promise that has begun, given where its supply stood without it (0: nowhere): one of the table's rows,
+ * that was found, whose supply is locked.
+ */
+extern PromiseFate promise_settle(Rows *rows, const Event *event, BusinessStatus was, TimestampTz at);
+
+/* Marks one that was found as cancelled: it will never begin. */
+extern void promise_cancel(Rows *rows, TimestampTz at);
 
 /* When the next pending one is due; DT_NOEND: there is none.  Unless thoroughly, those of long ago are not looked at. */
 extern TimestampTz promise_next_due(bool thoroughly);

@@ -1,84 +1,57 @@
 /*
  * record.c
- *		Recording readiness events with the updates by which items become ready.
+ *		Recording readiness events with the updates by which supplies become ready, or are no longer.
  */
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "executor/spi.h"
 #include "utils/timestamp.h"
 
 #include "readiness/at_commit.h"
 #include "readiness/event.h"
+#include "readiness/promise.h"
+#include "readiness/ready_status.h"
 #include "readiness/record.h"
-#include "tables/cached.h"
 #include "tables/rows.h"
-#include "tables/statement.h"
 #include "types/types.h"
 
-/* Which business statuses are ready ones: rxtrack.ready_status. */
-static struct
+/* ---------- Changes ---------- */
+
+static bool
+is_withdrawal(const StatusChange *change)
 {
-	Cached		cached;
-	bool		ready[BUSINESS_STATUS_COUNT + 1];
-}			statuses = {.cached.schema = "rxtrack", .cached.table = "ready_status"};
-
-static Statement select_ready = {
-	.sql = "SELECT status FROM rxtrack.ready_status WHERE ready ORDER BY status"
-};
-
-static void
-read_statuses(void)
-{
-	cached_begin(&statuses.cached);
-	SPI_connect();
-	statement_execute(&select_ready, NULL);
-	memset(statuses.ready, 0, sizeof(statuses.ready));
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		bool		isnull;
-		Datum		status = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull);
-
-		statuses.ready[DatumGetBusinessStatus(status)] = true;
-	}
-	SPI_finish();
-	cached_end(&statuses.cached, false);
+	return change->withdraws && ready_status_is_ready(change->was) && !ready_status_is_ready(change->becomes);
 }
 
 static bool
-is_ready(BusinessStatus status)
+is_promise(const StatusChange *change)
 {
-	if (!cached_is_valid(&statuses.cached))
-		read_statuses();
-	return statuses.ready[status];
-}
-
-/* A post-dated update is a prediction: its event waits until it takes effect, unless it has when it comes. */
-static bool
-is_promise(const Update *update)
-{
-	return update->post_dated && update->last_modified > GetCurrentTransactionStartTimestamp();
+	return change->occurs_at > change->received_at;
 }
 
 static void
-record_event(Rows *rows, const StatusChange *change)
+record_change(Rows *rows, const StatusChange *change)
 {
 	const Update *update = change->update;
-	TimestampTz due_at = is_promise(update) ? update->last_modified : GetCurrentTransactionStartTimestamp();
-	/* of a promise one column more, that is null */
+	/* of a promise one column more */
 	Datum		values[EVENT_PROMISE_COLUMNS] = {0};
-	bool		nulls[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = true};
+	bool		nulls[EVENT_PROMISE_COLUMNS] = {false};
 
 	values[EVENT_PRESCRIPTION_ID] = PrescriptionIdGetDatum(&update->prescription_id);
-	values[EVENT_STATUS] = BusinessStatusGetDatum(update->status);
+	values[EVENT_STATUS] = BusinessStatusGetDatum(change->becomes != 0 ? change->becomes : update->status);
 	values[EVENT_POST_DATED] = BoolGetDatum(update->post_dated);
-	values[EVENT_NHS_NUMBER] = NhsNumberGetDatum(update->nhs_number);
+	values[EVENT_NHS_NUMBER] = NhsNumberGetDatum(change->nhs_number);
 	values[EVENT_TASK_ID] = PointerGetDatum(&update->task_id);
 	values[EVENT_LINE_ITEM_ID] = PointerGetDatum(&update->line_item_id);
 	values[EVENT_ODS_CODE] = OdsCodeGetDatum(update->ods_code);
-	values[EVENT_OCCURRED_AT] = TimestampTzGetDatum(update->last_modified);
-	values[EVENT_DUE_AT] = TimestampTzGetDatum(due_at);
+	values[EVENT_OCCURRED_AT] = TimestampTzGetDatum(change->occurs_at);
+	values[EVENT_DUE_AT] = TimestampTzGetDatum(Max(change->occurs_at, change->received_at));
 	values[EVENT_APPLICATION_ID] = Int32GetDatum(change->application_id);
+	values[EVENT_ISSUE_NUMBER] = Int32GetDatum(update->issue_number);
+	values[EVENT_IS_WITHDRAWAL] = BoolGetDatum(is_withdrawal(change));
+	values[EVENT_IN_CONFLICT] = BoolGetDatum(change->in_conflict);
+	values[EVENT_CANCELLED_AT] = TimestampTzGetDatum(change->received_at);
+	nulls[EVENT_CANCELLED_AT] = !change->is_replaced;
 	rows_insert(rows, values, nulls);
 }
 
@@ -91,11 +64,14 @@ record_into(const RowsTable *table, const StatusChange *changes, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		if (!is_ready(changes[i].update->status) || is_promise(changes[i].update) != for_promises)
+		const StatusChange *change = &changes[i];
+
+		if (is_promise(change) != for_promises ||
+			!(ready_status_is_event(change->was, change->becomes) || is_withdrawal(change)))
 			continue;
 		if (rows == NULL)
 			rows = rows_open(table, NULL, RowExclusiveLock);
-		record_event(rows, &changes[i]);
+		record_change(rows, change);
 	}
 	if (rows == NULL)
 		return false;
@@ -103,14 +79,62 @@ record_into(const RowsTable *table, const StatusChange *changes, int count)
 	return true;
 }
 
+/* A release at the commit sees what was recorded. */
+static void
+release_at_commit(void)
+{
+	CommandCounterIncrement();
+	at_commit_release();
+}
+
 void
-record_events(const StatusChange *changes, int count)
+record_changes(const StatusChange *changes, int count)
 {
 	bool		recorded = record_into(&event_inbox, changes, count);
 
 	if (record_into(&event_promises, changes, count) || recorded)
+		release_at_commit();
+}
+
+/* ---------- Predictions ---------- */
+
+/* Puts the event of a promise that has come true into the inbox. */
+static void
+record_kept_promise(const Event *event)
+{
+	Rows	   *rows = rows_open(&event_inbox, NULL, RowExclusiveLock);
+	bool		nulls[EVENT_RECORDED_COLUMNS] = {false};
+
+	rows_insert(rows, event->values, nulls);
+	rows_close(rows);
+	release_at_commit();
+}
+
+void
+record_predictions(const Prediction *predictions, int count)
+{
+	static const RowsKey by_supply = {
+		"readiness_promise_supply", EVENT_SUPPLY_COLUMN_COUNT, EVENT_SUPPLY_COLUMNS
+	};
+	Rows	   *rows = count > 0 ? rows_open(&event_promises, &by_supply, RowExclusiveLock) : NULL;
+
+	for (int i = 0; i < count; i++)
 	{
-		CommandCounterIncrement();	/* a release at the commit sees them */
-		at_commit_release();
+		const Update *update = predictions[i].update;
+		Datum		key[] = {
+			PrescriptionIdGetDatum(&update->prescription_id), PointerGetDatum(&update->line_item_id),
+			Int32GetDatum(update->issue_number), OdsCodeGetDatum(update->ods_code)
+		};
+		Event		event;
+
+		if (!rows_find(rows, key, lengthof(key), true))
+			continue;
+		event_read(&event, rows);
+		if (!predictions[i].has_begun)
+			promise_cancel(rows, predictions[i].received_at);
+		else if (promise_settle(rows, &event, predictions[i].was, predictions[i].received_at) == PROMISE_KEPT)
+			record_kept_promise(&event);
 	}
+	if (rows != NULL)
+		rows_close(rows);
 }

@@ -28,6 +28,7 @@
 #include "readiness/release_number.h"
 #include "tables/catalog.h"
 #include "tables/rows.h"
+#include "tables/statement.h"
 #include "types/types.h"
 
 #define CHANNEL_ALL "rxtrack_ready"
@@ -70,35 +71,76 @@ notify_listeners(int64 number, OdsCode ods_code)
 	Async_Notify(channel, payload);
 }
 
+/* One that withdraws another (a number; 0: none) alerts nobody, and has no reason for that. */
 static bool
-insert_released(Release *release, const Event *event, AlertReason reason)
+insert_released(Release *release, const Event *event, AlertReason reason, int64 withdraws)
 {
-	bool		alert = reason == ALERT_REASON_COUNT;
+	bool		alert = reason == ALERT_REASON_COUNT && withdraws == 0;
 	Datum		values[EVENT_COLUMNS];
-	bool		nulls[EVENT_COLUMNS] = {[EVENT_ALERT_REASON] = alert};
+	bool		nulls[EVENT_COLUMNS] = {
+		[EVENT_ALERT_REASON] = reason == ALERT_REASON_COUNT, [EVENT_WITHDRAWS] = withdraws == 0
+	};
 
-	memcpy(values, event->values, sizeof(event->values));
-	values[EVENT_ALERT_REASON] = alert ? (Datum) 0 : ObjectIdGetDatum(catalog_get()->alert_reasons[reason]);
+	memcpy(values, event->values, EVENT_COMMON_COLUMNS * sizeof(Datum));
+	values[EVENT_WITHDRAWS] = Int64GetDatum(withdraws);
+	values[EVENT_ALERT_REASON] = reason == ALERT_REASON_COUNT ? (Datum) 0 : ObjectIdGetDatum(catalog_get()->alert_reasons[reason]);
 	values[EVENT_RELEASE_NUMBER] = Int64GetDatum(release->last_number + 1);
 	values[EVENT_RELEASED_AT] = TimestampTzGetDatum(release->now);
 	values[EVENT_ALERT] = BoolGetDatum(alert);
 	return rows_insert(release->released, values, nulls);
 }
 
-/* An event that a trigger leaves out is neither numbered nor notified. */
+/* The number of the newest event of a supply that says it is ready and was not withdrawn; 0: there is none. */
+static int64
+find_withdrawn(const Event *event)
+{
+	static Statement select_newest = {
+		.sql = "SELECT coalesce(max(e.release_number), 0) FROM rxtrack.readiness_event e"
+		" WHERE e.prescription_id = ($1)[1] AND e.line_item_id = ($2)[1] AND e.issue_number = ($3)[1] AND e.ods_code = ($4)[1]"
+		" AND e.withdraws IS NULL AND NOT EXISTS (SELECT FROM rxtrack.readiness_event w"
+		"  WHERE w.prescription_id = e.prescription_id AND w.line_item_id = e.line_item_id"
+		"  AND w.issue_number = e.issue_number AND w.ods_code = e.ods_code AND w.withdraws = e.release_number)",
+		.argument_count = EVENT_SUPPLY_COLUMN_COUNT,
+		.arguments = {&catalog_prescription_id, &catalog_uuid, &catalog_integer, &catalog_ods_code}
+	};
+	static const int columns[] = EVENT_SUPPLY_COLUMNS;
+	Datum		arguments[EVENT_SUPPLY_COLUMN_COUNT];
+	int64		number;
+	bool		isnull;
+
+	for (int i = 0; i < EVENT_SUPPLY_COLUMN_COUNT; i++)
+	{
+		Datum		value = event->values[columns[i]];
+
+		arguments[i] = statement_array(select_newest.arguments[i], &value, NULL, 1);
+	}
+	CommandCounterIncrement();	/* what this release has inserted counts */
+	statement_execute_latest(&select_newest, arguments);
+	number = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return number;
+}
+
+/*
+ * An event that a trigger leaves out is neither numbered nor notified; nor is a withdrawal where nothing
+ * was said that it could take back.
+ */
 static void
 release_event(Release *release, const Event *event)
 {
+	int64		withdraws = event_is_withdrawal(event) ? find_withdrawn(event) : 0;
 	AlertReason reason;
 
+	if (event_is_withdrawal(event) && withdraws == 0)
+		return;
 	if (release->released == NULL)
 	{
 		release->last_number = release_number_last();
 		release->released = rows_open(&event_released, &alert_key, RowExclusiveLock);
 		rows_see_latest(release->released);
 	}
-	reason = alert_find_reason(release->released, event, release->now);
-	if (insert_released(release, event, reason))
+	reason = withdraws != 0 ? ALERT_REASON_COUNT : alert_find_reason(release->released, event, release->now);
+	if (insert_released(release, event, reason, withdraws))
 		notify_listeners(++release->last_number, DatumGetOdsCode(event->values[EVENT_ODS_CODE]));
 }
 
@@ -115,7 +157,7 @@ settle_next(Release *release)
 		release_event(release, &event);
 		return 1;
 	}
-	switch (promise_settle(release->promises, &event))
+	switch (promise_settle_next(release->promises, &event))
 	{
 		case PROMISE_KEPT:
 			release_event(release, &event);

@@ -33,6 +33,7 @@ const CatalogType catalog_uuid = {UUIDOID, .length = UUID_LEN, .alignment = TYPA
 const CatalogType catalog_timestamptz = {TIMESTAMPTZOID, .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
 const CatalogType catalog_smallint = {INT2OID, .length = 2, .by_value = true, .alignment = TYPALIGN_SHORT};
 const CatalogType catalog_integer = {INT4OID, .length = 4, .by_value = true, .alignment = TYPALIGN_INT};
+const CatalogType catalog_oid = {OIDOID, .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT};
 const CatalogType catalog_bigint = {INT8OID, .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
 const CatalogType catalog_boolean = {BOOLOID, .length = 1, .by_value = true, .alignment = TYPALIGN_CHAR};
 const CatalogType catalog_bytea = {BYTEAOID, .length = -1, .alignment = TYPALIGN_INT};
@@ -51,8 +52,12 @@ static const char *const transition_kinds[TRANSITION_KIND_COUNT] = {
 
 static const char *const alert_reasons[ALERT_REASON_COUNT] = {
 	[ALERT_PHARMACY_BLOCKED] = "pharmacy blocked",
-	[ALERT_PHARMACY_NOT_ENABLED] = "pharmacy not enabled",
-	[ALERT_APPLICATION_NOT_ENABLED] = "application not enabled",
+	[ALERT_NOT_ENABLED] = "not enabled",
+	[ALERT_PATIENT_IN_CONFLICT] = "patient in conflict",
+	[ALERT_CANCELLED_OR_EXPIRED] = "cancelled or expired",
+	[ALERT_NOT_THE_HOLDING_PHARMACY] = "not the holding pharmacy",
+	[ALERT_PREDICTION] = "prediction",
+	[ALERT_REPORTED_LATE] = "reported late",
 	[ALERT_COOLDOWN] = "cooldown"
 };
 

@@ -47,6 +47,7 @@ extern const CatalogType catalog_uuid;
 extern const CatalogType catalog_timestamptz;
 extern const CatalogType catalog_smallint;
 extern const CatalogType catalog_integer;
+extern const CatalogType catalog_oid;
 extern const CatalogType catalog_bigint;
 extern const CatalogType catalog_boolean;
 extern const CatalogType catalog_bytea;

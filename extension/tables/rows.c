@@ -332,18 +332,18 @@ rows_next(Rows *rows)
 }
 
 /*
- * Locks the row that was found; false when it has been deleted meanwhile.  A
+ * Locks the row that was found; false when it has been deleted meanwhile, or is not to be waited for.  A
  * newer version that somebody else committed takes its place, but for a
  * transaction whose isolation forbids to see it.
  */
 static bool
-lock_found(Rows *rows)
+lock_found(Rows *rows, LockWaitPolicy wait_policy)
 {
 	TupleTableSlot *found = rows->part->found;
 	TM_FailureData failure;
 	TM_Result	result = table_tuple_lock(rows->part->relation, &found->tts_tid, rows->snapshot,
 										  found, GetCurrentCommandId(false),
-										  LockTupleNoKeyExclusive, LockWaitBlock,
+										  LockTupleNoKeyExclusive, wait_policy,
 										  IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
 										  &failure);
 
@@ -351,6 +351,8 @@ lock_found(Rows *rows)
 	{
 		case TM_Ok:
 			return true;
+		case TM_WouldBlock:
+			return false;
 		case TM_Deleted:
 			if (!IsolationUsesXactSnapshot())
 				return false;
@@ -372,7 +374,18 @@ rows_find(Rows *rows, const Datum *key, int key_count, bool lock)
 	bool		found;
 
 	rows_search(rows, key, key_count);
-	found = rows_next(rows) && (!lock || lock_found(rows));
+	found = rows_next(rows) && (!lock || lock_found(rows, LockWaitBlock));
+	end_search(rows);
+	return found;
+}
+
+bool
+rows_find_skip_locked(Rows *rows, const Datum *key, int key_count)
+{
+	bool		found;
+
+	rows_search(rows, key, key_count);
+	found = rows_next(rows) && lock_found(rows, LockWaitSkip);
 	end_search(rows);
 	return found;
 }

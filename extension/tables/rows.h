@@ -84,6 +84,9 @@ extern bool rows_next(Rows *rows);
  */
 extern bool rows_find(Rows *rows, const Datum *key, int key_count, bool lock);
 
+/* The same, locking the row at once or not: false also where somebody else has it locked. */
+extern bool rows_find_skip_locked(Rows *rows, const Datum *key, int key_count);
+
 /* Finds the row that has the highest key; false where there is none. */
 extern bool rows_find_last(Rows *rows);
 

@@ -40,6 +40,7 @@ typedef struct SupplyState
 	int64		received_at;	/* the last receipt */
 	int64		began_at;		/* the asserted time of its earliest update, */
 	int64		began_received_at;	/* and the receipt of that */
+	const struct Entry *newest_entry;	/* of the newest assertion, where that has come with this batch */
 } SupplyState;
 
 /* What one application has begun on one prescription, counted where that matters. */
@@ -136,7 +137,11 @@ typedef struct Entry
 	int			receipt;		/* the supply's first update has 1, and so on */
 	int64		received_at;
 	TransitionKind kind;
-	bool		changes_status;
+	bool		is_newest;		/* is it the supply's newest assertion when it comes? */
+	int64		takes_effect_at;
+	BusinessStatus plain;		/* of the newest plain assertion before it; 0: none */
+	BusinessStatus becomes;		/* the supply's status after it; 0: none */
+	bool		changes_status;	/* does the supply become its status by it, then or later? */
 	bool		other_patient;	/* does it name somebody else than the prescription's patient? */
 	SupplyState before;			/* of its supply, to undo the judgement, */
 	PrescriptionState prescription_before;	/* and of its prescription */

@@ -62,21 +62,31 @@ changes_status(const SupplyState *state, const Assertion *assertion, TransitionK
 	return before == NULL || before->status != assertion->status;
 }
 
+static BusinessStatus
+find_status(const SupplyState *state, int64 moment)
+{
+	const Assertion *assertion = supply_assertion_at(state, moment);
+
+	return assertion == NULL ? 0 : assertion->status;
+}
+
 /* Says what kind an update is, given where its supply stands, and what becomes of the status by it. */
 static void
 judge_update(Entry *entry, const Assertion *assertion)
 {
 	const SupplyState *state = &entry->supply->state;
-	const Assertion *now = supply_assertion_at(state, entry->received_at);
 
-	entry->from = state->receipts == 0 ? 0 : state->newest.status;
-	entry->was = now == NULL ? 0 : now->status;
+	entry->from = state->newest.status;
+	entry->was = find_status(state, entry->received_at);
+	entry->plain = state->plain.status;
+	entry->takes_effect_at = assertion_takes_effect_at(assertion);
 	if (state->receipts == 0)
 		entry->kind = TRANSITION_FIRST;
 	else if (is_newer(assertion, &state->newest))
 		entry->kind = transitions_judge(state->newest.status, assertion->status);
 	else
 		entry->kind = TRANSITION_LATE;
+	entry->is_newest = entry->kind != TRANSITION_LATE;
 	entry->changes_status = changes_status(state, assertion, entry->kind, entry->received_at);
 }
 
@@ -172,8 +182,12 @@ accept_update(Entry *entry, const Assertion *assertion)
 	}
 	if (!assertion->post_dated && is_newer(assertion, &state->plain))
 		state->plain = *assertion;
-	if (entry->kind != TRANSITION_LATE)
+	if (entry->is_newest)
+	{
 		state->newest = *assertion;
+		state->newest_entry = entry;
+	}
+	entry->becomes = find_status(state, entry->received_at);
 }
 
 static void

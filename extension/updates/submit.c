@@ -27,23 +27,95 @@
 #include "updates/submit.h"
 #include "updates/supplies.h"
 #include "updates/tasks.h"
+#include "updates/transitions.h"
 #include "wire/fhir_bundle.h"
 
 /* Each attempt that fails means that another transaction got its work done. */
 #define MAX_ATTEMPTS 20
+
+/* A supply whose newest assertion was a prediction, which has begun by now or is replaced. */
+static bool
+is_settled_prediction(const Supply *supply)
+{
+	return supply->before.newest.post_dated && supply->state.receipts > supply->before.receipts &&
+		(supply->before.newest.last_modified <= supply->state.received_at || supply->state.newest_entry != NULL);
+}
+
+static void
+record_settled_predictions(const Batch *batch)
+{
+	Prediction *predictions = palloc(batch->supply_count * sizeof(Prediction));
+	int			count = 0;
+
+	for (int i = 0; i < batch->entry_count; i++)
+	{
+		const Entry *entry = &batch->entries[i];
+		const Supply *supply = entry->supply;
+
+		/* its first new update stands for the supply */
+		if (entry->fate != FATE_STORED || entry->submission->status != 201 ||
+			entry->receipt != supply->before.receipts + 1 || !is_settled_prediction(supply))
+			continue;
+		predictions[count++] = (Prediction)
+		{
+			.update = entry->update,
+				.was = supply->before.plain.status,
+				.has_begun = supply->before.newest.last_modified <= supply->state.received_at,
+				.received_at = supply->state.received_at
+		};
+	}
+	record_predictions(predictions, count);
+}
+
+/* What listeners may have to hear of an accepted entry: that the status changes at once, and that it will. */
+static int
+find_changes(const Entry *entry, StatusChange *changes)
+{
+	const Supply *supply = entry->supply;
+	const PrescriptionState *prescription = &supply->prescription->state;
+	StatusChange change = {
+		.update = entry->update,
+		.application_id = entry->submission->application_id,
+		.nhs_number = prescription->nhs_number,
+		.in_conflict = entry->other_patient || prescription->hidden || supply->state.nhs_number != prescription->nhs_number,
+		.received_at = entry->received_at,
+		.occurs_at = entry->received_at
+	};
+	int			count = 0;
+
+	if (entry->becomes != entry->was)
+	{
+		change.was = entry->was;
+		change.becomes = entry->becomes;
+		change.withdraws = transitions_withdraw(change.was, change.becomes);
+		if (entry->is_newest || !entry->update->post_dated)
+			change.occurs_at = Min(entry->takes_effect_at, entry->received_at);
+		changes[count++] = change;
+	}
+	if (entry->is_newest && entry->takes_effect_at > entry->received_at)
+	{
+		change.was = entry->plain;
+		change.becomes = entry->update->status;
+		change.withdraws = transitions_withdraw(change.was, change.becomes);
+		change.occurs_at = entry->takes_effect_at;
+		change.is_replaced = supply->state.newest_entry != entry;
+		changes[count++] = change;
+	}
+	return count;
+}
 
 static void
 record_readiness(const Batch *batch)
 {
 	const Entry **accepted;
 	int			accepted_count = batch_accepted(batch, &accepted);
-	StatusChange *changes = palloc(accepted_count * sizeof(StatusChange));
+	StatusChange *changes = palloc(2 * accepted_count * sizeof(StatusChange));
 	int			count = 0;
 
+	record_settled_predictions(batch);
 	for (int i = 0; i < accepted_count; i++)
-		if (accepted[i]->changes_status)
-			changes[count++] = (StatusChange) {accepted[i]->update, accepted[i]->submission->application_id};
-	record_events(changes, count);
+		count += find_changes(accepted[i], &changes[count]);
+	record_changes(changes, count);
 }
 
 /* Locks the batch's supplies, and reads what it is to be judged by. */

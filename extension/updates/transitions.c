@@ -61,6 +61,14 @@ transitions_judge(BusinessStatus from, BusinessStatus to)
 	return (TransitionKind) rules.kind[from][to];
 }
 
+bool
+transitions_withdraw(BusinessStatus from, BusinessStatus to)
+{
+	if (from == 0)
+		return false;
+	return to == 0 || to == BUSINESS_STATUS_NOT_DISPENSED || transitions_judge(from, to) == TRANSITION_CORRECTION;
+}
+
 /* rxtrack_internal.check_transition(from_status, to_status) */
 PG_FUNCTION_INFO_V1(check_transition);
 Datum

@@ -16,6 +16,12 @@
  */
 extern TransitionKind transitions_judge(BusinessStatus from, BusinessStatus to);
 
+/*
+ * Whether a step (0: no status) takes back what was said before: a correction does, and Not Dispensed; that an
+ * item was collected does not.  To be called inside SPI.
+ */
+extern bool transitions_withdraw(BusinessStatus from, BusinessStatus to);
+
 #pragma GCC visibility pop
 
 #endif							/* RXTRACK_TRANSITIONS_H */

@@ -11,8 +11,10 @@ CREATE TABLE rxtrack_internal.application (
 	certificates bytea[],
 	client_id uuid NOT NULL UNIQUE DEFAULT pg_catalog.gen_random_uuid(),
 	database_role text UNIQUE,
-	created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+	alert_on_predictions boolean NOT NULL DEFAULT false
 );
+COMMENT ON COLUMN rxtrack_internal.application.alert_on_predictions IS 'Whether a patient may be alerted when a prediction of its begins';
 COMMENT ON TABLE rxtrack_internal.application IS 'A registered application (a dispensing supplier''s system, a patient-facing application, a listener)';
 COMMENT ON COLUMN rxtrack_internal.application.name IS 'Its name: 1 to 128 printable characters';
 COMMENT ON COLUMN rxtrack_internal.application.scopes IS 'What it may do: updates:write, updates:read, patient:read, events:read, metrics:read';

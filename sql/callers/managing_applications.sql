@@ -52,19 +52,18 @@ $$;
 COMMENT ON FUNCTION rxtrack.add_application(text, text[]) IS
 	'Registers an application with its scopes (updates:write, updates:read, patient:read, events:read, metrics:read) and returns its API key, which is shown this once and kept only as a SHA-256 hash. Errors: 22004 where an argument is NULL, 23505 where the name is taken, 23514 where a scope is unknown or the name is not 1 to 128 printable characters';
 
--- The index by patient, which begins with the application, finds an update of it at once. One that is being stored at this
--- moment is not seen, and would keep a number without a name: suspend first what may still be sending.
+-- One that has sent updates is found out at once; for one without, all supplies are looked through. An update that is being
+-- stored at this moment is not seen, and would keep a number without a name: suspend first what may still be sending.
 CREATE FUNCTION rxtrack.drop_application(application text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
-SET enable_seqscan = off
 AS $$
 DECLARE
 	id integer := rxtrack_internal.find_application(drop_application.application);
 BEGIN
 	PERFORM FROM rxtrack_internal.application a WHERE a.application_id = id FOR UPDATE;
-	IF EXISTS (SELECT FROM rxtrack.status_update u WHERE u.application_id = id AND u.introduces) THEN
+	IF EXISTS (SELECT FROM rxtrack.status_update u WHERE u.application_id = id) THEN
 		RAISE EXCEPTION 'application "%" cannot be dropped: updates of it are stored', drop_application.application
 			USING ERRCODE = 'object_in_use',
 				  HINT = 'Suspend it with rxtrack.alter_application(application, suspended => true).';
@@ -74,7 +73,7 @@ BEGIN
 	DELETE FROM rxtrack_internal.public_key p WHERE p.application_id = id;
 	DELETE FROM rxtrack_internal.access_token t WHERE t.application_id = id;
 	DELETE FROM rxtrack_internal.used_assertion u WHERE u.application_id = id;
-	DELETE FROM rxtrack.alert_application e WHERE e.application_id = id;
+	DELETE FROM rxtrack_internal.alert_application e WHERE e.application_id = id;
 	PERFORM rxtrack.unbind_role(drop_application.application, a.database_role)
 	FROM rxtrack_internal.application a WHERE a.application_id = id AND a.database_role IS NOT NULL;
 	DELETE FROM rxtrack_internal.application a WHERE a.application_id = id;
@@ -84,7 +83,8 @@ COMMENT ON FUNCTION rxtrack.drop_application(text) IS
 	'Removes an application with all its credentials, one that was added by mistake. Errors: 22004 where application is NULL, 42704 where there is none, 55006 where updates of it are stored: suspend it instead';
 
 CREATE FUNCTION rxtrack.alter_application(
-	application text, scopes text[] DEFAULT NULL, suspended boolean DEFAULT NULL, requests_per_minute integer DEFAULT NULL)
+	application text, scopes text[] DEFAULT NULL, suspended boolean DEFAULT NULL, requests_per_minute integer DEFAULT NULL,
+	alert_on_predictions boolean DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
@@ -93,12 +93,13 @@ BEGIN
 	UPDATE rxtrack_internal.application a SET
 		scopes = coalesce(alter_application.scopes, a.scopes),
 		suspended = coalesce(alter_application.suspended, a.suspended),
-		requests_per_minute = coalesce(alter_application.requests_per_minute, a.requests_per_minute)
+		requests_per_minute = coalesce(alter_application.requests_per_minute, a.requests_per_minute),
+		alert_on_predictions = coalesce(alter_application.alert_on_predictions, a.alert_on_predictions)
 	WHERE a.application_id = rxtrack_internal.find_application(alter_application.application);
 END
 $$;
-COMMENT ON FUNCTION rxtrack.alter_application(text, text[], boolean, integer) IS
-	'Changes what an application may do; what is NULL stays as it is. One that is suspended is refused everything from its next request on. Errors: 22004 where application is NULL, 42704 where there is none, 23514 where a scope is unknown or requests_per_minute is less than 1';
+COMMENT ON FUNCTION rxtrack.alter_application(text, text[], boolean, integer, boolean) IS
+	'Changes what an application may do; what is NULL stays as it is. alert_on_predictions: whether a patient may be alerted when one of its post-dated updates takes effect. One that is suspended is refused everything from its next request on. Errors: 22004 where application is NULL, 42704 where there is none, 23514 where a scope is unknown or requests_per_minute is less than 1';
 
 CREATE FUNCTION rxtrack.restrict_application(application text, ods_codes text[])
 RETURNS void

@@ -7,7 +7,8 @@
 -- who has read all events up to a number has missed none below it.
 
 CREATE TYPE rxtrack.alert_reason AS ENUM
-	('pharmacy blocked', 'pharmacy not enabled', 'application not enabled', 'cooldown');
+	('pharmacy blocked', 'not enabled', 'patient in conflict', 'cancelled or expired', 'not the holding pharmacy',
+	 'prediction', 'reported late', 'cooldown');
 COMMENT ON TYPE rxtrack.alert_reason IS 'Why a patient is not to be alerted; the first that applies, in this order';
 
 -- What is recorded of every event. There is no index, because each would be written while a supplier waits: events
@@ -23,14 +24,21 @@ CREATE TABLE rxtrack_internal.readiness_inbox (
 	ods_code rxtrack.ods_code NOT NULL,
 	occurred_at timestamptz NOT NULL,
 	due_at timestamptz NOT NULL,
-	application_id integer NOT NULL
+	application_id integer NOT NULL,
+	issue_number integer NOT NULL DEFAULT 0,
+	is_withdrawal boolean NOT NULL,
+	in_conflict boolean NOT NULL
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE rxtrack_internal.readiness_inbox REPLICA IDENTITY FULL;	-- it has no key, and rows of it are deleted
 COMMENT ON TABLE rxtrack_internal.readiness_inbox IS
 	'Readiness events that are due and not yet released; rxtrack.pending_events shows them';
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.post_dated IS 'Whether its update is post-dated: a prediction';
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.task_id IS 'The task of its update';
-COMMENT ON COLUMN rxtrack_internal.readiness_inbox.occurred_at IS 'When the item became ready, as the update says (Task.lastModified)';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.nhs_number IS 'The prescription''s patient';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.occurred_at IS 'When the item became ready: when the update took effect';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.is_withdrawal IS 'Whether it takes back that the item was ready';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.in_conflict IS 'Whether updates disagree about the patient';
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.due_at IS
 	'When listeners are to be told: at once, or when a post-dated update takes effect';
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.application_id IS 'The application whose update it is';
@@ -43,29 +51,51 @@ CREATE TABLE rxtrack.readiness_promise (
 COMMENT ON TABLE rxtrack.readiness_promise IS
 	'Readiness events of post-dated updates that have yet to take effect. Released when they are due; those that a newer assertion has replaced by then are cancelled, and kept for rxtrack.event_retention';
 COMMENT ON COLUMN rxtrack.readiness_promise.cancelled_at IS 'When it was found to be replaced, so that it is not released; NULL: it is pending';
+CREATE UNIQUE INDEX readiness_promise_supply ON rxtrack.readiness_promise (prescription_id, line_item_id, issue_number, ods_code)
+	WHERE cancelled_at IS NULL;
 CREATE INDEX readiness_promise_pending ON rxtrack.readiness_promise (due_at) WHERE cancelled_at IS NULL;
 CREATE INDEX readiness_promise_cancelled ON rxtrack.readiness_promise (cancelled_at) WHERE cancelled_at IS NOT NULL;
 
 CREATE TABLE rxtrack.readiness_event (
-	LIKE rxtrack_internal.readiness_inbox INCLUDING COMMENTS,
+	prescription_id rxtrack.prescription_id NOT NULL,
+	status rxtrack.business_status NOT NULL,
+	post_dated boolean NOT NULL,
+	nhs_number rxtrack.nhs_number NOT NULL,
+	task_id uuid NOT NULL,
+	line_item_id uuid NOT NULL,
+	ods_code rxtrack.ods_code NOT NULL,
+	occurred_at timestamptz NOT NULL,
+	due_at timestamptz NOT NULL,
+	application_id integer NOT NULL,
+	issue_number integer NOT NULL DEFAULT 0,
 	alert_reason rxtrack.alert_reason,
+	alert boolean NOT NULL,
 	release_number bigint PRIMARY KEY,
 	released_at timestamptz NOT NULL,
-	alert boolean NOT NULL
+	withdraws bigint
 );
-COMMENT ON TABLE rxtrack.readiness_event IS 'Readiness events that were released, one row for each time an item became ready';
+COMMENT ON TABLE rxtrack.readiness_event IS 'Readiness events that were released: one row for each time an item became ready, and for each time that was taken back';
+COMMENT ON COLUMN rxtrack.readiness_event.post_dated IS 'Whether its update is post-dated: a prediction that has begun';
+COMMENT ON COLUMN rxtrack.readiness_event.nhs_number IS 'The prescription''s patient';
+COMMENT ON COLUMN rxtrack.readiness_event.task_id IS 'The task of its update';
+COMMENT ON COLUMN rxtrack.readiness_event.occurred_at IS 'When the update took effect';
+COMMENT ON COLUMN rxtrack.readiness_event.due_at IS 'When listeners were to be told: at the receipt of the update, or when a post-dated one took effect';
+COMMENT ON COLUMN rxtrack.readiness_event.application_id IS 'The application whose update it is';
+COMMENT ON COLUMN rxtrack.readiness_event.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
+COMMENT ON COLUMN rxtrack.readiness_event.withdraws IS 'The number of the event that it takes back: the item was said to be ready, and is not. NULL: it says that the item is ready';
 COMMENT ON COLUMN rxtrack.readiness_event.release_number IS
-	'Its id, which is all that a notification''s payload holds: its place in the order of release, which is the order of commits; without gaps';
+	'Its id, which is all that a notification''s payload holds: its place in the order of release, which is the order of commits. Without gaps, but where another history of the database begins: see rxtrack.begin_new_history';
 COMMENT ON COLUMN rxtrack.readiness_event.released_at IS 'When listeners were told';
 COMMENT ON COLUMN rxtrack.readiness_event.alert IS 'Whether the patient should be pushed a message for it';
-COMMENT ON COLUMN rxtrack.readiness_event.alert_reason IS 'Why not; NULL where alert is true';
+COMMENT ON COLUMN rxtrack.readiness_event.alert_reason IS 'Why not; NULL where alert is true, and where the event withdraws another';
+CREATE INDEX readiness_event_supply ON rxtrack.readiness_event (prescription_id, line_item_id, issue_number, ods_code);
 CREATE INDEX readiness_event_alert ON rxtrack.readiness_event (nhs_number, ods_code, released_at) WHERE alert;
 
 CREATE VIEW rxtrack.pending_events AS
-SELECT i.prescription_id, i.line_item_id, i.task_id, i.status, i.ods_code, i.due_at, i.post_dated
+SELECT i.prescription_id, i.line_item_id, i.issue_number, i.task_id, i.status, i.ods_code, i.due_at, i.post_dated
 FROM rxtrack_internal.readiness_inbox i
 UNION ALL
-SELECT p.prescription_id, p.line_item_id, p.task_id, p.status, p.ods_code, p.due_at, p.post_dated
+SELECT p.prescription_id, p.line_item_id, p.issue_number, p.task_id, p.status, p.ods_code, p.due_at, p.post_dated
 FROM rxtrack.readiness_promise p WHERE p.cancelled_at IS NULL;
 COMMENT ON VIEW rxtrack.pending_events IS
 	'Readiness events that are recorded and not yet released. One that has been due for more than a few seconds is overdue: see whether the dispatcher is at work';
@@ -82,6 +112,35 @@ CREATE TABLE rxtrack.last_removed_release (
 );
 COMMENT ON TABLE rxtrack.last_removed_release IS 'The highest release number among events that were removed; no row: none were';
 COMMENT ON COLUMN rxtrack.last_removed_release.release_number IS 'That number';
+
+-- A database may be restored to an earlier time, promoted, or loaded from a dump: another history begins, in which the
+-- same numbers must not come again with another meaning.
+CREATE TABLE rxtrack_internal.release_history (
+	system_identifier bigint NOT NULL,
+	timeline integer NOT NULL,
+	database_oid oid NOT NULL,
+	begins_after bigint PRIMARY KEY
+);
+COMMENT ON TABLE rxtrack_internal.release_history IS
+	'The histories in which events were released, each with the last number before it. The newest is that of the last release';
+COMMENT ON COLUMN rxtrack_internal.release_history.system_identifier IS 'Of the cluster, as pg_control_system() has it';
+COMMENT ON COLUMN rxtrack_internal.release_history.timeline IS 'The timeline that was written';
+COMMENT ON COLUMN rxtrack_internal.release_history.database_oid IS 'Of the database; 0: rxtrack.begin_new_history was called';
+COMMENT ON COLUMN rxtrack_internal.release_history.begins_after IS 'Its first event has the next number';
+
+CREATE FUNCTION rxtrack.begin_new_history()
+RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+BEGIN
+	UPDATE rxtrack_internal.release_history h SET database_oid = 0
+	WHERE h.begins_after = (SELECT max(n.begins_after) FROM rxtrack_internal.release_history n);
+	INSERT INTO rxtrack.audit (action) VALUES ('begin_new_history');
+END
+$$;
+COMMENT ON FUNCTION rxtrack.begin_new_history() IS
+	'Says that this database is a copy that goes its own way, where PostgreSQL itself cannot tell (a base backup started alone, a disk snapshot): the next readiness event gets a number that no other history can have reached. Not needed after a restore to a point in time, a promotion, or a dump and restore. Audited';
 
 CREATE FUNCTION rxtrack_internal.last_release()
 RETURNS bigint
@@ -130,6 +189,7 @@ SELECT pg_catalog.pg_extension_config_dump('rxtrack_internal.readiness_inbox', '
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.readiness_promise', '');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.readiness_event', '');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.last_removed_release', '');
+SELECT pg_catalog.pg_extension_config_dump('rxtrack_internal.release_history', '');
 
 -- ---------- Releasing ----------
 
@@ -140,39 +200,6 @@ SET search_path = pg_catalog, rxtrack, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.release_events(integer) IS
 	'Releases readiness events that are due, at most max_rows, and returns how many were released or cancelled: numbers them, decides whether to alert the patient, and notifies the channels rxtrack_ready and rxtrack_ready_<ods code in lower case> with each event''s release number. Other releases wait until the transaction ends. For a scheduler where there is no dispatcher; beside one it is harmless. Errors: 22023 where max_rows is less than 1';
-
-CREATE FUNCTION rxtrack_internal.is_overtaken(prescription_id rxtrack.prescription_id, task_id uuid, due_at timestamptz)
-RETURNS boolean
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, rxtrack, pg_temp
--- its plan is made once, perhaps while the tables are small, and kept: it goes by the indexes
-SET enable_seqscan = off
-SET enable_hashjoin = off
-SET enable_mergejoin = off
-SET enable_bitmapscan = off
-SET jit = off
-AS $$
-BEGIN
-	-- By what had been received when it was due: has the item another status, or had it this one just before? Then it is
-	-- another update's event that tells of it; but not that of an update which waited for a lock until the promise
-	-- had begun, and then changed nothing.
-	RETURN (
-		SELECT now_due.status IS DISTINCT FROM u.status
-			OR before.status IS NOT DISTINCT FROM u.status AND EXISTS (
-				SELECT FROM rxtrack.status_update n
-				WHERE n.prescription_id = u.prescription_id AND n.line_item_id = u.line_item_id
-				  AND n.receipt > u.receipt AND n.received_at < is_overtaken.due_at
-				  AND n.status = u.status AND n.changes_status)
-		FROM rxtrack.status_update u
-		LEFT JOIN LATERAL rxtrack_internal.assertion_at(
-			u.prescription_id, u.line_item_id, is_overtaken.due_at, is_overtaken.due_at) now_due ON true
-		LEFT JOIN LATERAL rxtrack_internal.assertion_at(
-			u.prescription_id, u.line_item_id, is_overtaken.due_at - interval '1 us', is_overtaken.due_at) before ON true
-		WHERE u.prescription_id = is_overtaken.prescription_id AND u.task_id = is_overtaken.task_id);
-END
-$$;
-COMMENT ON FUNCTION rxtrack_internal.is_overtaken(rxtrack.prescription_id, uuid, timestamptz) IS
-	'Whether a post-dated update was replaced before it was due, so that its readiness event is not released; NULL: the update is not there';
 
 CREATE FUNCTION rxtrack_internal.setting_duration(setting text)
 RETURNS interval

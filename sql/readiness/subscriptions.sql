@@ -6,13 +6,16 @@ CREATE TYPE rxtrack.released_event AS (
 	release_number bigint,
 	prescription_id rxtrack.prescription_id,
 	line_item_id uuid,
+	issue_number integer,
 	nhs_number rxtrack.nhs_number,
 	ods_code rxtrack.ods_code,
 	status rxtrack.business_status,
+	origin text,
 	occurred_at timestamptz,
 	released_at timestamptz,
 	alert boolean,
-	alert_reason rxtrack.alert_reason
+	alert_reason rxtrack.alert_reason,
+	withdraws bigint
 );
 COMMENT ON TYPE rxtrack.released_event IS 'A readiness event as a listener gets it';
 
@@ -27,12 +30,16 @@ SET enable_bitmapscan = off
 AS $$
 BEGIN
 	RETURN QUERY
-	SELECT e.release_number, e.prescription_id, e.line_item_id, e.nhs_number, e.ods_code, e.status,
-		   e.occurred_at, e.released_at, e.alert, e.alert_reason
+	SELECT e.release_number, e.prescription_id, e.line_item_id, e.issue_number, e.nhs_number, e.ods_code, e.status,
+		   CASE WHEN e.post_dated THEN 'predicted' ELSE 'reported' END,
+		   e.occurred_at, e.released_at, e.alert, e.alert_reason, e.withdraws
 	FROM rxtrack.readiness_event e
 	WHERE e.release_number > events_after.release_number
 	  AND (events_after.ods_codes IS NULL OR e.ods_code = ANY (events_after.ods_codes))
-	  AND (e.alert OR NOT events_after.alerts_only)
+	  AND (e.alert OR NOT events_after.alerts_only
+		   -- whoever was told that an item is ready is told that it is not
+		   OR (e.withdraws IS NOT NULL AND EXISTS (
+				SELECT FROM rxtrack.readiness_event w WHERE w.release_number = e.withdraws AND w.alert)))
 	ORDER BY e.release_number
 	LIMIT events_after.max_rows;
 END
@@ -46,11 +53,11 @@ LANGUAGE sql STABLE
 AS $$
 	SELECT pg_catalog.jsonb_build_object(
 		'id', event.release_number, 'prescription', event.prescription_id::text,
-		'item', pg_catalog.upper(event.line_item_id::text), 'patient', event.nhs_number::text,
-		'pharmacy', event.ods_code::text, 'status', event.status::text,
+		'item', pg_catalog.upper(event.line_item_id::text), 'issue', event.issue_number, 'patient', event.nhs_number::text,
+		'pharmacy', event.ods_code::text, 'status', event.status::text, 'origin', event.origin,
 		'occurred', pg_catalog.to_char(event.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
 		'released', pg_catalog.to_char(event.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-		'alert', event.alert, 'reason', event.alert_reason)::text
+		'alert', event.alert, 'reason', event.alert_reason, 'withdraws', event.withdraws)::text
 $$;
 COMMENT ON FUNCTION rxtrack.event_json(rxtrack.released_event) IS
 	'An event as a JSON object on one line: what the gateway''s streams send, and rxtrack-listen prints';
@@ -183,17 +190,16 @@ DECLARE
 	last_number bigint := rxtrack_internal.last_release();
 BEGIN
 	IF ack_events.release_number > last_number THEN
-		RAISE EXCEPTION 'release number % has not been given yet', ack_events.release_number
-			USING ERRCODE = 'invalid_parameter_value', DETAIL = format('The last one is %s.', last_number);
+		RAISE NOTICE 'release number % has not been given here: all events are acknowledged, up to %', ack_events.release_number, last_number;
 	END IF;
-	UPDATE rxtrack.subscription s SET acknowledged = greatest(s.acknowledged, ack_events.release_number)
+	UPDATE rxtrack.subscription s SET acknowledged = greatest(s.acknowledged, least(ack_events.release_number, last_number))
 	WHERE s.name = found_one.name
 	RETURNING s.acknowledged INTO found_one.acknowledged;
 	RETURN found_one.acknowledged;
 END
 $$;
 COMMENT ON FUNCTION rxtrack.ack_events(text, bigint) IS
-	'Acknowledges the events of a subscription up to a release number, which are then not delivered to it again; never goes back. Returns the position. Errors: 42704 where the caller has no such subscription, 22023 where the number has not been released';
+	'Acknowledges the events of a subscription up to a release number, which are then not delivered to it again; never goes back. Returns the position. Errors: 42704 where the caller has no such subscription. A number beyond the last one, as after a restore to an earlier time, acknowledges all there is, with a NOTICE';
 
 -- ---------- Retention ----------
 

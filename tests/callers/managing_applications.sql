@@ -267,13 +267,13 @@ SELECT rxtrack.add_public_key('Mistake', 'k', pem) FROM pem WHERE name = 'p256' 
 SELECT rxtrack.bind_role('Mistake', 'rxtrack_test_mistake');
 INSERT INTO rxtrack_internal.access_token SELECT sha256('of a mistake'), application_id, 'infinity' FROM rxtrack.applications WHERE application = 'Mistake';
 INSERT INTO rxtrack_internal.used_assertion SELECT application_id, 'j', 'infinity' FROM rxtrack.applications WHERE application = 'Mistake';
-INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack.applications WHERE application = 'Mistake';
+INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack.applications WHERE application = 'Mistake';
 CREATE TEMP TABLE mistake AS SELECT application_id FROM rxtrack.applications WHERE application = 'Mistake';
 SELECT pg_temp.from_now();
 SELECT rxtrack.drop_application('Mistake');
 SELECT is_empty(format('SELECT FROM %s JOIN mistake USING (application_id)', relation), 'what was dropped is gone from ' || relation)
 FROM unnest('{rxtrack.applications,rxtrack_internal.api_key,rxtrack_internal.public_key,rxtrack_internal.access_token,
-              rxtrack_internal.used_assertion,rxtrack.alert_application}'::text[]) AS relation;
+              rxtrack_internal.used_assertion,rxtrack_internal.alert_application}'::text[]) AS relation;
 SELECT ok(NOT pg_has_role('rxtrack_test_mistake', 'rxtrack_application', 'MEMBER'), 'its role is a member no more');
 SELECT is(pg_temp.audited(), 'DELETE api_key, DELETE public_key, UPDATE application, DELETE application', 'all of which is audited');
 SELECT is_empty($$ SELECT FROM rxtrack.audit WHERE action ~ '^DELETE' AND application IS NULL $$, 'with whose it was');

@@ -50,7 +50,7 @@ my $granted = $node->safe_psql('rxtrack', block(qr/grant_events/));
 my ($key) = $granted =~ /(rxtrack_\w+)/;
 like($key, qr/^rxtrack_/, 'the role and the application are made, and the key is shown');
 $node->safe_psql('rxtrack', block(qr/INSERT INTO rxtrack\.alert_pharmacy/));
-is($node->safe_psql('rxtrack', q{SELECT count(*) FROM rxtrack.alert_application}), 1, 'the settings are made');
+is($node->safe_psql('rxtrack', q{SELECT count(*) FROM rxtrack_internal.alert_application}), 1, 'the settings are made');
 
 # ---------- The three ways in, at once ----------
 

@@ -75,8 +75,8 @@ is($listener->numbers, '', 'has nothing to catch up with');
 
 # ---------- Filters ----------
 
-$node->safe_psql('rxtrack', q{INSERT INTO rxtrack.alert_pharmacy VALUES ('A1B2'), ('C3');
-	INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application});
+$node->safe_psql('rxtrack', q{INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('A1B2'), ('C3');
+	INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack_internal.application});
 make_ready($node, 1, ods_code => $_) for qw(A1B2 C3 D4 A1B2 D4);
 wait_until(sub { $node->safe_psql('rxtrack', 'SELECT max(release_number) FROM rxtrack.readiness_event') == 163 });
 $listener = follow('--since', 158, '--once', '--ods', ' d4,c3');

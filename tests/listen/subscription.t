@@ -112,8 +112,8 @@ for ([ 'two', '--ods', 'b2, a1b2' ], [ 'alerts', '--alerts-only' ], ['all'])
 	my ($name, @filter) = @$_;
 	is(follow($name, '--create', '--once', @filter)->wait_for_exit, 0, "a subscription: $name");
 }
-$node->safe_psql('rxtrack', q{INSERT INTO rxtrack.alert_pharmacy VALUES ('A1B2'), ('C3'), ('B2'); INSERT INTO rxtrack.blocked_pharmacy VALUES ('B2');
-	INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application});
+$node->safe_psql('rxtrack', q{INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('A1B2'), ('C3'), ('B2'); INSERT INTO rxtrack_internal.blocked_pharmacy VALUES ('B2');
+	INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack_internal.application});
 my %following = map { $_ => follow($_) } qw(two alerts all);
 make_ready($node, 2, ods_code => $_) for qw(A1B2 C3 B2 D4 A1B2);
 $following{$_->[0]}->wait_for_lines($_->[1]) for [ two => 6 ], [ alerts => 6 ], [ all => 10 ];

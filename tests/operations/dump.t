@@ -50,9 +50,9 @@ INSERT INTO rxtrack.transition_rule VALUES ('Not Dispensed', 'Dispatched', 'corr
 INSERT INTO rxtrack_internal.public_key (application_id, kid, pem) SELECT application_id, 'k', 'a key' FROM rxtrack_internal.application;
 INSERT INTO rxtrack_internal.used_assertion SELECT application_id, 'j', 'infinity' FROM rxtrack_internal.application;
 INSERT INTO rxtrack.last_removed_release VALUES (1);
-INSERT INTO rxtrack.alert_pharmacy VALUES ('A1');
-INSERT INTO rxtrack.blocked_pharmacy VALUES ('B2');
-INSERT INTO rxtrack.alert_application SELECT min(application_id) FROM rxtrack_internal.application;
+INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('A1');
+INSERT INTO rxtrack_internal.blocked_pharmacy VALUES ('B2');
+INSERT INTO rxtrack_internal.alert_application SELECT min(application_id) FROM rxtrack_internal.application;
 SELECT rxtrack.grant_events('rxtrack_listener', '{A1,B2}');
 SELECT rxtrack.add_subscription('all');
 INSERT INTO rxtrack.rehearsal VALUES ('${\random_prescription_id()}', 503, 2), ('${\random_prescription_id()}', 429, NULL);

@@ -32,8 +32,8 @@ my %env = (RXTRACK_HTTP_THREADS => 2, RXTRACK_STREAM_HEARTBEAT => 1);
 my $gateway = gateway($node, env => \%env);
 my $port = $gateway->port;
 my %key = (supplier => add_application($node, 'Supplier'), listener => add_application($node, 'Ear', 'events:read'));
-$node->safe_psql('rxtrack', q{INSERT INTO rxtrack.alert_pharmacy VALUES ('A1'), ('B2'); ALTER SYSTEM SET rxtrack.alert_cooldown = 0;
-	INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application; SELECT pg_reload_conf()});
+$node->safe_psql('rxtrack', q{INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('A1'), ('B2'); ALTER SYSTEM SET rxtrack.alert_cooldown = 0;
+	INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack_internal.application; SELECT pg_reload_conf()});
 
 # ---------- Processes of the test's own ----------
 

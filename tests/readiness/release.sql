@@ -40,9 +40,9 @@ CREATE FUNCTION pg_temp.oddities() RETURNS SETOF text LANGUAGE sql AS $$
   SELECT e::text FROM rxtrack.readiness_event e WHERE alert <> (alert_reason IS NULL)
 $$;
 
-INSERT INTO rxtrack.alert_pharmacy VALUES ('AL001'), ('AL002'), ('BL001');
-INSERT INTO rxtrack.blocked_pharmacy VALUES ('BL001'), ('BL002');
-INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application WHERE name = 'Supplier one';
+INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('AL001'), ('AL002'), ('BL001');
+INSERT INTO rxtrack_internal.blocked_pharmacy VALUES ('BL001'), ('BL002');
+INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack_internal.application WHERE name = 'Supplier one';
 
 -- ---------- States and numbers ----------
 
@@ -161,9 +161,9 @@ SELECT is(pg_temp.fate(item), fate, name) FROM (VALUES
 
 -- A change of the settings counts for the next release, also one that is taken back.
 SAVEPOINT settings;
-DELETE FROM rxtrack.blocked_pharmacy;
-INSERT INTO rxtrack.alert_pharmacy VALUES ('XX001');
-INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application WHERE name = 'Supplier two';
+DELETE FROM rxtrack_internal.blocked_pharmacy;
+INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('XX001');
+INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack_internal.application WHERE name = 'Supplier two';
 SELECT pg_temp.tell(220, 'RC', ods => 'XX001', application => 'Supplier two'), pg_temp.tell(221, 'RC', ods => 'BL001') \g /dev/null
 SELECT is(rxtrack.release_events(), 2, 'after a change of the settings');
 SELECT is(pg_temp.fate(220), 'released: alert', 'what was enabled is');
@@ -172,11 +172,11 @@ ROLLBACK TO settings;
 SELECT pg_temp.tell(222, 'RC', ods => 'BL001') \g /dev/null
 SELECT is(rxtrack.release_events(), 1, 'the change is taken back');
 SELECT is(pg_temp.fate(222), 'released: pharmacy blocked', 'and so is its effect');
-TRUNCATE rxtrack.alert_pharmacy;
+TRUNCATE rxtrack_internal.alert_pharmacy;
 SELECT pg_temp.tell(223, 'RC') \g /dev/null
 SELECT is(rxtrack.release_events(), 1, 'with no pharmacy enabled');
 SELECT is(pg_temp.fate(223), 'released: pharmacy not enabled', 'nobody is alerted');
-INSERT INTO rxtrack.alert_pharmacy VALUES ('AL001'), ('AL002');
+INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('AL001'), ('AL002');
 
 -- ---------- The cooldown ----------
 

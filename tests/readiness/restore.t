@@ -29,8 +29,8 @@ sub all
 SELECT 'event', e::text FROM (SELECT * FROM rxtrack.readiness_event ORDER BY release_number) e
 UNION ALL SELECT 'subscription', (name, ods_codes, alerts_only, acknowledged)::text FROM (SELECT * FROM rxtrack.subscription ORDER BY name) s
 UNION ALL SELECT 'ready', (status, ready)::text FROM (SELECT * FROM rxtrack.ready_status ORDER BY status) r
-UNION ALL SELECT 'pharmacy', p::text FROM rxtrack.alert_pharmacy p UNION ALL SELECT 'blocked', p::text FROM rxtrack.blocked_pharmacy p
-UNION ALL SELECT 'application', a::text FROM rxtrack.alert_application a
+UNION ALL SELECT 'pharmacy', p::text FROM rxtrack_internal.alert_pharmacy p UNION ALL SELECT 'blocked', p::text FROM rxtrack_internal.blocked_pharmacy p
+UNION ALL SELECT 'application', a::text FROM rxtrack_internal.alert_application a
 UNION ALL SELECT 'last', rxtrack_internal.last_release()::text
 SQL
 }
@@ -38,8 +38,8 @@ SQL
 # ---------- What there is ----------
 
 sql(q{SELECT rxtrack.add_subscription('behind'); SELECT rxtrack.add_subscription('alerts', '{Y12345}', true);
-	INSERT INTO rxtrack.alert_pharmacy VALUES ('Y12345'), ('Y54321'); INSERT INTO rxtrack.blocked_pharmacy VALUES ('Y54321');
-	INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application;
+	INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('Y12345'), ('Y54321'); INSERT INTO rxtrack_internal.blocked_pharmacy VALUES ('Y54321');
+	INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack_internal.application;
 	UPDATE rxtrack.ready_status SET ready = true WHERE status = 'Ready to Dispatch';
 	UPDATE rxtrack.ready_status SET ready = false WHERE status = 'Ready to Collect - Partial'});
 make_ready($node, 30);

@@ -20,8 +20,8 @@ CREATE FUNCTION pg_temp.fetched(name text, max integer DEFAULT 100) RETURNS bigi
 $$;
 CREATE FUNCTION pg_temp.position_of(name text) RETURNS bigint LANGUAGE sql AS
 $$ SELECT acknowledged FROM rxtrack.subscription s WHERE s.name = position_of.name $$;
-INSERT INTO rxtrack.alert_pharmacy VALUES ('AL001');
-INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application WHERE name = 'Supplier one';
+INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('AL001');
+INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack_internal.application WHERE name = 'Supplier one';
 
 -- ---------- Subscribing ----------
 

@@ -85,8 +85,8 @@ sub enable_alerts
 {
 	my ($node) = @_;
 	$node->safe_psql('rxtrack', <<'SQL');
-INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application WHERE name = 'Benchmark';
-INSERT INTO rxtrack.alert_pharmacy SELECT ('F' || lpad(n::text, 4, '0'))::rxtrack.ods_code FROM generate_series(0, 9999) AS n;
+INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack_internal.application WHERE name = 'Benchmark';
+INSERT INTO rxtrack_internal.alert_pharmacy SELECT ('F' || lpad(n::text, 4, '0'))::rxtrack.ods_code FROM generate_series(0, 9999) AS n;
 SQL
 	return;
 }

@@ -115,8 +115,8 @@ CREATE UNLOGGED TABLE bundle AS
 	FROM prepared, unnest('{With Pharmacy,Ready to Collect}'::text[]) AS kind;
 ALTER TABLE bundle ADD PRIMARY KEY (kind, n);
 DROP TABLE prepared;
-INSERT INTO rxtrack.alert_application SELECT application_id FROM rxtrack_internal.application WHERE name = 'Load';
-INSERT INTO rxtrack.alert_pharmacy SELECT ('F' || lpad(n::text, 5, '0'))::rxtrack.ods_code FROM generate_series(0, $pharmacies - 1) AS n;
+INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack_internal.application WHERE name = 'Load';
+INSERT INTO rxtrack_internal.alert_pharmacy SELECT ('F' || lpad(n::text, 5, '0'))::rxtrack.ods_code FROM generate_series(0, $pharmacies - 1) AS n;
 VACUUM ANALYZE;
 SQL
 	return;
