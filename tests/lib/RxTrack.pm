@@ -49,7 +49,7 @@ A started L<PostgreSQL::Test::Cluster> with a database C<rxtrack>, in it the ext
 C<rxtrack_test_gateway> that a gateway logs in as. Options: C<name> (main), C<conf> (lines for
 postgresql.conf), C<init> (a list of more options for initdb), C<streaming> (1: a standby may be made of it), C<database>
 (0: without database), C<worker> (1: with the dispatcher preloaded, serving that database; otherwise transactions release
-their events themselves).
+their events themselves), C<clock> (an L<RxTrack::Clock> that it is to go by).
 
 C<< $node->safe_psql('rxtrack', $sql) >> and all the rest of the class are there.
 
@@ -58,6 +58,7 @@ C<< $node->safe_psql('rxtrack', $sql) >> and all the rest of the class are there
 sub node
 {
 	my (%option) = @_;
+	local %ENV = (%ENV, $option{clock} ? $option{clock}->environment : ());
 	my $node = PostgreSQL::Test::Cluster->new($option{name} // 'main');
 	$node->init(allows_streaming => $option{streaming}, extra => [ '-E', 'UTF8', '--locale=C.UTF-8', @{ $option{init} // [] } ]);
 	$node->append_conf('postgresql.conf', "extension_destdir = '$ENV{RXTRACK_STAGE}'\n" . ($option{conf} // ''));
