@@ -40,7 +40,7 @@ test:                                   ## install what is missing, build, and r
 test-versions:                          ## make run and make test from nothing, on Debian releases in roots of debootstrap (RELEASES='bookworm trixie', TESTS)
 	@exec tests/versions/run $(RELEASES)
 
-fuzz:                                   ## hold random bundles against a model of the rules (SEED=n, COUNT=10000, HTTP=1)
+fuzz:                                   ## hold random requests against a model of the contract (SEED=n, COUNT=10000, HTTP=1)
 	@scripts/dependencies test
 	@$(MAKE) all
 	@FUZZ_SEED=$(or $(SEED),$(shell date +%s)) FUZZ_COUNT=$(or $(COUNT),10000) FUZZ_HTTP=$(HTTP) PROVE_FLAGS=--verbose \

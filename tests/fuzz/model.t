@@ -1,5 +1,5 @@
-# Random requests, answered by the service and by a second implementation of the contract's rules
-# (lib/RxTrack/Fuzz/Model.pm), which must agree on every answer and on all that is stored.
+# Random requests, answered by the service and by a second implementation of the contract's rules (lib/RxTrack/Fuzz/Model.pm),
+# which must agree on every answer, on all that is stored and on each event that is released.
 #
 #   make fuzz SEED=n COUNT=n    a longer run; the same seed makes the same requests
 #   make fuzz HTTP=1            by way of a gateway
@@ -8,13 +8,16 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use RxTrack;
+use RxTrack::Clock;
 use RxTrack::Fuzz;
 use Test::More;
 
-my $node = node(conf => "fsync = off\n");
+my $clock = RxTrack::Clock->new;
+my $node = node(clock => $clock, conf => "fsync = off\nlog_statement = none\n");
 my $fuzz = RxTrack::Fuzz->new(
 	gateway => $ENV{FUZZ_HTTP} ? gateway($node) : undef,
 	connection => $node->connstr('rxtrack'),
+	clock => $clock,
 	seed => $ENV{FUZZ_SEED} || 1948,
 	count => $ENV{FUZZ_COUNT} || 1000);
 my $difference = $fuzz->run;

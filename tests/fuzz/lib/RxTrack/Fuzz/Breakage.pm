@@ -38,6 +38,7 @@ sub places
 sub break_bundle
 {
 	my ($bundle, $now) = @_;
+	return break_message($bundle, $now) if grep { $_->[0] eq 'messageDate' } @$bundle;
 	my ($entries) = map { $_->[1] } grep { $_->[0] eq 'entry' } @$bundle;
 	if (is_array($entries) && @$entries && chance(0.95))
 	{
@@ -48,6 +49,14 @@ sub break_bundle
 		return break_place(one_of(@places), $now) if @places;
 	}
 	return break_place(one_of(grep { ($_->{name} // '') =~ /^(?:resourceType|type|entry)$/ } places($bundle)), $now);
+}
+
+# A message of Format 1 has few places, and most of them have rules.
+sub break_message
+{
+	my ($message, $now) = @_;
+	my @places = places($message);
+	return chance(0.5) ? spoil_a_rule(\@places, $now) : break_place(one_of(grep { ($_->{name} // '') ne 'version' } @places), $now);
 }
 
 sub break_entries
@@ -133,7 +142,7 @@ sub add_element
 # ---------- Values ----------
 
 my %spoilers = (
-	status => sub { one_of('in-progress', 'completed', 'In-Progress', 'COMPLETED', 'in_progress', 'accepted', ' completed') },
+	status => sub { one_of('in-progress', 'completed', 'In-Progress', 'COMPLETED', 'in_progress', 'accepted', ' completed', 'Pending', 'pending', 'Collected') },
 	code => sub { one_of(@statuses, 'RC', 'Ready To Collect', 'Ready to Collect-Partial', 'Ready to Collect ', "Di\xc5\xbfpatched",
 		'Dispensed', "Ready to Collect \xe2\x80\x93 Partial", "Collected\xc2\xa0", 'With  Pharmacy') },
 	lastModified => \&spoilt_time,
@@ -149,6 +158,12 @@ my %spoilers = (
 	intent => sub { one_of('Order', 'plan', 'order ') },
 	text => sub { one_of('repeat number', 'Repeat number', 'Repeat Number ', 'RepeatNumber') },
 	value => \&spoilt_identifier,
+	messageDate => \&spoilt_time,
+	repeatNo => sub { \one_of('0', '-0', '0.0', '-1', '1.5', '2147483648', '"3"', '1e9', '0e0', 'true', '[]') },
+	deliveryType => sub { one_of('Post', 'not known', 'In-Store Collection', 'Delivery required', '') },
+	completedStatus => sub { one_of(qw(Expired NotDispensed Cancelled Collected Pending expired), '') },
+	MessageType => sub { one_of('PrescriptionCancelled', 'prescriptionStatusChanged', '') },
+	map({ $_ => \&spoilt_identifier } qw(prescriptionUUID oDSCode nHSCHI itemID)),
 );
 
 sub spoil_value

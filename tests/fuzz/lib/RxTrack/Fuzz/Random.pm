@@ -11,7 +11,7 @@ use POSIX ();
 use RxTrack::Patients;
 use RxTrack::Fuzz::Values qw(prescription_check nhs_check);
 our @EXPORT_OK = qw(chance one_of between random_uuid random_prescription_id random_nhs_number random_ods_code
-  timestamp mixed_case);
+  timestamp message_date mixed_case);
 
 sub chance { return rand() < $_[0] }
 sub one_of { return $_[ int rand @_ ] }
@@ -60,6 +60,18 @@ sub timestamp
 	my @at = gmtime($seconds + $offset * 60);
 	return sprintf '%04d-%02d-%02d%s%02d:%02d:%02d%s%s', $at[5] + 1900, $at[4] + 1, $at[3],
 	  chance(0.95) ? 'T' : 't', @at[ 2, 1, 0 ], $fraction eq '' ? '' : ".$fraction", zone($offset);
+}
+
+# The same as the date of a message of Format 1: a blank for the T, no zone, no seconds, or no time of day, where that is as good.
+sub message_date
+{
+	my ($when) = @_;
+	my $text = timestamp($when);
+	return substr $text, 0, 10 if $text =~ /00:00:00(?:[Zz]|[-+]00:00)\z/ && chance(0.5);
+	$text =~ s/[Tt]/ / if chance(0.5);
+	$text =~ s/(?:[Zz]|[-+]00:00)\z// if chance(0.6);
+	$text =~ s/(?<=[Tt ]..:..):00(?!\.|[0-9])// if chance(0.6);
+	return $text;
 }
 
 sub zone

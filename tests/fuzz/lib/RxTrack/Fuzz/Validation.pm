@@ -18,8 +18,8 @@ use constant { HOUR => 3_600_000_000, MAX_ENTRIES => 5000 };
 
 my $nhs = 'https://fhir.nhs.uk';
 
-# Returns { faults => [...], entries => [ { faults => [...], full_url, update }, ... ], too_long }: whether
-# Bundle.entry is at fault for having too many, which are not looked at then.
+# Returns { faults => [...], entries => [ { faults => [...], full_url, update }, ... ], too_long }: the
+# field that has too many, which are not looked at then.
 sub validate
 {
 	my ($document, $now) = @_;
@@ -30,7 +30,7 @@ sub validate
 	my $entries = member($document, 'entry') // [];
 	push @faults, 'Bundle.entry' unless is_array($entries);
 	return { faults => \@faults, entries => [] } unless is_array($entries);
-	return { faults => [ @faults, 'Bundle.entry' ], too_long => 1, entries => [] } if @$entries > MAX_ENTRIES;
+	return { faults => [ @faults, 'Bundle.entry' ], too_long => 'Bundle.entry', entries => [] } if @$entries > MAX_ENTRIES;
 	my (@entries, %seen);
 	push @entries, validate_entry($_, $now, \%seen) for @$entries;
 	return { faults => \@faults, entries => \@entries };
@@ -92,7 +92,7 @@ sub validate_task
 	my $intent = member($task, 'intent');
 	push @$faults, 'Task.intent' if defined $intent && !says($task, 'intent', 'order');
 	validate_times($faults, $task, \%update, $now);
-	validate_repeat_number($faults, $task, \%update);
+	validate_issue_number($faults, $task, \%update);
 	return \%update;
 }
 
@@ -174,20 +174,20 @@ sub validate_times
 	elsif (defined $meta) { push @$faults, 'Task.meta' }
 	$update->{last_modified} =
 	  moment($faults, $task, 'Task', 'lastModified', $now + ($post_dated ? 999 : 24) * HOUR);
-	$update->{asserted_at} = $update->{set_at} // $update->{last_modified};
 }
 
-# Only a value makes it a repeat number; without one nobody asks what kind of input it is.
-sub validate_repeat_number
+# Only a value makes it an issue number; without one nobody asks what kind of input it is.
+sub validate_issue_number
 {
 	my ($faults, $task, $update) = @_;
+	$update->{issue_number} = 0;
 	my $input = member($task, 'input') // return;
 	return push @$faults, 'Task.input' unless is_array($input);
 	return unless @$input;
 	return push @$faults, 'Task.input[0]' unless is_object($input->[0]);
 	my $value = member($input->[0], 'valueInteger') // return;
-	$update->{repeat_number} = is_number($value) ? positive_integer($$value) : undef;
-	push @$faults, 'Task.input[0].valueInteger' unless defined $update->{repeat_number};
+	$update->{issue_number} = is_number($value) ? positive_integer($$value) : undef;
+	push @$faults, 'Task.input[0].valueInteger' unless defined $update->{issue_number};
 	my $type = the_object($faults, $input->[0], 'Task.input[0]', 'type') // return;
 	push @$faults, 'Task.input[0].type.text' unless says($type, 'text', 'Repeat Number');
 }

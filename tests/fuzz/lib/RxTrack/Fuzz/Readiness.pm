@@ -1,0 +1,203 @@
+package RxTrack::Fuzz::Readiness;
+
+# Which readiness events the supplies raise, in the order of each supply, and whether they alert; held against those that come.
+
+use strict;
+use warnings;
+
+use RxTrack::Fuzz::Rules qw(%long becomes_ready is_ready);
+use RxTrack::Fuzz::Supply qw(newest takes_effect_at deciding_now);
+
+use constant { HOUR => 3_600_000_000 };
+
+# rules: RxTrack::Fuzz::Rules.
+sub new
+{
+	my ($class, $rules) = @_;
+	return bless {
+		rules => $rules,
+		alert_max_lateness => 4 * HOUR, alert_cooldown => 2 * HOUR,
+		enabled => { pharmacy => {}, application => {} }, blocked => {}, predictions => {},
+		expected => {}, released => {}, promised => {}, alerted => {}, last_number => 0 }, $class;
+}
+
+# What undoes what an operator switches on or off.
+sub opposite
+{
+	my ($how) = @_;
+	return { map { ($_->[0] => $_->[1], $_->[1] => $_->[0]) } [ 'enable', 'disable' ], [ 'block', 'unblock' ], [ 'predict', 'unpredict' ] }->{$how};
+}
+
+# enable, disable, block or unblock alerts of a pharmacy or an application; predict: let an application's predictions alert.
+sub alerts
+{
+	my ($self, $how, $of, $who) = @_;
+	if ($how =~ /predict\z/) { $self->{predictions}{$who} = $how eq 'predict' }
+	elsif ($how =~ /block\z/) { $self->{blocked}{$who} = $how eq 'block' }
+	else { $self->{enabled}{$of}{$who} = $how eq 'enable' }
+	return;
+}
+
+# ---------- What happens ----------
+
+# An update was received: $supply had @before, and has got this one too.
+sub received
+{
+	my ($self, $supply, $update, @before) = @_;
+	my $now = $update->{received_at};
+	$self->begin($supply, $now, @before);
+	$_->{waits} = 0 for @{ $self->{expected}{$supply} // [] };
+	my $was = deciding_now($now, @before);
+	my $is = deciding_now($now, @before, $update);
+	$self->changes($supply, $was, $is);
+	delete $self->{promised}{$supply};
+	my $newest = newest(@before, $update);
+	$self->{promised}{$supply} = [ @before, $update ] if defined $newest->{set_at} && $newest->{last_modified} > $now;
+	return;
+}
+
+# "A post-dated one is due when it takes effect": what the supply says changes then to what it says.
+sub begin
+{
+	my ($self, $supply, $now, @updates) = @_;
+	return unless $self->{promised}{$supply};
+	my $newest = newest(@updates);
+	return if $newest->{last_modified} > $now;
+	delete $self->{promised}{$supply};
+	$self->changes($supply, deciding_now($newest->{last_modified} - 1, @updates), $newest);
+	$_->{waits} = 1 for @{ $self->{expected}{$supply} // [] };
+	return;
+}
+
+# All predictions that have begun by now: their events are due, but wait until somebody releases them.
+sub begin_all
+{
+	my ($self, $now) = @_;
+	$self->begin($_, $now, @{ $self->{promised}{$_} }) for sort keys %{ $self->{promised} };
+	return;
+}
+
+# The status of a supply is decided by another update, or by none (undef), than before.
+sub changes
+{
+	my ($self, $supply, $was, $is) = @_;
+	my ($old, $new) = map { defined $_ ? $_->{status} : undef } $was, $is;
+	if (becomes_ready($old, $new)) { $self->expect($supply, update => $is) }
+	elsif ($self->is_taken_back($old, $new)) { $self->expect($supply, update => $is, withdraws => 1, may_come => !defined $is) }
+	return;
+}
+
+# S5: "When a supply that had a released event stops being ready by a correction, a retraction, Not Dispensed, a settlement or
+# EPS (not by Collected or Dispatched)". The words don't say what an event is to say whose supply is left without a status.
+sub is_taken_back
+{
+	my ($self, $old, $new) = @_;
+	return 0 if !is_ready($old) || is_ready($new);
+	return !defined $new || $new eq $long{ND} || $self->{rules}->kind($old, $new) eq 'correction';
+}
+
+# S5: a settlement may take back what is ready; the words leave open when.
+sub settled
+{
+	my ($self, $supply) = @_;
+	$self->expect($supply, update => undef, withdraws => 1, may_come => 1);
+	return;
+}
+
+sub expect
+{
+	my ($self, $supply, %event) = @_;
+	push @{ $self->{expected}{$supply} }, { %event, supply => $supply };
+	return;
+}
+
+# ---------- What comes ----------
+
+# An event that was released: { number, supply, patient, status, occurred_at, origin, application, withdraws, alert, reason,
+# released_at }. $prescription is the model's as it is at the release. Returns what is wrong with it, or undef.
+sub comes
+{
+	my ($self, $event, $prescription) = @_;
+	my $wrong = $event->{number} == $self->{last_number} + 1 ? undef : "its number is not $self->{last_number} + 1";
+	$self->{last_number} = $event->{number};
+	my $queue = $self->{expected}{ $event->{supply} } // [];
+	while (my $expected = shift @$queue)
+	{
+		next if $expected->{withdraws} && !$self->to_withdraw($event->{supply});
+		my $difference = $wrong // $self->difference($expected, $event, $prescription);
+		next if defined $difference && $expected->{may_come};
+		$self->note($event);
+		return $difference;
+	}
+	return 'nothing was expected';
+}
+
+sub note
+{
+	my ($self, $event) = @_;
+	push @{ $self->{released}{ $event->{supply} } }, $event;
+	my ($withdrawn) = grep { $_->{number} == ($event->{withdraws} // -1) } @{ $self->{released}{ $event->{supply} } };
+	$withdrawn->{is_withdrawn} = 1 if $withdrawn;
+	$self->{alerted}{"$event->{patient} $event->{ods_code}"} = $event->{released_at} if $event->{alert};
+	return;
+}
+
+# "The supply's newest that is not withdrawn."
+sub to_withdraw
+{
+	my ($self, $supply) = @_;
+	my ($newest) = grep { !defined $_->{withdraws} && !$_->{is_withdrawn} } reverse @{ $self->{released}{$supply} // [] };
+	return $newest;
+}
+
+sub difference
+{
+	my ($self, $expected, $event, $prescription) = @_;
+	my %right = $self->right($expected, $event, $prescription);
+	my @wrong = grep { ($event->{$_} // 'none') ne ($right{$_} // 'none') } sort keys %right;
+	return @wrong ? join '; ', map { "$_ is " . ($event->{$_} // 'none') . ', expected: ' . ($right{$_} // 'none') } @wrong : undef;
+}
+
+# The columns that the words decide.
+sub right
+{
+	my ($self, $expected, $event, $prescription) = @_;
+	my $update = $expected->{update};
+	my %right = (patient => $prescription->patient);
+	@right{qw(status application)} = @$update{qw(status application)} if $update;
+	return (%right, alert => 0, withdraws => $self->to_withdraw($event->{supply})->{number}) if $expected->{withdraws};
+	my $reason = $self->reason($update, $event, $prescription);
+	return (%right, withdraws => undef, occurred_at => takes_effect_at($update),
+		origin => defined $update->{set_at} ? 'predicted' : 'reported', alert => defined $reason ? 0 : 1, reason => $reason);
+}
+
+# "Otherwise it is false, with the reason, the first that applies of", in that order. (EPS is not known here.)
+sub reason
+{
+	my ($self, $update, $event, $prescription) = @_;
+	return 'pharmacy blocked' if $self->{blocked}{ $update->{ods_code} };
+	return 'not enabled' unless $self->{enabled}{pharmacy}{ $update->{ods_code} } || $self->{enabled}{application}{ $update->{application} };
+	return 'patient in conflict' if $prescription->names_another($update) || $prescription->is_hidden;
+	return 'prediction' if defined $update->{set_at} && !$self->{predictions}{ $update->{application} };
+	return 'reported late' if $self->{alert_max_lateness} && $update->{received_at} - takes_effect_at($update) > $self->{alert_max_lateness};
+	my $alerted = $self->{alerted}{ $prescription->patient . " $update->{ods_code}" };
+	return 'cooldown' if defined $alerted && $event->{released_at} - $alerted < $self->{alert_cooldown};
+	return undef;
+}
+
+# Those that should have come by now; after a dispatch, also those that waited for one.
+sub missing
+{
+	my ($self, $after_dispatch) = @_;
+	my @missing;
+	for my $supply (sort keys %{ $self->{expected} })
+	{
+		my $queue = $self->{expected}{$supply};
+		shift @$queue while @$queue && ($queue->[0]{may_come} || $queue->[0]{withdraws} && !$self->to_withdraw($supply));
+		push @missing, grep { !$_->{may_come} && ($after_dispatch || !$_->{waits}) } @$queue;
+		delete $self->{expected}{$supply} unless @$queue;
+	}
+	return @missing;
+}
+
+1;
