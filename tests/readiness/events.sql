@@ -1,6 +1,6 @@
 -- Readiness events: which updates raise one and which do not, what it says, and who is notified of what.
 BEGIN;
-SELECT plan(60);
+SELECT plan(61);
 \ir ../lib/bundles.sql
 \ir ../lib/events.sql
 CREATE EXTENSION IF NOT EXISTS dblink;
@@ -14,7 +14,7 @@ CREATE FUNCTION pg_temp.make(item integer, short text, effect interval, set_at i
 $$;
 
 -- Brings the updates of a list one after the other, or in one bundle, and says which of them raised an event that is
--- due (1) or one for later (2); the list is in the form [["WP", "-2 h"], ["RC", "1 h", "-1 h"]], with the offset of
+-- due (1), took one back (w), or raised one for later (2); the list is in the form [["WP", "-2 h"], ["RC", "1 h", "-1 h"]], with the offset of
 -- lastModified from the clock, and that of meta.lastUpdated.
 CREATE FUNCTION pg_temp.events(item integer, updates jsonb, in_one_bundle boolean DEFAULT false) RETURNS text
   LANGUAGE plpgsql AS $$
@@ -22,21 +22,22 @@ DECLARE
   u jsonb;
   result text := '';
   tasks jsonb[] := '{}';
-  seen timestamptz[];
+  seen text[];
 BEGIN
   FOR u IN SELECT * FROM jsonb_array_elements(updates) LOOP
     tasks := tasks || pg_temp.make(item, u ->> 0, (u ->> 1)::interval, (u ->> 2)::interval);
   END LOOP;
   FOR i IN 1..array_length(tasks, 1) LOOP
-    SELECT array_agg(due_at) INTO seen FROM event;
+    SELECT array_agg(concat(task_id, is_withdrawal, due_at)) INTO seen FROM event;
     IF in_one_bundle AND i > 1 THEN
       EXIT;
     ELSIF pg_temp.status(pg_temp.submit(pg_temp.bundle(VARIADIC CASE WHEN in_one_bundle THEN tasks
       ELSE tasks[i:i] END))) <> 201 THEN
       RETURN 'refused';
     END IF;
-    result := result || coalesce((SELECT string_agg(CASE WHEN due_at > now() THEN '2' ELSE '1' END, '')
-                                  FROM (SELECT due_at FROM event EXCEPT ALL SELECT e FROM unnest(seen) AS e) AS e), '0');
+    result := result || coalesce((
+      SELECT string_agg(CASE WHEN due_at > clock_timestamp() THEN '2' WHEN is_withdrawal THEN 'w' ELSE '1' END, '' ORDER BY is_withdrawal)
+      FROM event WHERE concat(task_id, is_withdrawal, due_at) <> ALL (coalesce(seen, '{}'))), '0');
   END LOOP;
   RETURN result;
 END $$;
@@ -52,17 +53,18 @@ SELECT is_empty($$
     SELECT a, b,
       pg_temp.events((100 + row_number() OVER ())::integer,
       jsonb_build_array(jsonb_build_array(a, '-2 h'), jsonb_build_array(b, '-1 h'))),
-           concat(CASE WHEN a IN ('RC', 'RCP') THEN 1 ELSE 0 END, CASE WHEN b IN ('RC', 'RCP') AND a <> b THEN 1
-             ELSE 0 END) AS expected
+           concat(CASE WHEN a IN ('RC', 'RCP') THEN 1 ELSE 0 END, CASE WHEN b IN ('RC', 'RCP') AND a <> b AND NOT (a = 'RC' AND b = 'RCP') THEN '1'
+             WHEN (a, b) IN (('RC', 'WP'), ('RC', 'WPR'), ('RC', 'ND'), ('RCP', 'WP'), ('RCP', 'ND')) THEN 'w'
+             ELSE '0' END) AS expected
     FROM unnest('{WP,WPR,RC,RCP,RD,RDP,C,D,ND}'::text[]) AS a,
       unnest('{WP,WPR,RC,RCP,RD,RDP,C,D,ND}'::text[]) AS b) AS x
   WHERE events IS DISTINCT FROM expected $$,
-    'of all pairs, those that end at RC or RCP and were something else before');
+    'of all pairs, those that become ready, all of it after some too; and corrections and Not Dispensed take it back');
 
 CREATE TEMP TABLE scene (item serial, name text, updates jsonb, events text);
 ALTER SEQUENCE scene_item_seq RESTART 300;
 INSERT INTO scene (name, updates, events) VALUES
-  ('ready again after a correction', '[["RC", "-3 h"], ["WP", "-2 h"], ["RC", "-1 h"]]', '101'),
+  ('ready again after a correction', '[["RC", "-3 h"], ["WP", "-2 h"], ["RC", "-1 h"]]', '1w1'),
   ('late, after collection', '[["C", "-1 h"], ["RC", "-2 h"]]', '00'),
   ('late, the item being ready', '[["RC", "-1 h"], ["RC", "-2 h"], ["RCP", "-3 h"]]', '100'),
   ('an equal time is not late', '[["WP", "2026-01-05"], ["RC", "2026-01-05"]]', NULL),
@@ -76,29 +78,30 @@ INSERT INTO scene (name, updates, events) VALUES
   ('two post-dated ones of one status: the first is replaced',
     '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "2 h", "-1 h"]]', '022'),
   ('a promise, then earlier than promised', '[["WP", "-3 h"], ["RC", "1 h", "-2 h"], ["RC", "-1 min"]]', '021'),
-  ('late while the newest has not begun', '[["WP", "-2 h"], ["C", "2 h"], ["RC", "-1 h"]]', '001'),
+  ('late while a prediction has not begun', '[["WP", "-2 h"], ["C", "2 h", "-1 min"], ["RC", "-1 h"]]', '001'),
+  ('late after one that is ahead of the clock, and counts from its receipt', '[["WP", "-2 h"], ["C", "2 h"], ["RC", "-1 h"]]', '000'),
   ('the same, the item being ready', '[["RC", "-3 h"], ["C", "2 h"], ["RC", "-1 h"], ["RC", "-2 h"]]', '1000'),
-  ('late while nothing has begun', '[["C", "2 h"], ["RC", "-1 h"]]', '01'),
+  ('late while nothing has begun', '[["C", "2 h", "-1 min"], ["RC", "-1 h"]]', '01'),
   ('late twice while nothing has begun', '[["C", "2 h"], ["WP", "-1 h"], ["RC", "-2 h"]]', '000'),
-  ('late and ahead of the clock: for as long as the newest has not begun', '[["WP", "-1 h"], ["C", "2 h"], ["RC", "1 h"]]', '001'),
+  ('ahead of the clock after another that is: in the order of receipt', '[["WP", "-1 h"], ["C", "2 h"], ["RC", "1 h"]]', '001'),
   ('the same, as nothing was before', '[["C", "2 h"], ["RC", "1 h"]]', '01'),
-  ('the same, the item being ready by then', '[["RC", "-1 h"], ["C", "2 h"], ["RC", "1 h"]]', '100'),
+  ('the same, ready again', '[["RC", "-1 h"], ["C", "2 h"], ["RC", "1 h"]]', '101'),
   ('the same, another one to come in between', '[["WP", "-1 h"], ["C", "3 h"], ["RC", "1 h"], ["RC", "2 h"]]', '0010'),
   ('the same, where the newest is post-dated', '[["WP", "-1 h"], ["C", "2 h", "90 min"], ["RC", "1 h"]]', '001'),
-  ('the same, where that has begun by then', '[["WP", "-1 h"], ["C", "30 min", "90 min"], ["RC", "1 h"]]', '000'),
-  ('one that begins while a later one waits', '[["RC", "-3 h"], ["WP", "2 h", "-2 h"], ["RC", "-1 h"]]', '100'),
+  ('the same, where that has begun by then', '[["WP", "-1 h"], ["C", "30 min", "90 min"], ["RC", "1 h"]]', '001'),
+  ('one that begins while a later one waits', '[["RC", "-3 h"], ["WP", "2 h", "-2 h"], ["RC", "-1 h"]]', '120'),
   ('ready all along, a promise that has begun between', '[["RC", "-5 h"], ["RC", "-1 h", "-4 h"], ["RC", "-2 h"]]',
     '100'),
   ('a promise kept, then told again', '[["WP", "-5 h"], ["RC", "-1 h", "-4 h"], ["RC", "-2 h"]]', '010'),
   ('a promise of less that has begun is what the item was', '[["RC", "-5 h"], ["WP", "-2 h", "-4 h"], ["RC", "-1 h"]]',
-    '101');
+    '1w1');
 UPDATE scene SET updates = '[["WP", "-1 h"], ["RC", "-1 h"]]', events = '01' WHERE events IS NULL;
 SELECT is(pg_temp.events(item, updates), events, name) FROM scene ORDER BY item;
 
 SELECT is(pg_temp.events(400, '[["WP", "-2 h"], ["RC", "-1 h"]]', true), '1', 'in one bundle: one');
 SELECT is(pg_temp.events(401, '[["RC", "-1 h"], ["WP", "-2 h"]]', true), '1', 'in the other order');
 SELECT is(pg_temp.events(402, '[["RC", "-3 h"], ["RC", "-2 h"], ["WP", "-1 h"], ["RCP", "-30 min"], ["RC", "-1 min"]]',
-  true), '111',
+  true), '111w',
           'in one bundle, as if one after the other');
 
 -- Two of one time: the one received later is what the item was when the third, late one comes.
@@ -108,7 +111,7 @@ DECLARE
 BEGIN
   PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(1, two[1], '2026-01-05 09:00Z', item)));
   PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(2, two[2], '2026-01-05 09:00Z', item)));
-  PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(3, 'D', now() + interval '1 h', item)));
+  PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(3, 'D', now() + interval '1 h', item, '2026-01-05 11:00Z')));
   SELECT count(*) INTO seen FROM event;
   PERFORM pg_temp.submit(pg_temp.bundle(pg_temp.task(4, 'RC', '2026-01-05 10:00Z', item)));
   RETURN (SELECT count(*) FROM event) - seen;
@@ -133,8 +136,8 @@ SELECT is(pg_temp.raised(bundle, 901), '409: 0', 'a conflict') FROM again;
 SELECT is(pg_temp.raised(pg_temp.bundle(pg_temp.task(9002, 'RC', item => 501), pg_temp.task(9002))), '400: 0',
   'a bundle with a fault');
 SET LOCAL rxtrack.transition_policy = 'enforce';
-SELECT is(pg_temp.raised(pg_temp.bundle(pg_temp.task(9003, 'C', item => 502),
-  pg_temp.task(9004, 'RCP', '2026-01-06Z', 502),
+SELECT is(pg_temp.raised(pg_temp.bundle(pg_temp.task(9003, 'D', item => 502),
+  pg_temp.task(9004, 'RD', '2026-01-06Z', 502),
                                         pg_temp.task(9005, 'RC', item => 503))), '422: 0',
                                           'a transition that is refused');
 
@@ -152,11 +155,11 @@ SELECT results_eq(
     due_at, post_dated, state, released_at, alert
      FROM event ORDER BY line_item_id $$,
   $$ VALUES (pg_temp.prescription(77), pg_temp.uuid(510), pg_temp.nhs_number(77), 'AB1C', 'Ready to Collect - Partial',
-             now() - interval '2 h', now(), false, 'pending', NULL::timestamptz, NULL::boolean),
+             now() - interval '2 h', (SELECT received_at FROM rxtrack.status_update WHERE task_id = pg_temp.uuid(9010)::uuid), false, 'pending', NULL::timestamptz, NULL::boolean),
             (pg_temp.prescription(511), pg_temp.uuid(511), pg_temp.nhs_number(511), 'FX123', 'Ready to Collect',
              now() + interval '2 h', now() + interval '2 h', true, 'pending', NULL, NULL),
             (pg_temp.prescription(512), pg_temp.uuid(512), pg_temp.nhs_number(512), 'FX123', 'Ready to Collect',
-             now() - interval '1 h', now(), true, 'pending', NULL, NULL) $$,
+             now() - interval '1 h', (SELECT received_at FROM rxtrack.status_update WHERE task_id = pg_temp.uuid(9012)::uuid), true, 'pending', NULL, NULL) $$,
   'an event says what, when, whose and where, and when it is due');
 
 -- A restore brings rows back as they are.
