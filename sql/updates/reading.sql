@@ -140,3 +140,24 @@ COMMENT ON COLUMN rxtrack.clock_skew.ahead_at_most IS 'The longest that one was 
 COMMENT ON COLUMN rxtrack.clock_skew.ahead_95 IS 'The 95th percentile of how far they were ahead; negative: behind';
 COMMENT ON COLUMN rxtrack.clock_skew.behind_median IS 'The median of how far they were behind: a clock that is slow, or a system that waits before it sends';
 COMMENT ON COLUMN rxtrack.clock_skew.behind_95 IS 'The 95th percentile of that';
+
+-- No index begins with the application, so one that has none is looked for at each pharmacy, of which there are some ten thousand.
+CREATE FUNCTION rxtrack_internal.has_updates(id integer)
+RETURNS boolean
+LANGUAGE sql STABLE STRICT
+SET search_path = pg_catalog, rxtrack, pg_temp
+SET enable_seqscan = off
+AS $$
+	WITH RECURSIVE pharmacy AS (
+		(SELECT s.ods_code FROM rxtrack.supply s ORDER BY s.ods_code LIMIT 1)
+		UNION ALL
+		SELECT (SELECT s.ods_code FROM rxtrack.supply s WHERE s.ods_code > p.ods_code ORDER BY s.ods_code LIMIT 1)
+		FROM pharmacy p WHERE p.ods_code IS NOT NULL
+	)
+	SELECT EXISTS (
+		SELECT FROM pharmacy p
+		WHERE EXISTS (SELECT FROM rxtrack.supply s WHERE s.ods_code = p.ods_code AND NOT s.completed AND s.application_id = id)
+		   OR EXISTS (SELECT FROM rxtrack.supply s WHERE s.ods_code = p.ods_code AND s.completed AND s.application_id = id)
+		   OR EXISTS (SELECT FROM rxtrack_internal.supply_party y WHERE y.ods_code = p.ods_code AND y.application_id = id))
+$$;
+COMMENT ON FUNCTION rxtrack_internal.has_updates(integer) IS 'Whether updates of an application are stored';
