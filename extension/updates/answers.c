@@ -89,7 +89,7 @@ add_warnings(StringInfo out, const Entry *entry)
 	OutcomeIssue warning = {.severity = "warning", .code = "business-rule"};
 	int64		ahead = update->last_modified - entry->received_at;
 
-	if (entry->kind == TRANSITION_UNEXPECTED && settings_transition_policy == TRANSITION_POLICY_WARN)
+	if (entry->warned)
 	{
 		warning.diagnostics = psprintf("The transition rules do not allow %s to be followed by %s",
 									   business_status_name(entry->from), business_status_name(update->status));
@@ -101,7 +101,7 @@ add_warnings(StringInfo out, const Entry *entry)
 			"and the item may not be shown until that is settled";
 		outcome_add(out, &warning);
 	}
-	if (entry->kind == TRANSITION_LATE && !entry->changes_status)
+	if (entry->overtaken)
 	{
 		warning.diagnostics = "A newer update is stored, so that this one does not change what is said now";
 		outcome_add(out, &warning);

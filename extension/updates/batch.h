@@ -106,6 +106,8 @@ typedef struct Task
 	BusinessStatus from;		/* where that stood; known of an unexpected one */
 	bool		changes_status;
 	bool		other_patient;
+	bool		warned;
+	bool		overtaken;
 	int64		received_at;
 	Update		update;
 } Task;
@@ -143,6 +145,8 @@ typedef struct Entry
 	BusinessStatus becomes;		/* the supply's status after it; 0: none */
 	bool		changes_status;	/* does the supply become its status by it, then or later? */
 	bool		other_patient;	/* does it name somebody else than the prescription's patient? */
+	bool		warned;			/* is its sender told that no rule allows it? */
+	bool		overtaken;		/* does it count for nothing, a newer one being there? */
 	SupplyState before;			/* of its supply, to undo the judgement, */
 	PrescriptionState prescription_before;	/* and of its prescription */
 } Entry;

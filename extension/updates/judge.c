@@ -41,24 +41,24 @@ is_newer(const Assertion *last, const Assertion *other)
 	return last->last_modified >= other->last_modified;
 }
 
+/* Does a late assertion count for nothing?  It counts only while the newest has yet to begin, as the newest plain one. */
+static bool
+is_overtaken(const SupplyState *state, const Assertion *assertion, int64 received_at)
+{
+	return assertion->post_dated || assertion_takes_effect_at(&state->newest) <= received_at ||
+		!is_newer(assertion, &state->plain);
+}
+
 /*
- * Does the supply become the assertion's status by it, having been something else before?  One that has yet
- * to begin will follow the newest plain one, since it replaces any other prediction; a late one counts only
- * while the newest has yet to begin, as the newest plain one.
+ * Does the supply become an assertion's status by it, having been something else before?  One that has yet to
+ * begin will follow the newest plain one, since it replaces any other prediction.
  */
 static bool
-changes_status(const SupplyState *state, const Assertion *assertion, TransitionKind kind, int64 received_at)
+changes_status(const SupplyState *state, const Assertion *assertion, int64 received_at)
 {
-	const Assertion *before = supply_assertion_at(state, received_at);
+	const Assertion *before = assertion_takes_effect_at(assertion) > received_at ?
+		&state->plain : supply_assertion_at(state, received_at);
 
-	if (kind == TRANSITION_LATE)
-	{
-		if (assertion->post_dated || assertion_takes_effect_at(&state->newest) <= received_at ||
-			!is_newer(assertion, &state->plain))
-			return false;
-	}
-	else if (assertion_takes_effect_at(assertion) > received_at)
-		before = &state->plain;
 	return before == NULL || before->status != assertion->status;
 }
 
@@ -87,7 +87,9 @@ judge_update(Entry *entry, const Assertion *assertion)
 	else
 		entry->kind = TRANSITION_LATE;
 	entry->is_newest = entry->kind != TRANSITION_LATE;
-	entry->changes_status = changes_status(state, assertion, entry->kind, entry->received_at);
+	entry->warned = entry->kind == TRANSITION_UNEXPECTED && settings_transition_policy == TRANSITION_POLICY_WARN;
+	entry->overtaken = entry->kind == TRANSITION_LATE && is_overtaken(state, assertion, entry->received_at);
+	entry->changes_status = !entry->overtaken && changes_status(state, assertion, entry->received_at);
 }
 
 /* How many updates of a supply an application has sent. */
@@ -245,6 +247,8 @@ recall_judgement(Entry *entry)
 	entry->from = entry->task->from;
 	entry->changes_status = entry->task->changes_status;
 	entry->other_patient = entry->task->other_patient;
+	entry->warned = entry->task->warned;
+	entry->overtaken = entry->task->overtaken;
 	entry->received_at = entry->task->received_at;
 }
 
@@ -331,6 +335,8 @@ remember_tasks(Submission *submission)
 		task->from = entry->from;
 		task->changes_status = entry->changes_status;
 		task->other_patient = entry->other_patient;
+		task->warned = entry->warned;
+		task->overtaken = entry->overtaken;
 		task->received_at = entry->received_at;
 		task->update = *entry->update;
 	}

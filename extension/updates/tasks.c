@@ -28,6 +28,8 @@ enum
 	TASK_KIND,
 	TASK_CHANGES_STATUS,
 	TASK_OTHER_PATIENT,
+	TASK_WARNED,
+	TASK_OVERTAKEN,
 	TASK_REQUEST_ENTRIES,
 	TASK_ISSUE_NUMBER,
 	TASK_POST_DATED_SET_AT,
@@ -54,6 +56,8 @@ static const RowsTable task_table = {
 		[TASK_KIND] = {"kind", &catalog_transition_kind},
 		[TASK_CHANGES_STATUS] = {"changes_status", &catalog_boolean},
 		[TASK_OTHER_PATIENT] = {"other_patient", &catalog_boolean},
+		[TASK_WARNED] = {"warned", &catalog_boolean},
+		[TASK_OVERTAKEN] = {"overtaken", &catalog_boolean},
 		[TASK_REQUEST_ENTRIES] = {"request_entries", &catalog_smallint},
 		[TASK_ISSUE_NUMBER] = {"issue_number", &catalog_integer},
 		[TASK_POST_DATED_SET_AT] = {"post_dated_set_at", &catalog_timestamptz}
@@ -131,6 +135,8 @@ read_task(Task *task, Rows *rows)
 									  catalog_get()->transition_kinds, TRANSITION_KIND_COUNT);
 	task->changes_status = DatumGetBool(rows_value(rows, TASK_CHANGES_STATUS));
 	task->other_patient = DatumGetBool(rows_value(rows, TASK_OTHER_PATIENT));
+	task->warned = DatumGetBool(rows_value(rows, TASK_WARNED));
+	task->overtaken = DatumGetBool(rows_value(rows, TASK_OVERTAKEN));
 	task->received_at = DatumGetTimestampTz(rows_value(rows, TASK_RECEIVED_AT));
 	update->task_id = task->task_id;
 	update->prescription_id = task->prescription_id;
@@ -186,6 +192,8 @@ store_entry(Rows *rows, const Entry *entry)
 	values[TASK_KIND] = ObjectIdGetDatum(catalog_get()->transition_kinds[entry->kind]);
 	values[TASK_CHANGES_STATUS] = BoolGetDatum(entry->changes_status);
 	values[TASK_OTHER_PATIENT] = BoolGetDatum(entry->other_patient);
+	values[TASK_WARNED] = BoolGetDatum(entry->warned);
+	values[TASK_OVERTAKEN] = BoolGetDatum(entry->overtaken);
 	values[TASK_REQUEST_ENTRIES] = Int16GetDatum(submission->bundle->count);
 	values[TASK_ISSUE_NUMBER] = Int32GetDatum(update->issue_number);
 	values[TASK_POST_DATED_SET_AT] = TimestampTzGetDatum(update->post_dated_set_at);

@@ -104,15 +104,32 @@ $$;
 COMMENT ON FUNCTION rxtrack.status_at(text, text, timestamptz, integer, text) IS
 	'What the status of an item, of one issue of it (0: none), is, was or will be at a time, by all that is known now; at one pharmacy, or (NULL) of the item''s current supply at that time. NULL where there is none. Errors: 22P02 where one is no prescription id, UUID or ODS code';
 
+-- As extension/updates/answers.c has them.
+CREATE FUNCTION rxtrack_internal.warnings_of(stored rxtrack.status_update)
+RETURNS text[]
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT nullif(array_remove(ARRAY[
+		CASE WHEN stored.warned THEN 'unexpected' END,
+		CASE WHEN stored.other_patient THEN 'other patient' END,
+		CASE WHEN stored.overtaken THEN 'overtaken' END,
+		CASE WHEN stored.post_dated_set_at IS NULL AND stored.last_modified - stored.received_at > interval '1 min' THEN 'ahead' END,
+		CASE WHEN stored.received_at - coalesce(stored.post_dated_set_at, stored.last_modified) > interval '30 days' THEN 'old' END],
+		NULL), '{}')
+$$;
+COMMENT ON FUNCTION rxtrack_internal.warnings_of(rxtrack.status_update) IS
+	'What the answer to an update warned of, in the order of its issues; NULL: of nothing';
+
 CREATE FUNCTION rxtrack.status_history(prescription_id text)
 RETURNS TABLE (line_item_id uuid, issue_number integer, ods_code rxtrack.ods_code, task_id uuid, status rxtrack.business_status,
 			   terminal boolean, last_modified timestamptz, post_dated_set_at timestamptz, kind rxtrack.transition_kind,
-			   nhs_number rxtrack.nhs_number, other_patient boolean, application text, request_id uuid, received_at timestamptz)
+			   nhs_number rxtrack.nhs_number, application text, request_id uuid, received_at timestamptz, warnings text[])
 LANGUAGE sql STABLE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 	SELECT u.line_item_id, u.issue_number, u.ods_code, u.task_id, u.status, u.completed, u.last_modified, u.post_dated_set_at, u.kind,
-		   u.nhs_number, u.other_patient, a.name, u.request_id, u.received_at
+		   u.nhs_number, a.name, u.request_id, u.received_at, rxtrack_internal.warnings_of(u)
 	FROM rxtrack.status_update u
 	LEFT JOIN rxtrack_internal.application a USING (application_id)
 	WHERE u.prescription_id = status_history.prescription_id::rxtrack.prescription_id
@@ -120,7 +137,7 @@ AS $$
 			 least(coalesce(u.post_dated_set_at, u.last_modified), u.received_at), u.last_modified, u.receipt
 $$;
 COMMENT ON FUNCTION rxtrack.status_history(text) IS
-	'Every update of a prescription, supply by supply, in the order in which they were asserted. Errors: 22P02 where that is no prescription id';
+	'Every update of a prescription, supply by supply, in the order in which they were asserted; warnings: what its answer warned of (unexpected: no rule allows it; other patient; overtaken: it counts for nothing, a newer one being stored; ahead: its clock; old: by more than 30 days), or NULL. Errors: 22P02 where that is no prescription id';
 
 CREATE VIEW rxtrack.clock_skew AS
 SELECT a.name AS application, u.ods_code, pg_catalog.count(*) AS updates,

@@ -21,6 +21,8 @@ CREATE TABLE rxtrack.status_update (
 	kind rxtrack.transition_kind NOT NULL,
 	changes_status boolean NOT NULL,
 	other_patient boolean NOT NULL,
+	warned boolean NOT NULL,
+	overtaken boolean NOT NULL,
 	request_entries smallint NOT NULL DEFAULT 1,
 	issue_number integer NOT NULL DEFAULT 0,
 	post_dated_set_at timestamptz,
@@ -36,6 +38,8 @@ COMMENT ON COLUMN rxtrack.status_update.receipt IS 'The supply''s updates in the
 COMMENT ON COLUMN rxtrack.status_update.kind IS 'What it was to its supply, by the transition rules of the day';
 COMMENT ON COLUMN rxtrack.status_update.changes_status IS 'Whether the supply''s status becomes this one by this update, having been another or none';
 COMMENT ON COLUMN rxtrack.status_update.other_patient IS 'Whether it named another patient than the prescription''s when it came';
+COMMENT ON COLUMN rxtrack.status_update.warned IS 'Whether its answer warned that no rule allows it';
+COMMENT ON COLUMN rxtrack.status_update.overtaken IS 'Whether its answer warned that it counts for nothing, a newer one being stored';
 COMMENT ON COLUMN rxtrack.status_update.request_entries IS 'How many entries the request had that brought it: a retry has as many';
 COMMENT ON COLUMN rxtrack.status_update.issue_number IS 'Issue of a repeat dispensing prescription (Task.input, Repeat Number); 0: none';
 COMMENT ON COLUMN rxtrack.status_update.post_dated_set_at IS 'Task.meta.lastUpdated, as posted, where the update is post-dated: when last_modified was predicted';
