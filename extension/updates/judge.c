@@ -96,9 +96,11 @@ judge_update(Entry *entry, const Assertion *assertion)
 static int
 count_updates(const Supply *supply, int application_id)
 {
-	int			count = supply->state.application_id == application_id ? supply->state.own_receipts : 0;
+	int			count = 0;
 
-	for (Party *party = supply->parties; party != NULL && count == 0; party = party->next)
+	if (supply->state.application_id == application_id)
+		return supply->state.own_receipts;
+	for (const Party *party = supply->parties; party != NULL; party = party->next)
 		if (party->application_id == application_id)
 			count += party->updates;
 	return count;
