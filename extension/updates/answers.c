@@ -177,10 +177,11 @@ append_refused(StringInfo out, const BundleEntry *sent, const Entry *entry, int 
 	}
 	else if (entry->fate == FATE_TOO_MANY_SUPPLIES)
 		refused.diagnostics = psprintf("Task.basedOn: one application may send updates of %d items of one prescription, "
-									   "each issue and pharmacy counted", settings_supplies_per_prescription);
+									   "each issue and pharmacy counted (rxtrack.supplies_per_prescription)",
+									   settings_supplies_per_prescription);
 	else
-		refused.diagnostics = psprintf("Task.focus: one application may send %d updates of one item at one pharmacy",
-									   settings_updates_per_supply);
+		refused.diagnostics = psprintf("Task.focus: one application may send %d updates of one item of one issue at one "
+									   "pharmacy (rxtrack.updates_per_supply)", settings_updates_per_supply);
 	refused.expression = psprintf("Bundle.entry[%d].resource%s", index, element);
 	response_begin_entry(out, sent->full_url, 422, NULL);
 	outcome_of_one(out, now, &refused);
