@@ -56,7 +56,7 @@ typedef struct PrescriptionState
 {
 	bool		known;			/* by its row, or by an update of this batch */
 	NhsNumber	nhs_number;
-	int			application_id; /* that named the patient */
+	int			application_id; /* that named the patient; 0: an operator did */
 	bool		hidden;			/* that application has named another one since */
 } PrescriptionState;
 
@@ -74,7 +74,7 @@ typedef struct Party
 {
 	int			application_id;
 	NhsNumber	nhs_number;
-	int			updates;		/* how many; the bound on what one application may add is on these */
+	int			updates;		/* how many; the bound on what one application may add is on them */
 	int			updates_stored; /* of them, those that its row counts; 0: it has none */
 	RowsPlace	place;
 	struct Party *next;

@@ -124,6 +124,25 @@ find_fate(const Entry *entry)
 	return FATE_STORED;
 }
 
+/* How many updates of a supply in which an application has named a patient; its parties are known where it has named others. */
+static int
+count_naming(const Supply *supply, int application_id, NhsNumber nhs_number)
+{
+	bool		is_own_pair = supply->state.application_id == application_id && supply->state.nhs_number == nhs_number;
+	int			count = is_own_pair ? supply->state.own_receipts : 0;
+
+	for (const Party *party = supply->parties; party != NULL; party = party->next)
+	{
+		if (party->application_id != application_id)
+			continue;
+		if (is_own_pair)
+			count -= party->updates;
+		else if (party->nhs_number == nhs_number)
+			count = party->updates;
+	}
+	return count;
+}
+
 /*
  * Notes whom an update names.  The prescription is the patient's that its first update names.  One that
  * names another is stored, and shown to nobody as that patient's; and where the application that named the
@@ -145,7 +164,7 @@ accept_patient(Entry *entry)
 	{
 		state->in_conflict = true;
 		prescription->hidden |= application_id == prescription->application_id &&
-			state->receipts > 0 && state->nhs_number == prescription->nhs_number;
+			count_naming(supply, application_id, prescription->nhs_number) > 0;
 	}
 	if (state->receipts == 0)
 	{
@@ -155,9 +174,10 @@ accept_patient(Entry *entry)
 	else if (!entry->other_patient && state->nhs_number != named)
 	{
 		NhsNumber	first_named = state->nhs_number;
+		int			count = count_naming(supply, state->application_id, first_named);
 
 		state->nhs_number = named;
-		batch_party(supply, state->application_id, first_named)->updates++;
+		batch_party(supply, state->application_id, first_named)->updates = count;
 	}
 }
 
@@ -205,7 +225,7 @@ undo_update(Entry *entry)
 	if (entry->before.receipts == 0)
 		batch_share(supply->prescription, entry->submission->application_id)->supplies--;
 	else if (supply->state.nhs_number != entry->before.nhs_number)
-		batch_party(supply, entry->before.application_id, entry->before.nhs_number)->updates--;
+		batch_party(supply, entry->before.application_id, entry->before.nhs_number)->updates = 0;
 	supply->state = entry->before;
 	supply->prescription->state = entry->prescription_before;
 }

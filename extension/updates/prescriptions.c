@@ -43,13 +43,16 @@ prescriptions_read(Rows *rows, Batch *batch)
 	{
 		Prescription *prescription = &batch->prescriptions[i];
 		Datum		key = PrescriptionIdGetDatum(&prescription->prescription_id);
+		Datum		application_id;
+		bool		isnull;
 
 		if (!rows_find(rows, &key, 1, false))
 			continue;
 		prescription->place = rows_place(rows);
 		prescription->before.known = true;
 		prescription->before.nhs_number = DatumGetNhsNumber(rows_value(rows, PRESCRIPTION_NHS_NUMBER));
-		prescription->before.application_id = DatumGetInt32(rows_value(rows, PRESCRIPTION_APPLICATION_ID));
+		application_id = rows_column(rows, PRESCRIPTION_APPLICATION_ID, &isnull);
+		prescription->before.application_id = isnull ? 0 : DatumGetInt32(application_id);
 		prescription->before.hidden = DatumGetBool(rows_value(rows, PRESCRIPTION_HIDDEN));
 		prescription->state = prescription->before;
 	}

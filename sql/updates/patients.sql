@@ -42,7 +42,7 @@ BEGIN
 		RAISE EXCEPTION 'no update of the prescription has named that patient'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Where it is right all the same, say force => true.';
 	END IF;
-	UPDATE rxtrack.prescription_patient p SET nhs_number = patient, hidden = false WHERE p.prescription_id = prescription;
+	UPDATE rxtrack.prescription_patient p SET nhs_number = patient, application_id = NULL, hidden = false WHERE p.prescription_id = prescription;
 	UPDATE rxtrack.supply s SET nhs_number = CASE WHEN n.named THEN patient ELSE n.first_named END, in_conflict = n.other
 	FROM (SELECT u.line_item_id, u.issue_number, u.ods_code, bool_or(u.nhs_number = patient) AS named,
 				 bool_or(u.nhs_number <> patient) AS other, (array_agg(u.nhs_number ORDER BY u.receipt))[1] AS first_named

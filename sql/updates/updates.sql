@@ -52,13 +52,13 @@ CREATE TABLE rxtrack.prescription_patient (
 	prescription_id rxtrack.prescription_id PRIMARY KEY,
 	hidden boolean NOT NULL,
 	nhs_number rxtrack.nhs_number NOT NULL,
-	application_id integer NOT NULL
+	application_id integer
 );
 COMMENT ON TABLE rxtrack.prescription_patient IS
 	'Whose each prescription is: the patient that its first received update named, until rxtrack.settle_patient says otherwise';
 COMMENT ON COLUMN rxtrack.prescription_patient.hidden IS
 	'Whether the application that named the patient has named another one since: shown to nobody until settled';
-COMMENT ON COLUMN rxtrack.prescription_patient.application_id IS 'The application that named the patient';
+COMMENT ON COLUMN rxtrack.prescription_patient.application_id IS 'The application that named the patient; NULL: rxtrack.settle_patient did';
 
 CREATE TABLE rxtrack.supply (
 	prescription_id rxtrack.prescription_id NOT NULL,
