@@ -201,7 +201,7 @@ append_item(StringInfo out, uint64 row, const char *application)
 	appendStringInfoString(out, ",\"ApplicationName\":");
 	escape_json(out, application);
 	value = found(row, 10, &isnull);
-	if (!isnull)
+	if (DatumGetInt32(value) != 0)
 		appendStringInfo(out, ",\"RepeatNo\":%d", DatumGetInt32(value));
 	value = found(row, 11, &isnull);
 	if (!isnull)
