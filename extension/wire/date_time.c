@@ -90,21 +90,16 @@ date_part(const char **p, const char *end, int64_t *days)
 	return true;
 }
 
-/* 09:30:00, or with a fraction; leap: the second is a 61st. */
+/* 30, or with a fraction; leap: the second is a 61st. */
 static bool
-time_part(const char **p, const char *end, int64_t *usecs, bool *leap)
+second_part(const char **p, const char *end, int64_t *usecs, bool *leap)
 {
-	int			hour = digits(p, end, 2);
-	bool		colon1 = literal(p, end, ':', ':');
-	int			minute = digits(p, end, 2);
-	bool		colon2 = literal(p, end, ':', ':');
 	int			second = digits(p, end, 2);
 	int64_t		unit = SECOND;
 
-	if (!colon1 || !colon2 || hour < 0 || hour > 23 || minute < 0 || minute > 59 ||
-		second < 0 || second > 60)
+	if (second < 0 || second > 60)
 		return false;
-	*usecs = hour * DATE_TIME_HOUR + minute * 60 * SECOND + second * SECOND;
+	*usecs += second * SECOND;
 	*leap = second == 60;
 	if (!literal(p, end, '.', '.'))
 		return true;
@@ -116,6 +111,22 @@ time_part(const char **p, const char *end, int64_t *usecs, bool *leap)
 		*usecs += (**p - '0') * unit;
 	}
 	return true;
+}
+
+/* 09:30:00; loosely: the seconds may be missing. */
+static bool
+time_part(const char **p, const char *end, bool loosely, int64_t *usecs, bool *leap)
+{
+	int			hour = digits(p, end, 2);
+	bool		colon = literal(p, end, ':', ':');
+	int			minute = digits(p, end, 2);
+
+	if (!colon || hour < 0 || hour > 23 || minute < 0 || minute > 59)
+		return false;
+	*usecs = hour * DATE_TIME_HOUR + minute * 60 * SECOND;
+	if (literal(p, end, ':', ':'))
+		return second_part(p, end, usecs, leap);
+	return loosely;
 }
 
 /* Z or +01:00, in microseconds ahead of UTC. */
@@ -158,13 +169,17 @@ parse(const char *text, size_t length, bool loosely, int64_t *result)
 	const char *p = text;
 	const char *end = text + length;
 	int64_t		days;
-	int64_t		time;
+	int64_t		time = 0;
 	int64_t		zone = 0;
-	bool		leap;
+	bool		leap = false;
+	bool		date_alone;
 
-	if (!date_part(&p, end, &days) ||
-		!(literal(&p, end, 'T', 't') || (loosely && literal(&p, end, ' ', ' '))) ||
-		!time_part(&p, end, &time, &leap))
+	if (!date_part(&p, end, &days))
+		return shape;
+	date_alone = loosely && p == end;
+	if (!date_alone &&
+		(!(literal(&p, end, 'T', 't') || (loosely && literal(&p, end, ' ', ' '))) ||
+		 !time_part(&p, end, loosely, &time, &leap)))
 		return shape;
 	if (p == end && !loosely)
 		return "must have a time zone (Z or an offset such as +01:00)";

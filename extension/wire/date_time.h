@@ -23,8 +23,8 @@
 extern const char *date_time_parse(const char *text, size_t length, int64_t *result);
 
 /*
- * The same, but a space may stand for the T, and a time without a zone is UTC
- * (Format 1).
+ * The same, but a space may stand for the T, seconds may be missing, a date alone is
+ * its midnight, and a time without a zone is UTC (Format 1).
  */
 extern const char *date_time_parse_loosely(const char *text, size_t length, int64_t *result);
 
