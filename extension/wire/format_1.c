@@ -111,16 +111,30 @@ read_message(FaultList *faults, const JsonNode *document, Message *message, int6
 
 /* ---------- Items ---------- */
 
+/* Does an item's completedStatus say that it was not dispensed? */
+static bool
+was_not_dispensed(const JsonNode *completed_status)
+{
+	return json_is_string(completed_status, "Expired") ||
+		json_is_string(completed_status, "NotDispensed") ||
+		json_is_string(completed_status, "Cancelled");
+}
+
 /* An item that is reported as dispensed, but was not, is left out. */
 static bool
 is_skipped(const JsonNode *item)
 {
+	return json_is_string(json_member(item, "status"), "DispensingComplete") &&
+		was_not_dispensed(json_member(item, "completedStatus"));
+}
+
+static void
+check_completed_status(FaultList *faults, const JsonNode *item, const char *field)
+{
 	const JsonNode *completed_status = json_member(item, "completedStatus");
 
-	return json_is_string(json_member(item, "status"), "DispensingComplete") &&
-		(json_is_string(completed_status, "Expired") ||
-		 json_is_string(completed_status, "NotDispensed") ||
-		 json_is_string(completed_status, "Cancelled"));
+	if (completed_status != NULL && !was_not_dispensed(completed_status) && !json_is_string(completed_status, "Collected"))
+		faults_add(faults, field, "must be Collected, Expired, NotDispensed or Cancelled");
 }
 
 /* NULL, with a fault, where there is none that is valid. */
@@ -202,6 +216,7 @@ read_item(FaultList *faults, BundleEntry *entry, const JsonNode *item, int index
 	if (id != NULL)
 		faults_check(faults, id_field, uuid_parse(id->text, id->length, &update->line_item_id));
 	status = read_item_status(faults, item, psprintf("items[%d].status", index));
+	check_completed_status(faults, item, psprintf("items[%d].completedStatus", index));
 	if (faults->first != NULL)
 		return;
 	update->status = message->delivery->is_delivered ? status->delivered : status->collected;
