@@ -69,7 +69,7 @@ static void check_update(const BundleEntry *entry)
     REQUIRE(ods_code_valid(update->ods_code));
     REQUIRE(business_status_valid(update->status));
     REQUIRE(status_suits(update->status, update->completed));
-    REQUIRE(update->repeat_number >= 0);
+    REQUIRE(update->issue_number >= 0);
     REQUIRE(update->last_modified <= NOW + (update->post_dated ? 999 : 24) * DATE_TIME_HOUR);
     if (update->post_dated)
         REQUIRE(update->post_dated_set_at <= NOW + 24 * DATE_TIME_HOUR);
