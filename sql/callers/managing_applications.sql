@@ -52,8 +52,8 @@ $$;
 COMMENT ON FUNCTION rxtrack.add_application(text, text[]) IS
 	'Registers an application with its scopes (updates:write, updates:read, patient:read, events:read, metrics:read) and returns its API key, which is shown this once and kept only as a SHA-256 hash. Errors: 22004 where an argument is NULL, 23505 where the name is taken, 23514 where a scope is unknown or the name is not 1 to 128 printable characters';
 
--- One that has sent updates is found out at once; for one without, all supplies are looked through. An update that is being
--- stored at this moment is not seen, and would keep a number without a name: suspend first what may still be sending.
+-- An update that is being stored at this moment is not seen, and would keep a number without a name: suspend first what
+-- may still be sending.
 CREATE FUNCTION rxtrack.drop_application(application text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -63,7 +63,7 @@ DECLARE
 	id integer := rxtrack_internal.find_application(drop_application.application);
 BEGIN
 	PERFORM FROM rxtrack_internal.application a WHERE a.application_id = id FOR UPDATE;
-	IF EXISTS (SELECT FROM rxtrack.status_update u WHERE u.application_id = id) THEN
+	IF rxtrack_internal.has_updates(id) THEN
 		RAISE EXCEPTION 'application "%" cannot be dropped: updates of it are stored', drop_application.application
 			USING ERRCODE = 'object_in_use',
 				  HINT = 'Suspend it with rxtrack.alter_application(application, suspended => true).';
