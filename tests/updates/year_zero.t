@@ -9,7 +9,7 @@ use Test::More;
 my $node = node();
 my $gateway = gateway($node);
 my $key = add_application($node, 'A supplier', qw(updates:write updates:read events:read));
-$node->safe_psql('rxtrack', "SELECT rxtrack.subscribe('a listener')");
+$node->safe_psql('rxtrack', "SELECT rxtrack.add_subscription('a listener')");
 
 # What a stream tells, from the first event on.
 sub streamed

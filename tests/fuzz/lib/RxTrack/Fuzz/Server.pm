@@ -125,7 +125,7 @@ sub alerts
 	return;
 }
 
-sub dispatch { return $_[0]->run('SELECT rxtrack.dispatch() \g /dev/null') }
+sub dispatch { return $_[0]->run('SELECT rxtrack.release_events() \g /dev/null') }
 
 # undef, or the SQLSTATE of a refusal.
 sub settle
@@ -199,7 +199,7 @@ sub events
 	my @events;
 	for my $line ($self->run(<<"SQL"))
 SELECT concat_ws('|', e.release_number, e.prescription_id, e.line_item_id, e.issue_number, e.ods_code, e.nhs_number, e.status,
-	fuzz.us(e.occurred_at), fuzz.us(e.released_at), coalesce(a.application, ''), coalesce(e.origin::text, ''), coalesce(e.withdraws::text, ''),
+	fuzz.us(e.occurred_at), fuzz.us(e.released_at), coalesce(a.application, ''), CASE WHEN e.post_dated THEN 'predicted' ELSE 'reported' END, coalesce(e.withdraws::text, ''),
 	e.alert::integer, coalesce(e.alert_reason::text, ''))
 FROM rxtrack.readiness_event e LEFT JOIN rxtrack.applications a USING (application_id)
 WHERE e.release_number > $self->{released} ORDER BY e.release_number;
