@@ -5,12 +5,14 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "executor/spi.h"
 #include "utils/timestamp.h"
 
 #include "readiness/promise.h"
 #include "readiness/ready_status.h"
 #include "tables/catalog.h"
 #include "tables/rows.h"
+#include "tables/statement.h"
 
 /*
  * A promise that was settled keeps its entry in the index of pending ones until the table is
@@ -171,11 +173,35 @@ promise_cancel(Rows *rows, TimestampTz at)
 	rows_update(rows, &place, changes, values, nulls);
 }
 
+/* By the transition rules, which are the updates' business. */
+static bool
+takes_back(BusinessStatus was, BusinessStatus becomes)
+{
+	static Statement select_takes_back = {
+		.sql = "SELECT rxtrack_internal.takes_back(($1)[1], ($2)[1])",
+		.argument_count = 2,
+		.arguments = {&catalog_business_status, &catalog_business_status}
+	};
+	Datum		values[] = {BusinessStatusGetDatum(was), BusinessStatusGetDatum(becomes)};
+	Datum		arguments[] = {
+		statement_array(&catalog_business_status, &values[0], NULL, 1),
+		statement_array(&catalog_business_status, &values[1], NULL, 1)
+	};
+	bool		result;
+	bool		isnull;
+
+	statement_execute(&select_takes_back, arguments);
+	result = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_freetuptable(SPI_tuptable);
+	return result;
+}
+
 PromiseFate
 promise_settle(Rows *rows, const Event *event, BusinessStatus was, TimestampTz at)
 {
 	BusinessStatus becomes = DatumGetBusinessStatus(event->values[EVENT_STATUS]);
-	bool		is_kept = event_is_withdrawal(event) ? ready_status_is_ready(was) : ready_status_is_event(was, becomes);
+	bool		is_kept = event_is_withdrawal(event) ? ready_status_is_ready(was) && takes_back(was, becomes) :
+		ready_status_is_event(was, becomes);
 	RowsPlace	place = rows_place(rows);
 
 	if (is_kept)

@@ -18,15 +18,25 @@
 /* ---------- Changes ---------- */
 
 static bool
-is_withdrawal(const StatusChange *change)
-{
-	return change->withdraws && ready_status_is_ready(change->was) && !ready_status_is_ready(change->becomes);
-}
-
-static bool
 is_promise(const StatusChange *change)
 {
 	return change->occurs_at > change->received_at;
+}
+
+/* What a promise takes back, if anything, is seen when it is due: what it follows may be another status by then. */
+static bool
+is_withdrawal(const StatusChange *change)
+{
+	if (ready_status_is_ready(change->becomes))
+		return false;
+	return is_promise(change) || (change->withdraws && ready_status_is_ready(change->was));
+}
+
+/* Has a change an event, or may it have one when it occurs? */
+static bool
+is_recorded(const StatusChange *change)
+{
+	return is_promise(change) || is_withdrawal(change) || ready_status_is_event(change->was, change->becomes);
 }
 
 static void
@@ -66,8 +76,7 @@ record_into(const RowsTable *table, const StatusChange *changes, int count)
 	{
 		const StatusChange *change = &changes[i];
 
-		if (is_promise(change) != for_promises ||
-			!(ready_status_is_event(change->was, change->becomes) || is_withdrawal(change)))
+		if (is_promise(change) != for_promises || !is_recorded(change))
 			continue;
 		if (rows == NULL)
 			rows = rows_open(table, NULL, RowExclusiveLock);

@@ -69,6 +69,19 @@ transitions_withdraw(BusinessStatus from, BusinessStatus to)
 	return to == 0 || to == BUSINESS_STATUS_NOT_DISPENSED || transitions_judge(from, to) == TRANSITION_CORRECTION;
 }
 
+/* rxtrack_internal.takes_back(from_status, to_status) */
+PG_FUNCTION_INFO_V1(takes_back);
+Datum
+takes_back(PG_FUNCTION_ARGS)
+{
+	bool		result;
+
+	SPI_connect();
+	result = transitions_withdraw(DatumGetBusinessStatus(PG_GETARG_DATUM(0)), DatumGetBusinessStatus(PG_GETARG_DATUM(1)));
+	SPI_finish();
+	PG_RETURN_BOOL(result);
+}
+
 /* rxtrack_internal.check_transition(from_status, to_status) */
 PG_FUNCTION_INFO_V1(check_transition);
 Datum
