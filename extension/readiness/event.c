@@ -25,7 +25,8 @@
 #define RECORDED_COLUMNS \
 	COMMON_COLUMNS, \
 	[EVENT_IS_WITHDRAWAL] = {"is_withdrawal", &catalog_boolean}, \
-	[EVENT_IN_CONFLICT] = {"in_conflict", &catalog_boolean}
+	[EVENT_IN_CONFLICT] = {"in_conflict", &catalog_boolean}, \
+	[EVENT_RECEIPT] = {"receipt", &catalog_integer}
 
 const RowsTable event_inbox = {
 	"rxtrack_internal", "readiness_inbox", EVENT_RECORDED_COLUMNS, {RECORDED_COLUMNS}

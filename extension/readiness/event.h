@@ -31,6 +31,7 @@ enum
 	/* the inbox and the promises */
 	EVENT_IS_WITHDRAWAL = EVENT_COMMON_COLUMNS,
 	EVENT_IN_CONFLICT,
+	EVENT_RECEIPT,
 	EVENT_RECORDED_COLUMNS,
 
 	/* rxtrack.readiness_event */
@@ -69,6 +70,13 @@ static inline TimestampTz
 event_due_at(const Event *event)
 {
 	return DatumGetTimestampTz(event->values[EVENT_DUE_AT]);
+}
+
+/* The place of its update among those received of its supply. */
+static inline int32
+event_receipt(const Event *event)
+{
+	return DatumGetInt32(event->values[EVENT_RECEIPT]);
 }
 
 static inline bool

@@ -76,20 +76,21 @@ read_entries(Inbox *inbox)
 	inbox->is_all = inbox->count < MOST_IN_MEMORY;
 }
 
-/* Events of one transaction are due at the same time. */
+/* Events of one transaction are due at the same time; those of a supply come in the order of its updates. */
 static int
 compare_entries(const void *a, const void *b)
 {
 	const Entry *left = a;
 	const Entry *right = b;
-	TimestampTz times[][2] = {
+	int64		places[][2] = {
 		{event_due_at(&left->event), event_due_at(&right->event)},
+		{event_receipt(&left->event), event_receipt(&right->event)},
 		{event_occurred_at(&left->event), event_occurred_at(&right->event)}
 	};
 
-	for (int i = 0; i < (int) lengthof(times); i++)
-		if (times[i][0] != times[i][1])
-			return times[i][0] < times[i][1] ? -1 : 1;
+	for (int i = 0; i < (int) lengthof(places); i++)
+		if (places[i][0] != places[i][1])
+			return places[i][0] < places[i][1] ? -1 : 1;
 	return ItemPointerCompare((ItemPointer) &left->place.tid, (ItemPointer) &right->place.tid);
 }
 

@@ -60,6 +60,7 @@ record_change(Rows *rows, const StatusChange *change)
 	values[EVENT_ISSUE_NUMBER] = Int32GetDatum(update->issue_number);
 	values[EVENT_IS_WITHDRAWAL] = BoolGetDatum(is_withdrawal(change));
 	values[EVENT_IN_CONFLICT] = BoolGetDatum(change->in_conflict);
+	values[EVENT_RECEIPT] = Int32GetDatum(change->receipt);
 	values[EVENT_CANCELLED_AT] = TimestampTzGetDatum(change->received_at);
 	nulls[EVENT_CANCELLED_AT] = !change->is_replaced;
 	rows_insert(rows, values, nulls);

@@ -13,6 +13,7 @@
 typedef struct StatusChange
 {
 	const Update *update;
+	int32		receipt;		/* its place among the supply's */
 	int32		application_id; /* whose update it is */
 	NhsNumber	nhs_number;		/* the prescription's patient, */
 	bool		in_conflict;	/* and whether updates disagree about that */

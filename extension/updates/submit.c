@@ -75,6 +75,7 @@ find_changes(const Entry *entry, StatusChange *changes)
 	const PrescriptionState *prescription = &supply->prescription->state;
 	StatusChange change = {
 		.update = entry->update,
+		.receipt = entry->receipt,
 		.application_id = entry->submission->application_id,
 		.nhs_number = prescription->nhs_number,
 		.in_conflict = entry->other_patient || prescription->hidden || supply->state.nhs_number != prescription->nhs_number,

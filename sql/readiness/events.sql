@@ -27,7 +27,8 @@ CREATE TABLE rxtrack_internal.readiness_inbox (
 	application_id integer NOT NULL,
 	issue_number integer NOT NULL DEFAULT 0,
 	is_withdrawal boolean NOT NULL,
-	in_conflict boolean NOT NULL
+	in_conflict boolean NOT NULL,
+	receipt integer NOT NULL DEFAULT 1
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE rxtrack_internal.readiness_inbox REPLICA IDENTITY FULL;	-- it has no key, and rows of it are deleted
 COMMENT ON TABLE rxtrack_internal.readiness_inbox IS
@@ -39,6 +40,7 @@ COMMENT ON COLUMN rxtrack_internal.readiness_inbox.occurred_at IS 'When the item
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.is_withdrawal IS 'Whether it takes back that the item was ready';
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.in_conflict IS 'Whether updates disagree about the patient';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.receipt IS 'The place of its update among those received of the supply: its events are released in this order';
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.due_at IS
 	'When listeners are to be told: at once, or when a post-dated update takes effect';
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.application_id IS 'The application whose update it is';
