@@ -49,7 +49,7 @@ record_change(Rows *rows, const StatusChange *change)
 
 	values[EVENT_PRESCRIPTION_ID] = PrescriptionIdGetDatum(&update->prescription_id);
 	values[EVENT_STATUS] = BusinessStatusGetDatum(change->becomes != 0 ? change->becomes : update->status);
-	values[EVENT_POST_DATED] = BoolGetDatum(update->post_dated);
+	values[EVENT_POST_DATED] = BoolGetDatum(change->post_dated);
 	values[EVENT_NHS_NUMBER] = NhsNumberGetDatum(change->nhs_number);
 	values[EVENT_TASK_ID] = PointerGetDatum(&update->task_id);
 	values[EVENT_LINE_ITEM_ID] = PointerGetDatum(&update->line_item_id);

@@ -14,7 +14,8 @@ typedef struct StatusChange
 {
 	const Update *update;
 	int32		receipt;		/* its place among the supply's */
-	int32		application_id; /* whose update it is */
+	int32		application_id; /* whose assertion the status is */
+	bool		post_dated;		/* is that a prediction? */
 	NhsNumber	nhs_number;		/* the prescription's patient, */
 	bool		in_conflict;	/* and whether updates disagree about that */
 	int64		received_at;

@@ -67,16 +67,52 @@ record_settled_predictions(const Batch *batch)
 	record_predictions(predictions, count);
 }
 
+/*
+ * The change by an entry that is accepted to another status at once.  Where it predicts, and so replaces a
+ * prediction that has begun, the supply falls back to its newest plain assertion.
+ */
+static StatusChange
+change_at_once(const Entry *entry, StatusChange change)
+{
+	const Assertion *plain = &entry->before.plain;
+
+	change.was = entry->was;
+	change.becomes = entry->becomes;
+	change.withdraws = transitions_withdraw(change.was, change.becomes);
+	if (entry->takes_effect_at <= entry->received_at)
+		change.occurs_at = entry->takes_effect_at;
+	else if (plain->status != 0)
+	{
+		change.application_id = plain->application_id;
+		change.post_dated = false;
+		change.occurs_at = plain->asserted_at;
+	}
+	return change;
+}
+
+/* The change when a prediction begins, unless it is replaced before. */
+static StatusChange
+change_later(const Entry *entry, StatusChange change)
+{
+	change.was = entry->plain;
+	change.becomes = entry->update->status;
+	change.withdraws = transitions_withdraw(change.was, change.becomes);
+	change.occurs_at = entry->takes_effect_at;
+	change.is_replaced = entry->supply->state.newest_entry != entry;
+	return change;
+}
+
 /* What listeners may have to hear of an accepted entry: that the status changes at once, and that it will. */
 static int
 find_changes(const Entry *entry, StatusChange *changes)
 {
 	const Supply *supply = entry->supply;
 	const PrescriptionState *prescription = &supply->prescription->state;
-	StatusChange change = {
+	const StatusChange change = {
 		.update = entry->update,
 		.receipt = entry->receipt,
 		.application_id = entry->submission->application_id,
+		.post_dated = entry->update->post_dated,
 		.nhs_number = prescription->nhs_number,
 		.in_conflict = entry->other_patient || prescription->hidden || supply->state.nhs_number != prescription->nhs_number,
 		.received_at = entry->received_at,
@@ -85,23 +121,9 @@ find_changes(const Entry *entry, StatusChange *changes)
 	int			count = 0;
 
 	if (entry->becomes != entry->was)
-	{
-		change.was = entry->was;
-		change.becomes = entry->becomes;
-		change.withdraws = transitions_withdraw(change.was, change.becomes);
-		if (entry->is_newest || !entry->update->post_dated)
-			change.occurs_at = Min(entry->takes_effect_at, entry->received_at);
-		changes[count++] = change;
-	}
+		changes[count++] = change_at_once(entry, change);
 	if (entry->is_newest && entry->takes_effect_at > entry->received_at)
-	{
-		change.was = entry->plain;
-		change.becomes = entry->update->status;
-		change.withdraws = transitions_withdraw(change.was, change.becomes);
-		change.occurs_at = entry->takes_effect_at;
-		change.is_replaced = supply->state.newest_entry != entry;
-		changes[count++] = change;
-	}
+		changes[count++] = change_later(entry, change);
 	return count;
 }
 

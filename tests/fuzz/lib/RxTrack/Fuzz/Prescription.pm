@@ -42,7 +42,7 @@ sub patient
 }
 
 # "An update that names another patient."
-sub names_another { return $_[1]{nhs_number} ne $_[0]->patient }
+sub names_another { return $_[1]{nhs_number} ne $_[0]->patient ? 1 : 0 }
 
 # S4: "Where the application that named the prescription's patient first names another for the same supply ... the whole
 # prescription is shown to neither and alerts neither until settled." The same supply: one for which it named that patient.

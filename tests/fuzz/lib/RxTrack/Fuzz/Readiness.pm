@@ -49,7 +49,7 @@ sub received
 	$_->{waits} = 0 for @{ $self->{expected}{$supply} // [] };
 	my $was = deciding_now($now, @before);
 	my $is = deciding_now($now, @before, $update);
-	$self->changes($supply, $was, $is);
+	$self->changes($supply, $was, $is, $update);
 	delete $self->{promised}{$supply};
 	my $newest = newest(@before, $update);
 	$self->{promised}{$supply} = [ @before, $update ] if defined $newest->{set_at} && $newest->{last_modified} > $now;
@@ -64,7 +64,7 @@ sub begin
 	my $newest = newest(@updates);
 	return if $newest->{last_modified} > $now;
 	delete $self->{promised}{$supply};
-	$self->changes($supply, deciding_now($newest->{last_modified} - 1, @updates), $newest);
+	$self->changes($supply, deciding_now($newest->{last_modified} - 1, @updates), $newest, $newest);
 	$_->{waits} = 1 for @{ $self->{expected}{$supply} // [] };
 	return;
 }
@@ -77,13 +77,14 @@ sub begin_all
 	return;
 }
 
-# The status of a supply is decided by another update, or by none (undef), than before.
+# The status of a supply is decided by another update, or by none (undef), than before. By which that has come about: the one
+# received; it is another than the one that decides where it replaces a prediction by one that has yet to begin.
 sub changes
 {
-	my ($self, $supply, $was, $is) = @_;
+	my ($self, $supply, $was, $is, $by) = @_;
 	my ($old, $new) = map { defined $_ ? $_->{status} : undef } $was, $is;
-	if (becomes_ready($old, $new)) { $self->expect($supply, update => $is) }
-	elsif ($self->is_taken_back($old, $new)) { $self->expect($supply, update => $is, withdraws => 1, may_come => !defined $is) }
+	if (becomes_ready($old, $new)) { $self->expect($supply, update => $is, by => $by) }
+	elsif ($self->is_taken_back($old, $new)) { $self->expect($supply, update => $is, by => $by, withdraws => 1, may_come => !defined $is) }
 	return;
 }
 
@@ -166,20 +167,23 @@ sub right
 	my %right = (patient => $prescription->patient);
 	@right{qw(status application)} = @$update{qw(status application)} if $update;
 	return (%right, alert => 0, withdraws => $self->to_withdraw($event->{supply})->{number}) if $expected->{withdraws};
-	my $reason = $self->reason($update, $event, $prescription);
-	return (%right, withdraws => undef, occurred_at => takes_effect_at($update),
-		origin => defined $update->{set_at} ? 'predicted' : 'reported', alert => defined $reason ? 0 : 1, reason => $reason);
+	%right = (%right, withdraws => undef, occurred_at => takes_effect_at($update), origin => defined $update->{set_at} ? 'predicted' : 'reported');
+	# of which of the two it would be a conflict isn't said
+	return %right if $prescription->names_another($update) != $prescription->names_another($expected->{by});
+	my $reason = $self->reason($expected, $event, $prescription);
+	return (%right, alert => defined $reason ? 0 : 1, reason => $reason);
 }
 
 # "Otherwise it is false, with the reason, the first that applies of", in that order. (EPS is not known here.)
 sub reason
 {
-	my ($self, $update, $event, $prescription) = @_;
+	my ($self, $expected, $event, $prescription) = @_;
+	my $update = $expected->{update};
 	return 'pharmacy blocked' if $self->{blocked}{ $update->{ods_code} };
 	return 'not enabled' unless $self->{enabled}{pharmacy}{ $update->{ods_code} } || $self->{enabled}{application}{ $update->{application} };
 	return 'patient in conflict' if $prescription->names_another($update) || $prescription->is_hidden;
 	return 'prediction' if defined $update->{set_at} && !$self->{predictions}{ $update->{application} };
-	return 'reported late' if $self->{alert_max_lateness} && $update->{received_at} - takes_effect_at($update) > $self->{alert_max_lateness};
+	return 'reported late' if $self->{alert_max_lateness} && $expected->{by}{received_at} - takes_effect_at($update) > $self->{alert_max_lateness};
 	my $alerted = $self->{alerted}{ $prescription->patient . " $update->{ods_code}" };
 	return 'cooldown' if defined $alerted && $event->{released_at} - $alerted < $self->{alert_cooldown};
 	return undef;
