@@ -41,7 +41,8 @@ sub read_message
 	return { faults => \@faults, entries => [] } unless is_array($items);
 	return { faults => [ @faults, 'items' ], too_long => 'items', entries => [] } if @$items > MAX_ITEMS;
 	my %seen;
-	my @entries = map { item($items->[$_], "items[$_]", $update, $delivery, \%seen) } 0 .. $#$items;
+	# a faulty message has no tasks, of which one might be there twice
+	my @entries = map { item($items->[$_], "items[$_]", $update, @faults ? undef : $delivery, \%seen) } 0 .. $#$items;
 	return { faults => \@faults, entries => \@entries };
 }
 

@@ -107,7 +107,7 @@ sub message
 	my @others = map { defined $_->[1] && $_->[1]{application} ne $_->[0]{update}{application} ? $_->[1] : undef }
 	  map { [ $entries[$_], $stored[$_] ] } 0 .. $#entries;
 	return conflict(\@entries, \@others) if grep { defined } @others;
-	return { status => 202, entries => [ map { entry($_, 202, issues => ['information informational']) } @entries ] }
+	return { status => 202, entries => [ map { is_there($_, 202) } @entries ] }
 	  unless grep { !defined } @stored;
 	return $self->judge($receipt, map { { %{ $entries[$_] }, is_there => defined $stored[$_] } } 0 .. $#entries);
 }
@@ -139,6 +139,8 @@ sub entry
 	return { status => $status_line{$status}, full_url => $entry->{full_url}, faults => [], warnings => [], @more };
 }
 
+# What was stored before can be told where it is.
+sub is_there { return entry($_[0], $_[1], location => location($_[0]), issues => ['information informational']) }
 sub not_stored { return entry($_[0], 200, issues => ['information informational']) }
 
 # The faults that belong to no entry come first; the entries follow where one of them is at fault.
@@ -172,7 +174,7 @@ sub created
 {
 	my (@entries) = @_;
 	my @answers = map {
-		$_->{is_there} ? not_stored($_)
+		$_->{is_there} ? is_there($_, 200)
 		  : entry($_, 201, location => location($_), issues => ['information success'], warnings => $_->{update}{warnings})
 	} @entries;
 	return { status => 201, entries => \@answers };
@@ -205,7 +207,7 @@ sub judge
 	}
 	if (grep { $_->{refused} } @entries)
 	{
-		my @answers = map { $_->{refused} ? entry($_, 422, issues => ['error business-rule']) : not_stored($_) } @entries;
+		my @answers = map { $_->{refused} ? entry($_, 422, issues => ['error business-rule']) : $_->{is_there} ? is_there($_, 200) : not_stored($_) } @entries;
 		return { status => 422, entries => \@answers };
 	}
 	$self->store($_->{update}) for grep { !$_->{is_there} } @entries;
