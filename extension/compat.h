@@ -11,6 +11,10 @@
 #include "postgres.h"
 #endif
 
+#if PG_VERSION_NUM < 150000
+#error "rxtrack needs PostgreSQL 15 or later"
+#endif
+
 #if PG_VERSION_NUM >= 160000 && !defined(FRONTEND)
 #include "varatt.h"
 #endif
@@ -44,22 +48,6 @@
 #else
 #define compat_json_lexer(text, length, need_escapes) \
 	makeJsonLexContextCstringLen((char *) (text), (int) (length), PG_UTF8, need_escapes)
-#endif
-
-/* The timeline that is written. */
-#if PG_VERSION_NUM >= 150000
-#define compat_insertion_timeline() GetWALInsertionTimeLine()
-#else
-#define compat_insertion_timeline() ThisTimeLineID
-#endif
-
-#if PG_VERSION_NUM >= 150000
-#define compat_hash_final(hash, digest, size) pg_cryptohash_final(hash, digest, size)
-#define compat_reserve_settings(prefix) MarkGUCPrefixReserved(prefix)
-#define COMPAT_HAS_SHMEM_REQUEST_HOOK
-#else
-#define compat_hash_final(hash, digest, size) pg_cryptohash_final(hash, digest)
-#define compat_reserve_settings(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
 
 #endif							/* RXTRACK_COMPAT_H */

@@ -15,7 +15,6 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
 #include "settings.h"
 
 char	   *settings_database;	/* NULL unless the library is preloaded */
@@ -93,7 +92,7 @@ settings_init(void)
 							 "Tells the client, before a gateway call of submissions is committed, that its commit is next.",
 							 "For the gateway, which has the next call follow by then: the session need not wait for it.",
 							 &settings_announce_commit, false, PGC_USERSET, 0, NULL, NULL, NULL);
-	compat_reserve_settings("rxtrack");
+	MarkGUCPrefixReserved("rxtrack");
 }
 
 /* rxtrack_internal.setting_duration(setting) */

@@ -21,7 +21,7 @@ int64_t clock_ms(void)
 
 void clock_utc(char out[CLOCK_UTC_TEXT])
 {
-    /* a busy thread asks many times a second */
+    /* kept for its second: a busy thread asks thousands of times */
     static _Thread_local time_t second = -1;
     static _Thread_local char seconds[20]; /* "2025-01-31T12:00:00" */
     struct timespec now;

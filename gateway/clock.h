@@ -1,6 +1,6 @@
 /*
- * clock.h - the two clocks: one that only goes forward, for waiting and measuring, and the
- * calendar, for what people and FHIR read. Threads: any.
+ * clock.h - the monotonic clock, for waiting and measuring, and the time of day, for people and
+ * FHIR. Threads: any.
  */
 #ifndef RXTRACK_CLOCK_H
 #define RXTRACK_CLOCK_H
@@ -16,7 +16,7 @@ int64_t clock_us(void);
 /* Milliseconds on the monotonic clock. */
 int64_t clock_ms(void);
 
-/* Brings a time forward to another that is earlier, of what is to be waited for. */
+/* Lowers a time to another one, where that is earlier. */
 static inline void clock_sooner(int64_t *earliest_ms, int64_t at_ms)
 {
     if (at_ms < *earliest_ms)

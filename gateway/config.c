@@ -22,10 +22,10 @@ struct setting {
     size_t offset;           /* of the field in struct config */
     const char *initial;     /* the default */
     long minimum, maximum;   /* of a number */
-    const char *unit;        /* of a number; NULL: the option is a text */
+    const char *unit;        /* of a number; NULL: it is a text */
     const char *help;
     bool (*check)(const char *text); /* of a text, or NULL */
-    bool secret; /* not taken from the command line, where every user reads it */
+    bool secret; /* not taken from the command line, which every user of the machine can read */
 };
 
 static bool is_filled(const char *text);
@@ -95,10 +95,10 @@ static const struct setting settings[] = {
 
 #define SETTING_COUNT (sizeof settings / sizeof settings[0])
 
-/* argp's keys: the options by their place in the table, behind anything a short option uses. */
+/* argp's keys: the options by their place in the table, above the codes of short options. */
 enum { KEY_CONFIG = 'c', KEY_FIRST_SETTING = 0x100 };
 
-/* What the command line said, kept until the file and the environment have been read. */
+/* What the command line says, kept until the file and the environment have been read. */
 struct command_line {
     const char *file;
     const char *value[SETTING_COUNT];
@@ -114,7 +114,7 @@ static bool is_yes_or_no(const char *text)
     return strcmp(text, "yes") == 0 || strcmp(text, "no") == 0;
 }
 
-/* libpq's own words on a bad connection string may quote a password, so they are not passed on. */
+/* What libpq says of a bad connection string may quote a password, and is not passed on. */
 static bool is_connection_string(const char *text)
 {
     char *words = NULL;
@@ -125,7 +125,7 @@ static bool is_connection_string(const char *text)
     return parsed != NULL;
 }
 
-/* Sets one option. False after a message where the value is bad; where says who gave it. */
+/* Sets an option. False after a message where the value is not valid; where: its source. */
 static bool set_field(struct config *config, const struct setting *setting, const char *text,
                       const char *where)
 {
@@ -158,7 +158,7 @@ static bool set_field(struct config *config, const struct setting *setting, cons
 
 /* ---- the file ---- */
 
-/* A file being read: inih counts its lines for itself alone, so they are counted here too. */
+/* A file that is read. inih does not tell its callbacks the line, so they are counted here too. */
 struct file_reader {
     struct config *config;
     const char *path;
@@ -175,7 +175,7 @@ static void complain_of_file(struct file_reader *reader, const char *what, const
     reader->failed = true;
 }
 
-/* Called by inih for each line: as fgets(), and a line that inih would cut in two is a fault. */
+/* inih's reader: fgets(), where a line that inih would cut in two is a fault. */
 static char *read_file_line(char *text, int size, void *data)
 {
     struct file_reader *reader = data;
@@ -190,7 +190,7 @@ static char *read_file_line(char *text, int size, void *data)
     return text;
 }
 
-/* Called by inih for each name = value. Returns 1, or 0 where it is wrong. */
+/* inih's handler, called for each name = value. Returns 1, or 0 after a message. */
 static int set_from_file(void *data, const char *section, const char *name, const char *value)
 {
     struct file_reader *reader = data;
@@ -219,7 +219,8 @@ static int set_from_file(void *data, const char *section, const char *name, cons
     return 0;
 }
 
-/* False after a message where the file has given a password, and is not its owner's alone. */
+/* False after a message where the file has a password in it, and others than its owner can read it.
+ */
 static bool keeps_secrets(const struct file_reader *reader)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
@@ -265,7 +266,7 @@ static bool load_environment(struct config *config)
     for (size_t i = 0; i < SETTING_COUNT; i++) {
         const char *text = getenv(settings[i].environment);
 
-        /* Empty is as good as not set, so that a unit file can blank a variable. */
+        /* empty counts as not set, so that a unit file can blank a variable */
         if (text == NULL || text[0] == '\0')
             continue;
         char where[128];
@@ -293,7 +294,7 @@ static error_t read_argument(int key, char *text, struct argp_state *state)
     return 0;
 }
 
-/* Texts of argp's table that are made from ours; they live as long as the parse. */
+/* argp's table and its texts, made from ours; they live as long as the parse. */
 struct argp_texts {
     struct argp_option option[SETTING_COUNT + 2];
     char name[SETTING_COUNT][40];
@@ -380,7 +381,7 @@ static bool apply_command_line(struct config *config, const struct command_line 
     return true;
 }
 
-/* False after a message where options do not go together. */
+/* False after a message where options contradict each other. */
 static bool is_consistent(const struct config *config)
 {
     const char *missing = NULL;

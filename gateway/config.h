@@ -1,20 +1,20 @@
 /*
- * config.h - what an operator may set, and how it is read. One table in config.c describes every
- * option; the command line, the environment, the file and --help all follow it.
- * Threads: read by the main thread at the start, constant from then on.
+ * config.h - what an operator may set. One table in config.c describes every option: the command
+ * line, the environment, the file and --help follow it.
+ * Threads: written by the main thread at the start, constant from then on.
  */
 #ifndef RXTRACK_CONFIG_H
 #define RXTRACK_CONFIG_H
 
 #include <stdbool.h>
 
-/* At most this many requests go in one call, whatever batch_limit says. */
+/* The largest batch_limit. */
 #define CONFIG_BATCH_MAX 1024
 
-/* At most this many connections to the database. */
+/* The largest database_connections. */
 #define CONFIG_CONNECTIONS_MAX 64
 
-/* At most this many threads that serve HTTP. */
+/* The largest http_threads. */
 #define CONFIG_HTTP_THREADS_MAX 5
 
 struct config {
@@ -22,13 +22,13 @@ struct config {
     long port;                 /* 0: any free one */
     char *database;            /* libpq connection string; may hold a password */
     long database_connections; /* connections to the database */
-    long http_threads;         /* threads, each an event loop over its share of the clients */
-    long body_limit;           /* bytes; a body of exactly so many is allowed */
+    long http_threads;         /* each an event loop over its share of the clients */
+    long body_limit;           /* bytes that a request's body may have */
     long batch_limit;          /* requests in one call to the database */
-    long batch_bytes;          /* bytes of bodies in one call, where it carries more than one */
+    long batch_bytes;          /* bytes of bodies in a call of more than one request */
     long waiting_limit;        /* requests that wait for the database at once */
     long body_memory;          /* bytes of large bodies held at once */
-    long gateways;             /* gateways among which applications' requests are spread */
+    long gateways;             /* that share the load */
     long request_timeout;      /* seconds a request may wait for the database, or run in it */
     long client_timeout;       /* seconds a client may take to send a whole request */
     long idle_timeout;         /* seconds a connection may stay open between requests */
@@ -38,7 +38,7 @@ struct config {
     long stream_lifetime;      /* seconds after which a stream ends */
     long recent_events;        /* events kept in memory for the streams */
     long recent_bytes;         /* bytes of them */
-    long shutdown_timeout;     /* seconds that what is in flight may take to finish */
+    long shutdown_timeout;     /* seconds that requests under way may take to finish */
     char *tls_certificate;     /* file with the certificate and its chain; "": no TLS */
     char *tls_key;             /* file with its private key */
     char *tls_client_ca;       /* file with those who sign clients' certificates; "": none is asked
@@ -47,10 +47,9 @@ struct config {
 };
 
 /*
- * Fills *config from, by rising precedence, the defaults, the file named by --config or
- * RXTRACK_CONFIG, the environment and the command line. --help and --version print and exit 0.
- * False after a message on stderr where anything is wrong. config_free() frees what it holds,
- * after a failure too.
+ * Fills *config: the command line takes precedence over the environment, that over the file named
+ * by --config or RXTRACK_CONFIG, that over the defaults. --help and --version print and exit 0.
+ * False after a message on stderr. config_free() frees what it holds, after a failure too.
  */
 bool config_load(struct config *config, int argc, char **argv);
 

@@ -1,6 +1,6 @@
 /*
- * log.c - see log.h. Standard output is shared with whoever started us, so it is never put into
- * non-blocking mode; it is asked by poll() whether it takes a line just before each write.
+ * log.c - see log.h. Standard output is shared with the process that started us, so that it is not
+ * put into non-blocking mode: poll() says before each write whether it takes something.
  */
 #include "log.h"
 
@@ -19,16 +19,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A pipe that poll() calls writable has room for so much (PIPE_BUF): no write is longer. A line
- * that does not fit is left out. */
+/* PIPE_BUF, the room of a pipe that poll() calls writable: no write is longer, and no line. */
 #define WRITE_MAX_BYTES 4096
 
 static struct {
     pthread_mutex_t lock;
-    char text[WRITE_MAX_BYTES]; /* whole lines, to be written */
+    char text[WRITE_MAX_BYTES]; /* whole lines */
     size_t length;
     unsigned lines;
-    uint64_t lost; /* lines, since the last that got out */
+    uint64_t lost; /* lines that were dropped since the last one that was written */
 } pending = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static bool may_block; /* output is no regular file */
@@ -44,7 +43,7 @@ void log_open(void)
     }
 }
 
-/* Writes if the output takes it at once. */
+/* Writes, if the output takes it at once. */
 static bool write_out(const char *text, size_t length)
 {
     struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
@@ -56,8 +55,8 @@ static bool write_out(const char *text, size_t length)
     return written == (ssize_t)length;
 }
 
-/* Says how many lines were lost, if any were. With the lock held. */
-static void own_up(void)
+/* Logs how many lines were lost, if any. With the lock held. */
+static void write_lost(void)
 {
     char time[CLOCK_UTC_TEXT];
     char note[128];
@@ -72,12 +71,12 @@ static void own_up(void)
         pending.lost = 0;
 }
 
-/* Writes what is pending, or counts it as lost. With the lock held. */
+/* Writes what is pending, or drops and counts it. With the lock held. */
 static void write_pending(void)
 {
     if (pending.length == 0)
         return;
-    own_up();
+    write_lost();
     if (pending.lost > 0 || !write_out(pending.text, pending.length))
         pending.lost += pending.lines;
     pending.length = pending.lines = 0;
@@ -103,7 +102,7 @@ void log_flush(void)
     pthread_mutex_unlock(&pending.lock);
 }
 
-/* Makes the object a line and drops the reference to it; NULL is ignored. */
+/* Writes the object as a line, and frees it. NULL is ignored. */
 static void write_object(json_t *object)
 {
     char line[WRITE_MAX_BYTES];
@@ -118,7 +117,7 @@ static void write_object(json_t *object)
     json_decref(object);
 }
 
-/* A name may have anything in it; what the service itself puts into a line is plain. */
+/* Whether a text needs no escapes in JSON, which an application's name may. */
 static bool is_plain(const char *text)
 {
     for (; *text != '\0'; text++)
@@ -127,7 +126,7 @@ static bool is_plain(const char *text)
     return true;
 }
 
-/* The string as JSON has it; null where there is none, or no room for it. */
+/* Writes a text as a string of JSON; null for NULL, or where it does not fit. */
 static const char *quote(const char *text, char *out, size_t size)
 {
     size_t length = 0;
@@ -145,8 +144,7 @@ static const char *quote(const char *text, char *out, size_t size)
     return length > 0 && length < size ? out : "null";
 }
 
-/* Not by way of json_pack(): there is a line for each request, and that costs several times as
- * much. */
+/* By snprintf(), since json_pack() costs several times as much and each request has a line. */
 void log_request(const struct log_request *request)
 {
     char line[WRITE_MAX_BYTES];

@@ -1,9 +1,10 @@
 /*
  * main.c - the gateway's life: reads the configuration, starts the threads, accepts connections,
- * and stops when it is told to.
+ * and stops at a signal.
  *
- * Threads: this one, which accepts, sweeps and takes signals; the HTTP threads (http.c); the
- * database thread (database.c); the feed's (feed.c). None is ever made for a client.
+ * Threads: this one, which accepts, sweeps and takes signals; the HTTP threads (exchange/loop.c,
+ * http/http.c); the database thread (database/database.c); the feed's (events/feed.c). None is made
+ * for a client.
  */
 #include "clock.h"
 #include "config.h"
@@ -36,16 +37,7 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* Bodies come and go in all sizes and threads. Few arenas, and large blocks straight from and to
- * the system, keep the memory of a peak from staying. */
-static void tune_memory(void)
-{
-    mallopt(M_ARENA_MAX, 2);
-    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 512 * 1024);
-}
-
-/* Takes all the descriptors there are, and lowers the limit of clients to fit. */
+/* Raises the limit of open files as far as it goes, and lowers connection_limit to fit. */
 static void fit_files(struct config *config)
 {
     struct rlimit files;
@@ -64,17 +56,8 @@ static void fit_files(struct config *config)
               (json_int_t)config->connection_limit);
 }
 
-/* Streams stay, so they never take all connections from those who come and go. */
-static void fit_streams(struct config *config)
-{
-    long most = config->connection_limit * 9 / 10;
-
-    if (config->stream_limit > most)
-        config->stream_limit = most;
-}
-
-/* The signals that stop us or have us reload, blocked in all threads and read from a descriptor; -1
- * on failure. */
+/* Blocks the signals that we take in all threads, and returns a descriptor to read them from; -1
+ * after a message on stderr. */
 static int open_signals(void)
 {
     sigset_t taken;
@@ -92,7 +75,7 @@ static int open_signals(void)
     return signals;
 }
 
-/* Takes a signal, and heeds it where it asks for a reload. Whether it tells us to stop. */
+/* Takes a signal, and reloads at SIGHUP. Whether it tells us to stop. */
 static bool take_signal(int signals)
 {
     struct signalfd_siginfo taken;
@@ -105,7 +88,7 @@ static bool take_signal(int signals)
     return false;
 }
 
-/* Until a signal comes: accepts, and sweeps. */
+/* Accepts and sweeps until a signal tells us to stop. */
 static void serve(int listening, int signals, const struct config *config)
 {
     int64_t sweep_at = clock_ms() + SWEEP_MS;
@@ -135,7 +118,7 @@ static void serve(int listening, int signals, const struct config *config)
     }
 }
 
-/* Lets what is in flight finish; a second signal ends all at once. */
+/* Lets requests that are under way finish. A second signal ends the process at once. */
 static void drain(int signals, const struct config *config)
 {
     int64_t until = clock_ms() + config->shutdown_timeout * 1000;
@@ -168,14 +151,14 @@ static bool start(const struct config *config)
     return false;
 }
 
-/* Starts it all, serves, and stops it all. Returns the exit status. */
+/* Starts everything, serves, and stops everything. Returns the exit status. */
 static int run(const struct config *config, int listening, int signals)
 {
     if (!start(config))
         return EXIT_FAILED;
     accept_announce(listening);
     serve(listening, signals, config);
-    close(listening); /* from now on a connection is refused, and goes elsewhere */
+    close(listening); /* connections are refused from now on, and go elsewhere */
     log_event("stopping", "s:I", "connections", (json_int_t)client_count());
     drain(signals, config);
     feed_stop();
@@ -192,11 +175,16 @@ int main(int argc, char **argv)
     struct config config;
     int status = EXIT_USAGE;
 
-    tune_memory();
+    /* Bodies come and go in all sizes and threads. With few arenas, and large blocks mapped by
+     * themselves, the memory of a peak goes back to the system. */
+    mallopt(M_ARENA_MAX, 2);
+    mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 512 * 1024);
     if (config_load(&config, argc, argv)) {
         log_open();
         fit_files(&config);
-        fit_streams(&config);
+        if (config.stream_limit > config.connection_limit * 9 / 10) /* streams stay */
+            config.stream_limit = config.connection_limit * 9 / 10;
         int signals = open_signals();
         int listening = signals >= 0 && tls_start(&config) ? accept_open(&config) : -1;
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* systemd hands a service its credentials in a directory that no one else enters. It may let the
- * service read them by an access control list, which a mode shows as the group's. */
+/* Whether systemd has handed us the file, in a directory that nobody else can enter. It may let a
+ * service read it by an access control list, which looks like a privilege of the group's. */
 static bool is_from_systemd(const char *path)
 {
     const char *directory = getenv("CREDENTIALS_DIRECTORY");

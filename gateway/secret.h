@@ -8,10 +8,10 @@
 
 #include <stdbool.h>
 
-/* What to do about a file that is not private, for a message. */
+/* For a message about a file that is not private. */
 #define SECRET_ADVICE "holds a secret, and others than its owner may read or write it (chmod 600)"
 
-/* Whether the open file of that path is its owner's alone. */
+/* Whether only its owner can read the open file of that path. */
 bool secret_is_private(int file, const char *path);
 
 /* Whether a connection string of libpq's has a password in it. */

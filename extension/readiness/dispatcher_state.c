@@ -13,7 +13,6 @@
 #include "storage/shmem.h"
 #include "storage/spin.h"
 
-#include "compat.h"
 #include "readiness/dispatcher_state.h"
 #include "settings.h"
 
@@ -27,9 +26,7 @@ typedef struct DispatcherState
 
 static DispatcherState *state = NULL;	/* NULL: the library is not preloaded */
 
-#ifdef COMPAT_HAS_SHMEM_REQUEST_HOOK
 static shmem_request_hook_type previous_request_hook = NULL;
-#endif
 static shmem_startup_hook_type previous_startup_hook = NULL;
 
 /* ---------- Shared memory ---------- */
@@ -37,10 +34,8 @@ static shmem_startup_hook_type previous_startup_hook = NULL;
 static void
 request_memory(void)
 {
-#ifdef COMPAT_HAS_SHMEM_REQUEST_HOOK
 	if (previous_request_hook != NULL)
 		previous_request_hook();
-#endif
 	RequestAddinShmemSpace(MAXALIGN(sizeof(DispatcherState)));
 }
 
@@ -65,12 +60,8 @@ start_memory(void)
 void
 dispatcher_state_init(void)
 {
-#ifdef COMPAT_HAS_SHMEM_REQUEST_HOOK
 	previous_request_hook = shmem_request_hook;
 	shmem_request_hook = request_memory;
-#else
-	request_memory();
-#endif
 	previous_startup_hook = shmem_startup_hook;
 	shmem_startup_hook = start_memory;
 }

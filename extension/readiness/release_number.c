@@ -13,7 +13,6 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
 #include "readiness/event.h"
 #include "readiness/release_number.h"
 #include "tables/catalog.h"
@@ -72,7 +71,7 @@ static bool
 is_this_history(Rows *rows)
 {
 	return DatumGetInt64(rows_value(rows, HISTORY_SYSTEM_IDENTIFIER)) == (int64) GetSystemIdentifier() &&
-		DatumGetInt32(rows_value(rows, HISTORY_TIMELINE)) == (int32) compat_insertion_timeline() &&
+		DatumGetInt32(rows_value(rows, HISTORY_TIMELINE)) == (int32) GetWALInsertionTimeLine() &&
 		DatumGetObjectId(rows_value(rows, HISTORY_DATABASE_OID)) == MyDatabaseId;
 }
 
@@ -81,7 +80,7 @@ insert_history(Rows *rows, int64 begins_after)
 {
 	Datum		values[HISTORY_COLUMNS] = {
 		[HISTORY_SYSTEM_IDENTIFIER] = Int64GetDatum((int64) GetSystemIdentifier()),
-		[HISTORY_TIMELINE] = Int32GetDatum((int32) compat_insertion_timeline()),
+		[HISTORY_TIMELINE] = Int32GetDatum((int32) GetWALInsertionTimeLine()),
 		[HISTORY_DATABASE_OID] = ObjectIdGetDatum(MyDatabaseId),
 		[HISTORY_BEGINS_AFTER] = Int64GetDatum(begins_after)
 	};

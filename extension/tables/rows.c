@@ -29,13 +29,6 @@
 #include "tables/rows.h"
 #include "tables/through_sql.h"
 
-/* A column that is not ours, and what a new row has there. */
-typedef struct Default
-{
-	int			attribute;		/* from 0 */
-	ExprState  *expression;
-} Default;
-
 /* The table that was opened, or a partition of it; what follows the columns is of plain ones. */
 typedef struct Part
 {
@@ -52,8 +45,7 @@ typedef struct Part
 	ResultRelInfo *result;
 	TupleTableSlot *written;
 	TupleTableSlot *before;		/* the row that it replaces, where some of that stays */
-	Default    *defaults;
-	int			default_count;
+	ExprState **defaults;		/* of columns that are not ours, NULL where one has none; NULL: there are no such columns */
 } Part;
 
 struct Rows
@@ -430,13 +422,13 @@ rows_place(const Rows *rows)
 
 /* ---------- Writing ---------- */
 
-/* Learns what the columns that are not ours have in new rows. */
+/* Finds what the columns that are not ours have in new rows. */
 static void
 find_defaults(Rows *rows, Part *part)
 {
 	TupleDesc	columns = RelationGetDescr(part->relation);
 
-	part->defaults = palloc(columns->natts * sizeof(Default));
+	part->defaults = palloc0(columns->natts * sizeof(ExprState *));
 	for (int i = 0; i < columns->natts; i++)
 	{
 		bool		is_ours = false;
@@ -447,10 +439,8 @@ find_defaults(Rows *rows, Part *part)
 		/* a generated one is computed when the row is written */
 		if (!is_ours && !TupleDescAttr(columns, i)->attisdropped && TupleDescAttr(columns, i)->attgenerated == '\0')
 			expression = (Expr *) build_column_default(part->relation, i + 1);
-		if (expression == NULL)
-			continue;
-		part->defaults[part->default_count].attribute = i;
-		part->defaults[part->default_count++].expression = ExecPrepareExpr(expression, rows->estate);
+		if (expression != NULL)
+			part->defaults[i] = ExecPrepareExpr(expression, rows->estate);
 	}
 }
 
@@ -497,14 +487,12 @@ take_defaults(Rows *rows, Part *part)
 {
 	TupleTableSlot *written = part->written;
 
-	memset(written->tts_isnull, true, RelationGetNumberOfAttributes(part->relation) * sizeof(bool));
-	for (int i = 0; i < part->default_count; i++)
+	for (int i = 0; i < RelationGetNumberOfAttributes(part->relation); i++)
 	{
-		int			attribute = part->defaults[i].attribute;
-
-		written->tts_values[attribute] = ExecEvalExprSwitchContext(part->defaults[i].expression,
-																   GetPerTupleExprContext(rows->estate),
-																   &written->tts_isnull[attribute]);
+		written->tts_isnull[i] = true;
+		if (part->defaults[i] != NULL)
+			written->tts_values[i] = ExecEvalExprSwitchContext(part->defaults[i], GetPerTupleExprContext(rows->estate),
+															   &written->tts_isnull[i]);
 	}
 }
 

@@ -26,41 +26,36 @@ has_rule(Relation named, CmdType command)
 	return false;
 }
 
-/* A transition table belongs to a trigger for each statement, or to one for each row that is to see them all. */
+/*
+ * A trigger that a statement about the table fires and the writing of a row does not.  Of a partition's
+ * own triggers, a statement about the table fires those for each row.
+ */
 static bool
-has_statement_trigger(const TriggerDesc *triggers, CmdType command)
+has_trigger(Relation relation, CmdType command, bool is_named)
 {
-	switch (command)
-	{
-		case CMD_INSERT:
-			return triggers->trig_insert_before_statement || triggers->trig_insert_after_statement ||
-				triggers->trig_insert_new_table;
-		case CMD_UPDATE:
-			return triggers->trig_update_before_statement || triggers->trig_update_after_statement ||
-				triggers->trig_update_old_table || triggers->trig_update_new_table;
-		default:
-			return triggers->trig_delete_before_statement || triggers->trig_delete_after_statement ||
-				triggers->trig_delete_old_table;
-	}
-}
+	const TriggerDesc *triggers = relation->trigdesc;
+	int			event = command == CMD_INSERT ? TRIGGER_TYPE_INSERT :
+		command == CMD_UPDATE ? TRIGGER_TYPE_UPDATE : TRIGGER_TYPE_DELETE;
 
-static bool
-has_column_trigger(const TriggerDesc *triggers)
-{
-	for (int i = 0; i < triggers->numtriggers; i++)
-		if (triggers->triggers[i].tgnattr > 0 && TRIGGER_FOR_UPDATE(triggers->triggers[i].tgtype))
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if ((trigger->tgtype & event) == 0)
+			continue;
+		if (command == CMD_UPDATE && trigger->tgnattr > 0 && TRIGGER_FOR_ROW(trigger->tgtype))
 			return true;
+		if (is_named && (!TRIGGER_FOR_ROW(trigger->tgtype) || trigger->tgoldtable != NULL || trigger->tgnewtable != NULL))
+			return true;
+	}
 	return false;
 }
 
 bool
 through_sql_is_needed(Relation named, Relation part, CmdType command)
 {
-	if (has_rule(named, command))
-		return true;
-	if (named->trigdesc != NULL && has_statement_trigger(named->trigdesc, command))
-		return true;
-	return command == CMD_UPDATE && part->trigdesc != NULL && has_column_trigger(part->trigdesc);
+	return has_rule(named, command) || has_trigger(named, command, true) ||
+		(part != named && has_trigger(part, command, false));
 }
 
 /* ---------- How ---------- */

@@ -16,41 +16,26 @@
 /* An update that is older at its receipt is more likely a mistake than news. */
 #define OLD_AGE (30 * USECS_PER_DAY)
 
-#define ERROR_ISSUE(kind, text) {.severity = "error", .code = kind, .diagnostics = text}
+/* What is said of a valid entry of a bundle that was not stored. */
+static const OutcomeIssue not_stored = {
+	.severity = "information",
+	.code = "informational",
+	.diagnostics = "This entry is valid, but it was not stored, because of other entries of the same bundle"
+};
 
-/* ---------- Faults ---------- */
+/* And of one that says the same as a task that is stored. */
+static const OutcomeIssue already_stored = {
+	.severity = "information",
+	.code = "informational",
+	.diagnostics = "This update was stored before"
+};
 
-/* Appends a valid entry of a bundle that was not stored. */
+/* Appends the answer to an entry: one issue, and where its task is, if it is. */
 static void
-append_not_stored(StringInfo out, const BundleEntry *entry, int64 now)
+append_issue(StringInfo out, const BundleEntry *sent, int http_status, const Uuid *task_id, const OutcomeIssue *issue, int64 now)
 {
-	static const OutcomeIssue not_stored = {
-		.severity = "information",
-		.code = "informational",
-		.diagnostics = "This entry is valid, but it was not stored, because of other entries of the same bundle"
-	};
-
-	response_begin_entry(out, entry->full_url, 200, NULL);
-	outcome_of_one(out, now, &not_stored);
-	response_end_entry(out);
-}
-
-static void
-append_faulty(StringInfo out, const BundleEntry *entry, int index, int http_status, int64 now)
-{
-	response_begin_entry(out, entry->full_url, http_status, NULL);
-	outcome_of_faults(out, now, &entry->faults, index);
-	response_end_entry(out);
-}
-
-/* Appends the faults that belong to no entry, if there are any. */
-static void
-append_faults_of_all(StringInfo out, const Bundle *bundle, int http_status, int64 now)
-{
-	if (bundle->faults.first == NULL)
-		return;
-	response_begin_entry(out, NULL, http_status, NULL);
-	outcome_of_faults(out, now, &bundle->faults, 0);
+	response_begin_entry(out, sent->full_url, http_status, task_id);
+	outcome_of_one(out, now, issue);
 	response_end_entry(out);
 }
 
@@ -59,27 +44,34 @@ append_faults_of_all(StringInfo out, const Bundle *bundle, int http_status, int6
  * entry of its own; those that were sent follow where something is wrong with them.
  */
 static void
-answer_faults(Submission *submission, int64 now)
+write_faults(Submission *submission, int64 now)
 {
 	const Bundle *bundle = submission->bundle;
 	StringInfo	out = &submission->answer;
 
 	submission->status = bundle->too_long ? 413 : bundle->forbidden ? 403 : 400;
 	response_begin(out);
-	append_faults_of_all(out, bundle, submission->status, now);
+	if (bundle->faults.first != NULL)
+	{
+		response_begin_entry(out, NULL, submission->status, NULL);
+		outcome_of_faults(out, now, &bundle->faults, 0);
+		response_end_entry(out);
+	}
 	for (int i = 0; bundle->faulty > 0 && i < bundle->count; i++)
 	{
 		const BundleEntry *entry = &bundle->entries[i];
 
 		if (entry->faults.first == NULL)
-			append_not_stored(out, entry, now);
-		else
-			append_faulty(out, entry, i, submission->status, now);
+		{
+			append_issue(out, entry, 200, NULL, &not_stored, now);
+			continue;
+		}
+		response_begin_entry(out, entry->full_url, submission->status, NULL);
+		outcome_of_faults(out, now, &entry->faults, i);
+		response_end_entry(out);
 	}
 	response_end(out);
 }
-
-/* ---------- Judgements ---------- */
 
 /* What else the sender should know of an update that is stored, as warnings. */
 static void
@@ -137,36 +129,23 @@ append_stored(StringInfo out, const BundleEntry *sent, const Entry *entry, int64
 	response_end_entry(out);
 }
 
-/* Appends an entry that says the same as a task that is stored. */
-static void
-append_already_stored(StringInfo out, const BundleEntry *sent, int http_status, int64 now)
-{
-	static const OutcomeIssue already_stored = {
-		.severity = "information",
-		.code = "informational",
-		.diagnostics = "This update was stored before"
-	};
-
-	response_begin_entry(out, sent->full_url, http_status, &sent->update.task_id);
-	outcome_of_one(out, now, &already_stored);
-	response_end_entry(out);
-}
-
 static void
 append_conflict(StringInfo out, const BundleEntry *sent, int64 now)
 {
-	OutcomeIssue conflict = ERROR_ISSUE("duplicate", "A task with this Task.id is stored already for this prescription");
+	static const OutcomeIssue conflict = {
+		.severity = "error",
+		.code = "duplicate",
+		.diagnostics = "A task with this Task.id is stored already for this prescription",
+		.http_error = "REC_CONFLICT"
+	};
 
-	conflict.http_error = "REC_CONFLICT";
-	response_begin_entry(out, sent->full_url, 409, &sent->update.task_id);
-	outcome_of_one(out, now, &conflict);
-	response_end_entry(out);
+	append_issue(out, sent, 409, &sent->update.task_id, &conflict, now);
 }
 
 static void
 append_refused(StringInfo out, const BundleEntry *sent, const Entry *entry, int index, int64 now)
 {
-	OutcomeIssue refused = ERROR_ISSUE("business-rule", NULL);
+	OutcomeIssue refused = {.severity = "error", .code = "business-rule"};
 	const char *element = "";
 
 	if (entry->fate == FATE_UNEXPECTED)
@@ -183,13 +162,12 @@ append_refused(StringInfo out, const BundleEntry *sent, const Entry *entry, int 
 		refused.diagnostics = psprintf("Task.focus: one application may send %d updates of one item of one issue at one "
 									   "pharmacy (rxtrack.updates_per_supply)", settings_updates_per_supply);
 	refused.expression = psprintf("Bundle.entry[%d].resource%s", index, element);
-	response_begin_entry(out, sent->full_url, 422, NULL);
-	outcome_of_one(out, now, &refused);
-	response_end_entry(out);
+	append_issue(out, sent, 422, NULL, &refused, now);
 }
 
+/* What became of each entry of a valid bundle. */
 static void
-answer_judgements(Submission *submission, int64 now)
+write_judgements(Submission *submission, int64 now)
 {
 	const Bundle *bundle = submission->bundle;
 	StringInfo	out = &submission->answer;
@@ -201,7 +179,7 @@ answer_judgements(Submission *submission, int64 now)
 		const Entry *entry = &submission->entries[i];
 
 		if (entry->fate == FATE_ALREADY_STORED)
-			append_already_stored(out, sent, submission->status == 202 ? 202 : 200, now);
+			append_issue(out, sent, submission->status == 202 ? 202 : 200, &sent->update.task_id, &already_stored, now);
 		else if (submission->status == 201)
 			append_stored(out, sent, entry, now);
 		else if (entry->fate == FATE_CONFLICT)
@@ -209,35 +187,30 @@ answer_judgements(Submission *submission, int64 now)
 		else if (entry->fate >= FATE_UNEXPECTED)
 			append_refused(out, sent, entry, i, now);
 		else
-			append_not_stored(out, sent, now);
+			append_issue(out, sent, 200, NULL, &not_stored, now);
 	}
 	response_end(out);
 }
 
-static void
-answer_ignored(Submission *submission, int64 now)
+void
+answers_write(Submission *submission, int64 now)
 {
 	static const OutcomeIssue ignored = {
 		.severity = "information",
 		.code = "informational",
 		.diagnostics = "A message of this MessageType is ignored"
 	};
-
-	submission->status = 202;
-	response_of_one(&submission->answer, now, 202, &ignored);
-}
-
-void
-answers_write(Submission *submission, int64 now)
-{
 	const Bundle *bundle = submission->bundle;
 
 	if (!bundle_is_valid(bundle))
-		answer_faults(submission, now);
+		write_faults(submission, now);
 	else if (bundle->ignored)
-		answer_ignored(submission, now);
+	{
+		submission->status = 202;
+		response_of_one(&submission->answer, now, 202, &ignored);
+	}
 	else if (bundle->count > 0)
-		answer_judgements(submission, now);
+		write_judgements(submission, now);
 	else
 	{
 		submission->status = 200;

@@ -184,7 +184,7 @@ derive_task_id(Update *update, const DeliveryType *delivery, const ItemStatus *s
 		pg_cryptohash_init(hash) < 0 ||
 		pg_cryptohash_update(hash, name_space, sizeof(name_space)) < 0 ||
 		pg_cryptohash_update(hash, (uint8 *) name, strlen(name)) < 0 ||
-		compat_hash_final(hash, digest, sizeof(digest)) < 0)
+		pg_cryptohash_final(hash, digest, sizeof(digest)) < 0)
 #ifdef FRONTEND
 		abort();
 #else

@@ -1,14 +1,14 @@
 /*
- * backlog.h - the jobs that wait for the database: who may wait, who is turned away, and whose turn
- * it is.
+ * backlog.h - the jobs that wait for the database: admission control, and in which order they go.
  *
- * Fair: routes get calls in turn, and in a call each caller (caller.h) that waits for the route has
- * a job before any has a second one. So a caller that floods waits for itself alone.
- * Bounded: a caller may have as many jobs waiting as there is room left. One that floods takes half
- * of the room, two a third each, and there is always some for one that has nothing waiting. And who
- * has a job that has waited for half of the time there is gets no other one in: it would come too
- * late. To turn a job away early costs little; to let it wait for an answer of 504 costs both
- * sides. Threads: the database thread only.
+ * Order: round robin, first of routes, as a call carries jobs of one, then of the callers
+ * (caller.h) that wait for that route. A caller with many jobs delays its own only. Admission: a
+ * job is refused where
+ * - its caller has as many jobs waiting as places are free. Of n places one caller gets n/2 at
+ * most, two get n/3 each, and a caller with nothing waiting always finds one; or
+ * - its caller's oldest job for the route has waited for half of request_timeout, so that this one
+ *   would time out. To refuse it at once (503) costs little, a timeout (504) costs both sides.
+ * Threads: the database thread only.
  */
 #ifndef RXTRACK_BACKLOG_H
 #define RXTRACK_BACKLOG_H
@@ -20,15 +20,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* *config must stay. False without memory. */
+/* *config must outlive the backlog. False without memory. */
 bool backlog_start(const struct config *config);
 
-/* Takes a job in. False where it may not wait: then its answer says so, and it is the caller's. */
+/* Takes a job in. False where it is refused: it has its answer, and is the caller's. */
 bool backlog_add(struct job *job, int64_t now_ms);
 
 /*
- * Takes out the jobs of the next call, all of one route: at most so many, with at most so many
- * bytes of body unless it is one job. Returns how many.
+ * Takes out the jobs of the next call, all of one route: at most so many, whose bodies are together
+ * at most so many bytes, but for a single job. Returns how many.
  */
 size_t backlog_take(struct job **jobs, size_t most, size_t bytes_most);
 
@@ -41,7 +41,7 @@ const struct job *backlog_oldest(void);
 /* How many jobs wait. */
 size_t backlog_count(void);
 
-/* Frees what backlog_start() made; no job waits any more. */
+/* Frees what backlog_start() made. No job may wait. */
 void backlog_stop(void);
 
 #endif

@@ -39,12 +39,13 @@ enum {
 const Oid call_types[CALL_PARAMETERS] = {OID_TEXT, OID_BYTEA_ARRAY, OID_TEXT_ARRAY, OID_TEXT_ARRAY,
                                          OID_BYTEA_ARRAY};
 
-/* One element of an array; data NULL: SQL NULL. */
+/* An element of an array; data NULL: SQL NULL. */
 struct element {
     const void *data;
     size_t length;
 };
 
+/* What a job has for a parameter, which is an array. */
 static struct element element_of(const struct job *job, int parameter)
 {
     switch (parameter) {
@@ -59,18 +60,20 @@ static struct element element_of(const struct job *job, int parameter)
     }
 }
 
-void call_text(const struct route *route, char *out, size_t size)
+/* The condition is planned away where the number is right, and planned again when the function
+ * changes. */
+void call_text(const struct route *route, char out[CALL_TEXT])
 {
-    /* Planned away where the number is right, and planned again when the function changes. */
-    snprintf(out, size,
+    snprintf(out, CALL_TEXT,
              "SELECT status, application, headers, body, requests_per_minute, stream_after,"
              " stream_ods_codes FROM rxtrack_http.%s($1, $2, $3, $4, $5)"
              " WHERE rxtrack_http.interface_number() = %d",
              route->function, CALL_INTERFACE);
 }
 
-void call_signatures(char *out, size_t size)
+void call_signatures(char out[CALL_SIGNATURES_TEXT])
 {
+    size_t size = CALL_SIGNATURES_TEXT;
     size_t length = (size_t)snprintf(out, size, "{");
 
     for (size_t i = 0; i < routes_table_count && length < size; i++)
@@ -91,6 +94,7 @@ static char *put_int32(char *at, size_t number)
     return at + sizeof wire;
 }
 
+/* Builds the array for one parameter. False without memory, or where it gets too long. */
 static bool build_array(struct call *call, int parameter, struct job *const *jobs, size_t count)
 {
     size_t size = ARRAY_HEADER_BYTES;
@@ -147,6 +151,7 @@ void call_free(struct call *call)
     memset(call, 0, sizeof *call);
 }
 
+/* Whether a result has the columns that call_text() asks for, in binary, and so many rows. */
 static bool has_agreed_shape(const PGresult *result, size_t count)
 {
     static const Oid types[COLUMNS] = {
@@ -167,7 +172,7 @@ static bool has_agreed_shape(const PGresult *result, size_t count)
     return true;
 }
 
-/* A copy of a value, NUL-terminated, in *out; NULL for SQL NULL. False without memory. */
+/* Copies a value to *out, with a NUL behind it; NULL for SQL NULL. False without memory. */
 static bool copy_value(const PGresult *result, int row, int column, char **out, size_t *length)
 {
     *out = NULL;
@@ -193,7 +198,7 @@ static int32_t get_int32(const char *at)
 
 static int64_t get_int64(const char *at)
 {
-    return (int64_t)get_int32(at) << 32 | (uint32_t)get_int32(at + 4);
+    return (int64_t)((uint64_t)(uint32_t)get_int32(at) << 32 | (uint32_t)get_int32(at + 4));
 }
 
 /* The pharmacies that a stream is for, out of an array of text. False where it holds anything else,
@@ -223,6 +228,7 @@ static bool decode_pharmacies(const PGresult *result, int row, struct answer *an
     return true;
 }
 
+/* False where the row is no answer, or without memory. */
 static bool decode_row(const PGresult *result, int row, struct answer *answer)
 {
     size_t unused;
@@ -244,15 +250,13 @@ static bool decode_row(const PGresult *result, int row, struct answer *answer)
 
 bool call_decode(const PGresult *result, struct job *const *jobs, size_t count)
 {
-    if (!has_agreed_shape(result, count))
-        return false;
-    for (size_t i = 0; i < count; i++) {
+    bool fine = has_agreed_shape(result, count);
+
+    for (size_t i = 0; fine && i < count; i++) {
         answer_clear(&jobs[i]->answer);
-        if (!decode_row(result, (int)i, &jobs[i]->answer)) {
-            for (size_t j = 0; j <= i; j++)
-                answer_clear(&jobs[j]->answer);
-            return false;
-        }
+        fine = decode_row(result, (int)i, &jobs[i]->answer);
     }
-    return true;
+    for (size_t i = 0; !fine && i < count; i++)
+        answer_clear(&jobs[i]->answer);
+    return fine;
 }

@@ -1,7 +1,7 @@
 /*
- * call.h - the wire format of one call of a gateway function: the parameters of a batch of jobs
- * as PostgreSQL's binary arrays, and the rows that come back. Binary, because a body then needs
- * neither quoting nor hexadecimal.
+ * call.h - one call of an endpoint's function as it goes over the wire: the parameters of a batch
+ * of jobs as PostgreSQL's binary arrays, and the rows of rxtrack_http.answer that come back.
+ * Binary, so that a body needs neither quoting nor hexadecimal.
  * Threads: the database thread only.
  */
 #ifndef RXTRACK_CALL_H
@@ -26,21 +26,21 @@ struct call {
     int formats[CALL_PARAMETERS];
 };
 
-/*
- * Writes "SELECT ... FROM rxtrack_http.FUNCTION(...)" of a route to out. Where the schema is of
- * another interface, it calls nothing and gives no row.
- */
-void call_text(const struct route *route, char *out, size_t size);
+#define CALL_TEXT 256
+
+/* Writes the statement that calls a route's function. Where the schema is of another interface, it
+ * calls nothing and returns no row. */
+void call_text(const struct route *route, char out[CALL_TEXT]);
 
 #define CALL_SIGNATURES_TEXT 2048
 
-/* Writes the signatures of the functions of all routes, as the text of an array of text, to out.
- * What does not fit is cut off, which no server takes for an array. */
-void call_signatures(char *out, size_t size);
+/* Writes the signatures of the functions of all routes, as the text of an array of text. What does
+ * not fit is cut off, which no server takes for an array. */
+void call_signatures(char out[CALL_SIGNATURES_TEXT]);
 
 /*
- * Builds the parameters for count jobs of one route. False without memory or where an array gets
- * too long for the protocol; *call is to be freed by call_free() either way.
+ * Builds the parameters for a batch of jobs of one route. False without memory, or where an array
+ * gets too long for the protocol. call_free() frees them, after a failure too.
  */
 bool call_build(struct call *call, struct job *const *jobs, size_t count);
 
@@ -48,8 +48,8 @@ bool call_build(struct call *call, struct job *const *jobs, size_t count);
 void call_free(struct call *call);
 
 /*
- * Copies the rows of a result into the answers of the count jobs, in their order. False where the
- * result is not of the agreed shape (then no answer is set) or there is no memory.
+ * Copies the rows of a result into the answers of the jobs, in their order. False where the result
+ * is not of the agreed shape, or without memory: then no answer is set.
  */
 bool call_decode(const PGresult *result, struct job *const *jobs, size_t count);
 

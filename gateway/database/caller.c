@@ -1,8 +1,8 @@
 /*
- * caller.c - see caller.h. Credentials are kept in a table of fixed size, a few to a row, which a
- * credential's first bytes choose: it is a SHA-256, so they are as good as any hash. Where a row is
- * full the one that has called the longest ago is forgotten, and is a stranger for one request.
- * Callers themselves are kept: there are no more than applications.
+ * caller.c - see caller.h. Credentials are kept in a hash table of fixed size, some places to a
+ * row. A credential is a SHA-256, so its first bytes are its hash. Where a row is full the
+ * least recently used credential is forgotten, and is a stranger's for one request. Callers are
+ * kept for ever: there are no more than applications.
  */
 #include "database/caller.h"
 
@@ -18,9 +18,9 @@
 
 struct known {
     unsigned char credential[CREDENTIAL_MAX_BYTES];
-    size_t length;         /* with a certificate it is another credential than without */
+    size_t length;         /* with a certificate it is another credential */
     struct caller *caller; /* NULL: the place is free */
-    uint64_t called;       /* when last: the number of the look-up */
+    uint64_t used;         /* the number of the look-up that found it last */
 };
 
 static struct {
@@ -77,6 +77,7 @@ static struct known *row_of(const unsigned char *credential)
     return callers.known[(credential[0] << 8 | credential[1]) % ROWS];
 }
 
+/* The place of the job's credential; NULL where it is not known. Compared in constant time. */
 static struct known *find_known(const struct job *job)
 {
     struct known *row = row_of(job->credential);
@@ -88,7 +89,7 @@ static struct known *find_known(const struct job *job)
     return NULL;
 }
 
-/* A credential where none is needed says nothing, since nobody looks whether it is valid. */
+/* Whether the job says whose it is. To an open route it does not: nobody checks its credential. */
 static bool is_named(const struct job *job)
 {
     return job->route->scope != NULL && job->credential != NULL;
@@ -100,11 +101,12 @@ struct caller *caller_of(const struct job *job)
 
     if (known == NULL)
         return callers.strangers[routes_number(job->route)];
-    known->called = ++callers.lookups;
+    known->used = ++callers.lookups;
     return known->caller;
 }
 
-/* One number does for a bucket that fills steadily: how far ahead of now the minute is spent. */
+/* A token bucket in one number: how far ahead of now requests have been paid for, at most a minute,
+ * or the cost of one request where that is more. */
 int64_t caller_spend(struct caller *caller, int64_t now_ms)
 {
     int64_t now_ns = now_ms * 1000 * 1000;
@@ -118,6 +120,7 @@ int64_t caller_spend(struct caller *caller, int64_t now_ms)
     return 0;
 }
 
+/* The caller of that name, a new one where there is none yet; NULL without memory. */
 static struct caller *caller_named(const char *name)
 {
     for (struct caller *caller = callers.first; caller != NULL; caller = caller->next)
@@ -126,12 +129,13 @@ static struct caller *caller_named(const char *name)
     return new_caller(name);
 }
 
+/* A place for the job's credential: a free one, or the least recently used of its row. */
 static struct known *place_for(const struct job *job)
 {
     struct known *row = row_of(job->credential), *place = row;
 
     for (size_t i = 1; i < PLACES && place->caller != NULL; i++)
-        if (row[i].caller == NULL || row[i].called < place->called)
+        if (row[i].caller == NULL || row[i].used < place->used)
             place = &row[i];
     memcpy(place->credential, job->credential, job->credential_length);
     place->length = job->credential_length;
@@ -157,5 +161,5 @@ void caller_learn(const struct job *job)
         known->caller = caller_named(answer->application);
     if (known->caller != NULL)
         known->caller->cost_ns = MINUTE_NS * callers.config->gateways / answer->requests_per_minute;
-    known->called = callers.lookups;
+    known->used = callers.lookups;
 }

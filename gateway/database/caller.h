@@ -1,16 +1,16 @@
 /*
- * caller.h - the applications that call, as far as the gateway has come to know them, and the rate
- * at which each may call.
+ * caller.h - the applications that call, as far as this gateway has come to know them, and the rate
+ * limit of each.
  *
- * The gateway decides nothing about credentials: the database looks at each of them anew. But its
- * answers say whose a credential was and how often that application may call, and this is
- * remembered, so that a request too many is refused here, before it costs the database anything,
- * and so that those who wait can be told apart (backlog.h). A credential that the database does not
- * know is not remembered: a flood of wrong ones takes no memory. Those who call with one, and those
- * who need none, are strangers, and all strangers of a route are one caller without a rate.
+ * The gateway decides nothing about credentials: the database checks each one on each request. Its
+ * answer says which application the credential is of and how often that may call, and the gateway
+ * remembers it. So a request beyond the rate is refused before it costs the database anything, and
+ * waiting jobs can be told apart by application (backlog.h). A credential that the database does
+ * not know is not remembered, so that a flood of wrong ones takes no memory: all requests with one,
+ * and those to open routes, are one caller a route, the strangers, without a rate limit.
  *
- * Each gateway counts for itself; where several share the load, the option "gateways" says how
- * many, and each lets its part of a rate through.
+ * Each gateway counts for itself. Where several share the load, the option "gateways" says how
+ * many, and each grants its part of a rate.
  * Threads: the database thread only.
  */
 #ifndef RXTRACK_CALLER_H
@@ -23,7 +23,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What waits of one caller for one route; the backlog's. */
+/* The jobs of one caller that wait for one route; the backlog's. */
 struct flow {
     struct queue jobs;
     struct flow *next; /* whose turn comes after this one's */
@@ -31,27 +31,27 @@ struct flow {
 
 struct caller {
     char *name;          /* of the application; NULL: strangers */
-    int64_t cost_ns;     /* what a request takes of a minute; 0: nothing */
-    int64_t spent_ns;    /* the monotonic time up to which its minute is spent */
+    int64_t cost_ns;     /* of a request, which is a minute / rate; 0: no limit */
+    int64_t spent_ns;    /* the monotonic time up to which requests have been paid for */
     size_t waiting;      /* its jobs in the backlog */
     struct caller *next; /* of all callers */
     struct flow flows[]; /* by route */
 };
 
-/* Sets up the strangers. *config must stay. False without memory. */
+/* Sets up the strangers. *config must outlive the callers. False without memory. */
 bool caller_start(const struct config *config);
 
-/* Whose the job is. */
+/* The caller that a job is of. */
 struct caller *caller_of(const struct job *job);
 
 /*
- * Lets the caller call once more: 0; or says after how many seconds it may, where its rate is used
- * up. A caller may call as often in one go as it may in a minute.
+ * Takes a token out of the caller's bucket, which holds those of a minute. Returns 0, or in how
+ * many seconds there will be one.
  */
 int64_t caller_spend(struct caller *caller, int64_t now_ms);
 
-/* Takes down, from the database's answer to the job, whose its credential is; or that it is
- * nobody's. */
+/* Remembers, from the database's answer to a job, which application its credential is of; or that
+ * it is of none. */
 void caller_learn(const struct job *job);
 
 /* Frees all callers. */

@@ -1,6 +1,6 @@
 /*
- * database.c - the database thread: how jobs come in, and the links that carry them. What a link
- * carries when, and what becomes of it, is the schedule's. See database.h.
+ * database.c - the database thread: the jobs that come in, and the life of the links. Which jobs a
+ * link carries when, and what becomes of them, is the schedule's. See database.h.
  *
  * Threads: the incoming list is under the lock; everything else belongs to the database thread,
  * which an eventfd wakes.
@@ -32,19 +32,20 @@ static struct {
     pthread_cond_t changed; /* state, for database_wait() */
     struct queue incoming;  /* under the lock */
     size_t incoming_count;  /* under the lock */
-    size_t heeded;          /* so many incoming ones wake the thread; under the lock */
+    size_t wanted;          /* so many incoming jobs wake the thread; under the lock */
     bool stopping;          /* under the lock */
     atomic_int state;       /* enum database_state */
 
     /* the database thread's */
     struct link *links;
     size_t link_count;
-    bool was_reported; /* that the database is away, since it last was usable */
-    unsigned random;   /* for the back-off's jitter */
+    bool was_reported; /* why the database is away, since it was last usable */
+    unsigned random;   /* seed of the back-off's jitter */
 } database = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 /* ---- state of the whole ---- */
 
+/* Settles the state from those of the links, and says where it has changed. */
 static void publish_state(void)
 {
     enum database_state state = DATABASE_AWAY;
@@ -69,7 +70,7 @@ static void publish_state(void)
     }
 }
 
-/* Says once, while the database is away, why. */
+/* Logs why the database is away, once until it is back. */
 static void report_failure(const struct link *link)
 {
     if (database.was_reported || atomic_load(&database.state) == DATABASE_USABLE ||
@@ -91,7 +92,7 @@ static void drop_link(struct link *link, int64_t now_ms)
     link_retry_later(link, now_ms, &database.random);
 }
 
-/* The schema has been found not to suit: no link is to carry anything before it has asked too. */
+/* One link has found the schema unsuitable: each of the others checks it before its next batch. */
 static void distrust_links(int64_t now_ms)
 {
     for (size_t i = 0; i < database.link_count; i++)
@@ -101,18 +102,18 @@ static void distrust_links(int64_t now_ms)
             link_distrust(&database.links[i]);
 }
 
+/* Whether its call was committed is not known, so its jobs are not tried again: the client does
+ * that, with the same request id, by which the database knows what it has stored. */
 static void lose_link(struct link *link, int64_t now_ms)
 {
-    /* Whether a call was carried out is not known: the client asks again with the same
-     * request id, and the database knows what it has stored. */
     link->unsuitable = false;
     schedule_failed(link, link->deadline_ms != 0 && now_ms >= link->deadline_ms ? FAULT_SLOW
                                                                                 : FAULT_AWAY);
     drop_link(link, now_ms);
 }
 
-/* Its call has ended, and the next one's turn may have come. */
-static void free_link(struct link *link, int64_t now_ms)
+/* Its call has ended: the one that followed it, if any, is under way from now on. */
+static void end_call(struct link *link, int64_t now_ms)
 {
     if (link_is_stale(link) ||
         (link->next_count > 0 && !link_advance(link, database.config, now_ms)))
@@ -123,7 +124,7 @@ static void handle_event(struct link *link, enum link_event event, int64_t now_m
 {
     switch (event) {
     case LINK_NOTHING:
-    case LINK_READ: /* not of these links */
+    case LINK_READ: /* the feed's */
         break;
     case LINK_READY:
         link->failures = 0;
@@ -137,11 +138,11 @@ static void handle_event(struct link *link, enum link_event event, int64_t now_m
         break;
     case LINK_ANSWERED:
         schedule_answered(link);
-        free_link(link, now_ms);
+        end_call(link, now_ms);
         break;
     case LINK_REFUSED:
         schedule_refused(link, now_ms);
-        free_link(link, now_ms);
+        end_call(link, now_ms);
         break;
     case LINK_LOST:
         lose_link(link, now_ms);
@@ -186,6 +187,7 @@ static void make_calls(int64_t now_ms)
 
 /* ---- the loop ---- */
 
+/* Gives the jobs that have come in to the schedule. False where the thread is to stop. */
 static bool take_incoming(void)
 {
     struct queue taken;
@@ -224,19 +226,7 @@ static int next_timeout(int64_t now_ms)
     return earliest > now_ms ? (int)(earliest - now_ms) : 0;
 }
 
-/* Settles how many jobs are to wake the thread from now on; returns whether so many are there. */
-static bool heed(int64_t now_ms)
-{
-    size_t wanted = schedule_wanted(now_ms);
-
-    pthread_mutex_lock(&database.lock);
-    database.heeded = wanted;
-    bool enough = database.incoming_count >= wanted;
-    pthread_mutex_unlock(&database.lock);
-    return enough;
-}
-
-/* What came may have been the end of more than one call. */
+/* One poll() may have brought the end of more than one call. */
 static void step(struct link *link, short revents, int64_t now_ms)
 {
     enum link_event event;
@@ -248,9 +238,17 @@ static void step(struct link *link, short revents, int64_t now_ms)
     } while ((event == LINK_ANSWERED || event == LINK_REFUSED) && link->count > 0);
 }
 
+/* Waits for the links and for jobs, unless as many jobs are there already as make a call, and takes
+ * each link as far as it goes. */
 static void wait_and_step(int64_t now_ms)
 {
     struct pollfd polled[CONFIG_CONNECTIONS_MAX + 1];
+    size_t wanted = schedule_wanted(now_ms);
+
+    pthread_mutex_lock(&database.lock);
+    database.wanted = wanted;
+    bool enough = database.incoming_count >= wanted;
+    pthread_mutex_unlock(&database.lock);
 
     for (size_t i = 0; i < database.link_count; i++) {
         const struct link *link = &database.links[i];
@@ -260,7 +258,7 @@ static void wait_and_step(int64_t now_ms)
         polled[i].revents = 0;
     }
     polled[database.link_count] = (struct pollfd){.fd = database.wakeup, .events = POLLIN};
-    if (poll(polled, database.link_count + 1, heed(now_ms) ? 0 : next_timeout(now_ms)) < 0)
+    if (poll(polled, database.link_count + 1, enough ? 0 : next_timeout(now_ms)) < 0)
         return; /* EINTR: nothing is ready, the loop comes round again */
     now_ms = clock_ms();
     for (size_t i = 0; i < database.link_count; i++) {
@@ -281,7 +279,7 @@ static void *run(void *unused)
         follow_calls(now_ms);
         make_calls(now_ms);
         schedule_send_answers();
-        connect_links(now_ms); /* may wait for a host's name, and answers are not to */
+        connect_links(now_ms); /* after the answers: it may wait for the look-up of a name */
         publish_state();
         if (atomic_load(&database.state) != DATABASE_USABLE)
             schedule_fail_waiting(atomic_load(&database.state) == DATABASE_AWAY ? FAULT_AWAY
@@ -347,7 +345,7 @@ static void wake(void)
     static const uint64_t one = 1;
 
     if (write(database.wakeup, &one, sizeof one) < 0)
-        return; /* only where the counter is full, and then the thread is awake */
+        return; /* fails only where the counter is full, and then the thread is awake */
 }
 
 bool database_submit(struct job *job)
@@ -359,8 +357,8 @@ bool database_submit(struct job *job)
     bool enough = false;
     if (!stopping) {
         queue_push(&database.incoming, job);
-        /* the thread takes all that is there at once: one of them wakes it */
-        enough = ++database.incoming_count == database.heeded;
+        /* the thread takes all jobs at once, so that only one of them needs to wake it */
+        enough = ++database.incoming_count == database.wanted;
     }
     pthread_mutex_unlock(&database.lock);
     if (enough)

@@ -1,7 +1,7 @@
 /*
- * link.c - see link.h. libpq is used in its non-blocking mode throughout. One thing in it may
- * still wait: the look-up of a host's name, so a name that takes long to resolve is better given
- * as hostaddr.
+ * link.c - see link.h. libpq is used in its non-blocking mode throughout. One thing in it blocks
+ * all the same: the look-up of a host's name. A name that takes long to resolve is better given as
+ * hostaddr.
  */
 #include "database/link.h"
 
@@ -15,15 +15,14 @@
 
 #define UNDEFINED_FUNCTION "42883"
 #define UNDEFINED_SCHEMA "3F000"
-#define READ_ONLY "25006" /* read_only_sql_transaction */
-#define COMMIT_NEXT                                                                                \
-    "RX001" /* of the message that extension/endpoints/submissions.c sends before a commit */
-#define CONNECT_SECONDS 10 /* for connecting and checking together */
-#define GRACE_MS 1000      /* statement_timeout gets so much time to act before we do */
+#define READ_ONLY "25006"   /* read_only_sql_transaction */
+#define COMMIT_NEXT "RX001" /* extension/endpoints/submissions.c says so before a commit */
+#define CONNECT_SECONDS 10  /* for connecting and checking together */
+#define GRACE_MS 1000       /* how much longer we wait than statement_timeout */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
 
-/* Of a notice nothing else is looked at: it may quote data, and has no one to read it here. */
+/* Nothing else of a notice is looked at: it may quote data. */
 static void take_notice(void *link, const PGresult *notice)
 {
     const char *sqlstate = PQresultErrorField(notice, PG_DIAG_SQLSTATE);
@@ -32,8 +31,8 @@ static void take_notice(void *link, const PGresult *notice)
         ((struct link *)link)->commits_announced++;
 }
 
-/* The first line of what libpq says on connecting: it names hosts and roles, never data. What it
- * says on a connection that has carried data is not looked at anywhere. */
+/* Keeps the first line of what libpq says on connecting, which names hosts and roles, never data.
+ * What it says of a connection that has carried data is looked at nowhere. */
 static void take_reason(struct link *link)
 {
     const char *reason = PQerrorMessage(link->connection);
@@ -43,7 +42,7 @@ static void take_reason(struct link *link)
 
 bool link_connect(struct link *link, const struct config *config, int64_t now_ms)
 {
-    /* What comes after dbname goes before what is in the connection string. */
+    /* What comes after dbname takes precedence over the connection string. */
     const char *const keywords[] = {"dbname", "application_name", "client_encoding", NULL};
     const char *const values[] = {config->database, "rxtrack-gateway/" RXTRACK_VERSION, "UTF8",
                                   NULL};
@@ -79,7 +78,6 @@ void link_drop_rows(struct link *link)
     link->rows = NULL;
 }
 
-/* Exponential, with jitter so that the connections do not all knock at once. */
 void link_retry_later(struct link *link, int64_t now_ms, unsigned *random)
 {
     int64_t wait = BACKOFF_FIRST_MS;
@@ -101,7 +99,8 @@ static void begin_query(struct link *link, enum link_state state)
     link->function[0] = '\0';
 }
 
-/* Sends what libpq holds back; false where the connection is lost. */
+/* Sends what libpq has buffered, as far as the socket takes it. False where the connection is
+ * lost. */
 static bool flush(struct link *link)
 {
     int left = PQflush(link->connection);
@@ -110,7 +109,7 @@ static bool flush(struct link *link)
     return left >= 0;
 }
 
-/* Ends what makes up a query, and sends it. */
+/* Sends the query that has been queued, with the Sync of a pipeline. */
 static bool end_query(struct link *link)
 {
     return (PQpipelineStatus(link->connection) == PQ_PIPELINE_OFF ||
@@ -118,16 +117,16 @@ static bool end_query(struct link *link)
            flush(link);
 }
 
-/* Asks whether server and schema suit, and sets what every session of ours needs, in one round
- * trip: what is told 201 must be durable, even on a server whose other sessions need not care. Set
- * here, it stays so for the session, even where the server's default changes later. */
+/* Asks whether server and schema suit, and makes the session's settings, in one round trip. What is
+ * answered with 201 must be durable, even on a server that has synchronous_commit off for others; a
+ * setting of the session stays where the server's default is reloaded. */
 static bool send_check(struct link *link)
 {
     char timeout[32], functions[CALL_SIGNATURES_TEXT];
     const char *const values[] = {timeout, functions};
 
     snprintf(timeout, sizeof timeout, "%ld", link->timeout_ms);
-    call_signatures(functions, sizeof functions);
+    call_signatures(functions);
     link->session_timeout_ms = link->timeout_ms;
     begin_query(link, link->count > 0 ? LINK_RECHECKING : LINK_CHECKING);
     return PQsendQueryParams(link->connection,
@@ -151,9 +150,9 @@ static bool send_listen(struct link *link)
 
 static bool send_prepare(struct link *link, const struct route *route)
 {
-    char text[256];
+    char text[CALL_TEXT];
 
-    call_text(route, text, sizeof text);
+    call_text(route, text);
     begin_query(link, LINK_PREPARING);
     return PQsendPrepare(link->connection, route->function, text, CALL_PARAMETERS, call_types) ==
                1 &&
@@ -212,7 +211,6 @@ bool link_may_follow(const struct link *link)
 bool link_follow(struct link *link)
 {
     const struct route *route = link->next[0]->route;
-
     struct call call;
     bool alive = true;
 
@@ -237,7 +235,7 @@ bool link_advance(struct link *link, const struct config *config, int64_t now_ms
     if (!link->next_sent)
         return link_send(link, config, now_ms);
     begin_query(link, LINK_CALLING);
-    link->commits_announced = announced - 1; /* its own may have come already */
+    link->commits_announced = announced - 1; /* its own announcement may have come already */
     start_clock(link, config, now_ms);
     return true;
 }
@@ -275,7 +273,7 @@ static enum link_event step_connecting(struct link *link)
         return LINK_NOTHING;
     case PGRES_POLLING_OK:
         return PQsetnonblocking(link->connection, 1) == 0 &&
-                       /* which LISTEN could not be sent in */
+                       /* LISTEN is not allowed in a pipeline */
                        (link->listens || PQenterPipelineMode(link->connection) == 1) &&
                        send_check(link)
                    ? LINK_NOTHING
@@ -286,8 +284,8 @@ static enum link_event step_connecting(struct link *link)
     }
 }
 
-/* An error may come after the rows, which the server sends before it commits: then the commit has
- * failed, or the session has ended within it, and the rows are no answer. */
+/* The server sends rows before it commits, so an error may come after them: then the commit has
+ * failed or the session ended, and the rows are no answer. */
 static void take_error(struct link *link, const PGresult *result)
 {
     link->succeeded = false;
@@ -298,8 +296,8 @@ static void take_error(struct link *link, const PGresult *result)
     snprintf(link->function, sizeof link->function, "%s", function != NULL ? function : "");
 }
 
-/* What a check has said: the interface's number, whether all functions are there for us, whether
- * the server takes no writes. */
+/* A check's row: the interface's number; whether all functions may be executed; whether the server
+ * is read-only. */
 static bool is_suitable(struct link *link, const PGresult *result)
 {
     char expected[16];
@@ -316,40 +314,23 @@ static bool is_suitable(struct link *link, const PGresult *result)
     return false;
 }
 
-/* The call was carried out and committed, so an answer that cannot be read is a fault of ours for
- * these requests and nothing to try again. */
-static void decode_answers(struct link *link, const PGresult *result)
-{
-    if (call_decode(result, link->jobs, link->count))
-        return;
-    log_event("answer_unreadable", "s:I", "requests", (json_int_t)link->count);
-    for (size_t i = 0; i < link->count; i++)
-        answer_fault(&link->jobs[i]->answer, link->jobs[i]->route, FAULT_INTERNAL);
-}
-
 static bool is_checking(const struct link *link)
 {
     return link->state == LINK_CHECKING || link->state == LINK_RECHECKING;
 }
 
-/* No row at all: the schema has become one of another interface, and the call was not carried out,
- * see call_text(). */
+/* Without a row the schema has become one of another interface, and nothing was called: see
+ * call_text(). A call that was carried out is not tried again where its answers cannot be read. */
 static void take_answers(struct link *link, const PGresult *result)
 {
     link->succeeded = PQntuples(result) > 0;
-    if (link->succeeded)
-        decode_answers(link, result);
-    else
+    if (!link->succeeded) {
         snprintf(link->sqlstate, sizeof link->sqlstate, "%s", UNDEFINED_FUNCTION);
-}
-
-static void take_rows(struct link *link, PGresult *result)
-{
-    link->succeeded = !is_checking(link) || is_suitable(link, result);
-    if (link->state == LINK_CALLING)
-        take_answers(link, result);
-    else if (link->state == LINK_READING)
-        link->rows = result;
+    } else if (!call_decode(result, link->jobs, link->count)) {
+        log_event("answer_unreadable", "s:I", "requests", (json_int_t)link->count);
+        for (size_t i = 0; i < link->count; i++)
+            answer_fault(&link->jobs[i]->answer, link->jobs[i]->route, FAULT_INTERNAL);
+    }
 }
 
 static void take_result(struct link *link, PGresult *result)
@@ -359,9 +340,13 @@ static void take_result(struct link *link, PGresult *result)
         link->succeeded = link->state == LINK_PREPARING || link->state == LINK_LISTENING;
         break;
     case PGRES_TUPLES_OK:
-        take_rows(link, result);
+        link->succeeded = !is_checking(link) || is_suitable(link, result);
+        if (link->state == LINK_CALLING)
+            take_answers(link, result);
+        else if (link->state == LINK_READING)
+            link->rows = result;
         break;
-    case PGRES_PIPELINE_ABORTED: /* of a libpq that takes an error at a commit for one of a query */
+    case PGRES_PIPELINE_ABORTED: /* some libpq take an error at a commit for one of a query */
         break;
     default:
         take_error(link, result);
@@ -388,19 +373,15 @@ bool link_is_stale(const struct link *link)
     return false;
 }
 
-/* A check that was answered by no, or refused because the schema or a right to it is missing.
- * Other errors are the server's troubles, which pass, as does that it takes no writes. */
-static bool is_unsuitable(const struct link *link)
-{
-    return link->sqlstate[0] == '\0' || strncmp(link->sqlstate, "42", 2) == 0 ||
-           strncmp(link->sqlstate, "3F", 2) == 0;
-}
-
-/* A check has ended. */
+/* A check has ended. The schema is unsuitable where the check says no, or fails because the schema
+ * or a privilege is missing; any other error, and a read-only server, is taken to pass. */
 static enum link_event finish_check(struct link *link)
 {
-    if (!link->succeeded)
-        return is_unsuitable(link) ? LINK_UNSUITABLE : LINK_LOST;
+    if (!link->succeeded) {
+        bool unsuitable = link->sqlstate[0] == '\0' || strncmp(link->sqlstate, "42", 2) == 0 ||
+                          strncmp(link->sqlstate, "3F", 2) == 0;
+        return unsuitable ? LINK_UNSUITABLE : LINK_LOST;
+    }
     if (link->state == LINK_RECHECKING)
         return send_batch(link) ? LINK_NOTHING : LINK_LOST;
     if (link->listens)
@@ -433,8 +414,8 @@ static enum link_event finish_query(struct link *link)
     return state == LINK_CALLING ? LINK_ANSWERED : LINK_READY;
 }
 
-/* A pipeline has a NULL behind each query's results, and says itself where the query ends, which
- * is when it is committed. A second NULL means that nothing will come any more. */
+/* In a pipeline a NULL follows the results of each query, and PGRES_PIPELINE_SYNC says that it has
+ * ended and is committed. A second NULL in a row means that nothing comes any more. */
 static enum link_event step_pipeline(struct link *link)
 {
     bool ended = false;
@@ -475,23 +456,6 @@ static enum link_event step_query(struct link *link)
     return LINK_NOTHING;
 }
 
-static void take_notifications(struct link *link)
-{
-    PGnotify *notify;
-
-    while ((notify = PQnotifies(link->connection)) != NULL) {
-        link->notified = true;
-        PQfreemem(notify);
-    }
-}
-
-/* Between calls the server says little: that there are new events, that a setting changed, or that
- * it is going away. */
-static enum link_event step_idle(const struct link *link)
-{
-    return PQstatus(link->connection) == CONNECTION_OK ? LINK_NOTHING : LINK_LOST;
-}
-
 enum link_event link_step(struct link *link, short revents, int64_t now_ms)
 {
     if (link->deadline_ms != 0 && now_ms >= link->deadline_ms)
@@ -503,10 +467,11 @@ enum link_event link_step(struct link *link, short revents, int64_t now_ms)
 
     bool alive = !(revents & ~POLLOUT) || PQconsumeInput(link->connection) == 1;
     alive = flush(link) && alive;
-    take_notifications(link);
+    for (PGnotify *notify; (notify = PQnotifies(link->connection)) != NULL; PQfreemem(notify))
+        link->notified = true;
     if (link->state == LINK_IDLE)
-        return alive ? step_idle(link) : LINK_LOST;
-    /* A lost connection may have had its last words read: an error, or even the whole answer. */
+        return alive && PQstatus(link->connection) == CONNECTION_OK ? LINK_NOTHING : LINK_LOST;
+    /* What was read before the connection was lost counts: an error, or even the whole answer. */
     enum link_event event = PQpipelineStatus(link->connection) == PQ_PIPELINE_OFF
                                 ? step_query(link)
                                 : step_pipeline(link);

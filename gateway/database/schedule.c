@@ -1,6 +1,6 @@
 /*
- * schedule.c - see schedule.h. New jobs are the backlog's; a job is in one place at a time: the
- * backlog, alone, last, a link's batch, or answered.
+ * schedule.c - see schedule.h. A job is in one place at a time: the backlog, one of the queues
+ * here, or a link.
  */
 #include "database/schedule.h"
 
@@ -13,30 +13,30 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LATE_MS 10     /* a call that is under way for so long is not waited for */
+#define LATE_MS 10     /* a call that has run for so long is not waited for */
 #define SHARE_LEAST 8  /* jobs: smaller calls cost more than they gain */
-#define ATTEMPTS_MAX 5 /* of a job that the database asks to try again */
+#define ATTEMPTS_MAX 5 /* for a job that the database asks to try again */
 
 /*
- * A job may hang, at a lock for instance, and is then not to take those with it that happen to
- * share its batch. So its first attempt gets but a part of its patience as statement_timeout; cut
- * off, it is tried by itself, as are the others of the batch, with a smaller part; and cut off
- * again, with all the time that it has left, when the others have had their turn.
+ * A job that hangs, at a lock for instance, must not take the jobs with it that happen to share its
+ * call. So the statement_timeout of a first attempt is request_timeout / FIRST_PART. After it each
+ * job of the call is tried by itself for request_timeout / SECOND_PART, and one that is cut off
+ * again has all the time that it has left, when the others have had their turn.
  */
 #define FIRST_PART 4
 #define SECOND_PART 8
-#define LAST_ATTEMPT 2 /* cut off so often */
+#define LAST_ATTEMPT 2 /* the one of a job that was cut off so often */
 
 static struct {
     const struct config *config;
     const struct link *links;
     size_t link_count;
-    size_t calls_most;  /* under way at once, but for late ones */
-    struct queue alone; /* jobs to be tried by themselves; they go before the backlog's */
-    struct queue last;  /* the same for the last time, which may take all the time they have left */
-    struct queue answered; /* jobs to be given back with their answers */
-    size_t present;        /* jobs taken in and not given back */
-    size_t load;           /* the most that were present lately */
+    size_t calls_most;     /* under way at once, late ones not counted */
+    struct queue alone;    /* to be tried by themselves; they go before the backlog's */
+    struct queue last;     /* the same, for their last attempt */
+    struct queue answered; /* to be given back with their answers */
+    size_t present;        /* jobs that were taken in and not given back */
+    size_t load;           /* the most that were present, decaying with each call */
 } schedule;
 
 /* ---- ends of jobs ---- */
@@ -53,16 +53,12 @@ static void fail_job(struct job *job, enum fault fault)
     end_job(job);
 }
 
-static void fail_queue(struct queue *queue, enum fault fault)
-{
-    while (queue->head != NULL)
-        fail_job(queue_pop(queue), fault);
-}
-
 void schedule_fail_waiting(enum fault fault)
 {
-    fail_queue(&schedule.alone, fault);
-    fail_queue(&schedule.last, fault);
+    while (schedule.alone.head != NULL)
+        fail_job(queue_pop(&schedule.alone), fault);
+    while (schedule.last.head != NULL)
+        fail_job(queue_pop(&schedule.last), fault);
     while (backlog_oldest() != NULL)
         fail_job(backlog_take_oldest(), fault);
 }
@@ -73,7 +69,7 @@ void schedule_send_answers(void)
         end_job(queue_pop(&schedule.answered));
 }
 
-/* How long a job waits for its answer, in milliseconds. */
+/* How long a job may wait for its answer, in milliseconds. */
 static int64_t patience(void)
 {
     return schedule.config->request_timeout * 1000;
@@ -84,17 +80,13 @@ static bool is_expired(const struct job *job, int64_t now_ms)
     return now_ms - job->queued_ms >= patience();
 }
 
-static void fail_expired_of(struct queue *queue, int64_t now_ms)
-{
-    while (queue->head != NULL && is_expired(queue->head, now_ms))
-        fail_job(queue_pop(queue), FAULT_SLOW);
-}
-
-/* A look at those who wait the longest, or nearly so, is enough. */
+/* The queues of retries are nearly in the order of age: a look at their heads is enough. */
 void schedule_fail_expired(int64_t now_ms)
 {
-    fail_expired_of(&schedule.alone, now_ms);
-    fail_expired_of(&schedule.last, now_ms);
+    while (schedule.alone.head != NULL && is_expired(schedule.alone.head, now_ms))
+        fail_job(queue_pop(&schedule.alone), FAULT_SLOW);
+    while (schedule.last.head != NULL && is_expired(schedule.last.head, now_ms))
+        fail_job(queue_pop(&schedule.last), FAULT_SLOW);
     while (backlog_oldest() != NULL && is_expired(backlog_oldest(), now_ms))
         fail_job(backlog_take_oldest(), FAULT_SLOW);
 }
@@ -119,6 +111,7 @@ void schedule_failed(struct link *link, enum fault fault)
     link->count = link->next_count = 0;
 }
 
+/* serialization_failure, deadlock_detected */
 static bool is_retriable(const char *sqlstate)
 {
     return strcmp(sqlstate, "40001") == 0 || strcmp(sqlstate, "40P01") == 0;
@@ -126,31 +119,29 @@ static bool is_retriable(const char *sqlstate)
 
 static enum fault fault_of(const char *sqlstate)
 {
-    if (strcmp(sqlstate, "57014") == 0) /* query_canceled, by statement_timeout */
-        return FAULT_SLOW;
-    if (strncmp(sqlstate, "57P0", 4) == 0 || strncmp(sqlstate, "08", 2) == 0 ||
-        strcmp(sqlstate, "25006") == 0)
-        return FAULT_AWAY; /* shutdown, connection, a server that takes no writes */
-    if (strcmp(sqlstate, "42883") == 0 || strcmp(sqlstate, "3F000") == 0 ||
-        strcmp(sqlstate, "0A000") == 0 || strcmp(sqlstate, "26000") == 0)
-        return FAULT_UNSUITABLE; /* the schema moved under the prepared statement: link_is_stale()
-                                  */
-    if (strncmp(sqlstate, "53", 2) == 0 || is_retriable(sqlstate))
-        return FAULT_BUSY; /* out of a resource, or retried in vain */
+    static const struct {
+        const char *prefix;
+        enum fault fault;
+    } faults[] = {
+        {"57014", FAULT_SLOW},       /* query_canceled, by statement_timeout */
+        {"57P0", FAULT_AWAY},        /* the server is shutting down */
+        {"08", FAULT_AWAY},          /* connection_exception */
+        {"25006", FAULT_AWAY},       /* read_only_sql_transaction */
+        {"42883", FAULT_UNSUITABLE}, /* what makes a link stale: link_is_stale() */
+        {"3F000", FAULT_UNSUITABLE}, {"0A000", FAULT_UNSUITABLE},
+        {"26000", FAULT_UNSUITABLE}, {"53", FAULT_BUSY}, /* insufficient_resources */
+        {"40001", FAULT_BUSY},                           /* tried again in vain */
+        {"40P01", FAULT_BUSY},
+    };
+
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
+        if (strncmp(sqlstate, faults[i].prefix, strlen(faults[i].prefix)) == 0)
+            return faults[i].fault;
     return FAULT_INTERNAL;
 }
 
-static bool is_tried_again(const struct link *link, struct job *job, enum fault fault)
-{
-    if (fault == FAULT_SLOW)
-        return job->cut_off++ < LAST_ATTEMPT;
-    if (is_retriable(link->sqlstate))
-        return job->attempts < ATTEMPTS_MAX;
-    return fault == FAULT_INTERNAL && link->count > 1;
-}
-
-/* One of the batch may be to blame, so each is tried by itself; a job by itself is tried again
- * where the database asks for that, or where it had not all its time yet. */
+/* Any job of a call may be the one to blame, so each is tried by itself. One that was by itself is
+ * tried again where the database asks for it, or its time was cut short. */
 void schedule_refused(struct link *link, int64_t now_ms)
 {
     enum fault fault = fault_of(link->sqlstate);
@@ -159,8 +150,12 @@ void schedule_refused(struct link *link, int64_t now_ms)
               link->function, "requests", (json_int_t)link->count);
     for (size_t i = 0; i < link->count; i++) {
         struct job *job = link->jobs[i];
-        bool again = is_tried_again(link, job, fault);
+        bool again = fault == FAULT_INTERNAL && link->count > 1;
 
+        if (fault == FAULT_SLOW)
+            again = job->cut_off++ < LAST_ATTEMPT;
+        else if (is_retriable(link->sqlstate))
+            again = job->attempts < ATTEMPTS_MAX;
         if (again && !is_expired(job, now_ms))
             queue_push(job->cut_off < LAST_ATTEMPT ? &schedule.alone : &schedule.last, job);
         else
@@ -178,8 +173,8 @@ void schedule_add(struct job *job, int64_t now_ms)
         end_job(job);
 }
 
-/* Whether one link more may carry a last attempt: they leave one to all others. A single link
- * carries them when nothing else waits, so under a steady load never. */
+/* Whether one link more may carry a last attempt, which may well hang: one link is left to all
+ * other jobs. Where there is but one, it carries last attempts when nothing else waits. */
 static bool may_hang(void)
 {
     size_t hanging = 0;
@@ -190,7 +185,7 @@ static bool may_hang(void)
     return schedule.link_count > 1 ? hanging + 1 < schedule.link_count : backlog_count() == 0;
 }
 
-/* The queue whose first job is to be tried by itself now; NULL where the backlog has its turn. */
+/* The queue whose first job is to be tried by itself now; NULL: it is the backlog's turn. */
 static struct queue *queue_of_retries(void)
 {
     if (schedule.alone.head != NULL)
@@ -198,7 +193,7 @@ static struct queue *queue_of_retries(void)
     return schedule.last.head != NULL && may_hang() ? &schedule.last : NULL;
 }
 
-/* A call that is under way and will soon be back. */
+/* Whether a call is under way that can be expected back soon. */
 static bool is_prompt(const struct link *link, int64_t now_ms)
 {
     return link->count > 0 && now_ms - link->sent_ms < LATE_MS;
@@ -213,8 +208,8 @@ static size_t count_prompt(int64_t now_ms)
     return count;
 }
 
-/* How many jobs a call carries at most. Clients that have just been answered ask again soon, so it
- * is a part of all that were there lately, not of those that wait just now. */
+/* How many jobs a call carries at most: a part of all that were present lately, not of those that
+ * wait just now, since clients that have just been answered ask again soon. */
 static size_t share(void)
 {
     size_t batch_limit = (size_t)schedule.config->batch_limit;
@@ -226,80 +221,71 @@ static size_t share(void)
     return jobs < batch_limit ? jobs : batch_limit;
 }
 
-/* With a call under way that will soon be back, a further one is made for a whole share alone. */
-static bool is_time(int64_t now_ms)
-{
-    size_t prompt = count_prompt(now_ms);
-
-    return prompt == 0 || (prompt < schedule.calls_most && backlog_count() >= share());
-}
-
-/* A call that follows is sent a little early: it is to be nearly as large as it would be later. */
+/* How many jobs are enough for a call that follows: it is sent a little early, and would be little
+ * larger if it were sent later. */
 static size_t follow_least(void)
 {
     return share() * 3 / 4;
 }
 
-/* Not behind one that is late, whose commit may well hang at something. */
+/* Not behind a late call, whose commit may hang. */
 static bool may_follow(const struct link *link, int64_t now_ms)
 {
     return link_may_follow(link) && is_prompt(link, now_ms);
-}
-
-static bool may_follow_any(int64_t now_ms)
-{
-    for (size_t i = 0; i < schedule.link_count; i++)
-        if (may_follow(&schedule.links[i], now_ms))
-            return true;
-    return false;
 }
 
 size_t schedule_wanted(int64_t now_ms)
 {
     size_t prompt = count_prompt(now_ms);
     size_t waiting = backlog_count();
-    size_t least = share();
+    size_t least = prompt < schedule.calls_most ? share() : SIZE_MAX;
 
     if (prompt == 0)
         return 1;
-    if (may_follow_any(now_ms))
-        least = follow_least();
-    else if (prompt >= schedule.calls_most)
+    for (size_t i = 0; i < schedule.link_count; i++)
+        if (may_follow(&schedule.links[i], now_ms))
+            least = follow_least();
+    if (least == SIZE_MAX)
         return SIZE_MAX;
     return waiting < least ? least - waiting : 1;
 }
 
-static void measure_load(void)
+/* Takes the jobs of the next call out of the backlog; returns how many. */
+static size_t take_share(struct job **jobs)
 {
     schedule.load -= schedule.load / 16;
     if (schedule.present > schedule.load)
         schedule.load = schedule.present;
+    return backlog_take(jobs, share(), (size_t)schedule.config->batch_bytes);
 }
 
-/* The statement_timeout for an attempt of a job. */
-static long timeout_of(const struct job *job, int64_t now_ms)
+/* Counts the attempt of each job, and sets the timeout of the call that makes it. */
+static void begin_attempt(struct link *link, struct job **jobs, size_t count, int64_t now_ms)
 {
-    int64_t left = job->queued_ms + patience() - now_ms;
-
-    if (job->cut_off < LAST_ATTEMPT)
-        return (long)(patience() / (job->cut_off == 0 ? FIRST_PART : SECOND_PART));
-    return left > 0 ? (long)left : 1;
+    for (size_t i = 0; i < count; i++)
+        jobs[i]->attempts++;
+    if (count == 0)
+        return;
+    if (jobs[0]->cut_off < LAST_ATTEMPT) {
+        link->timeout_ms = (long)(patience() / (jobs[0]->cut_off == 0 ? FIRST_PART : SECOND_PART));
+    } else {
+        int64_t left = jobs[0]->queued_ms + patience() - now_ms;
+        link->timeout_ms = left > 0 ? (long)left : 1;
+    }
 }
 
+/* While a prompt call is under way, a further one is worth making for a whole share only. */
 bool schedule_call(struct link *link, int64_t now_ms)
 {
     struct queue *retries = queue_of_retries();
+    size_t prompt = count_prompt(now_ms);
 
-    if (retries != NULL) {
+    if (retries != NULL)
         link->jobs[link->count++] = queue_pop(retries);
-    } else if (backlog_count() > 0 && is_time(now_ms)) {
-        measure_load();
-        link->count = backlog_take(link->jobs, share(), (size_t)schedule.config->batch_bytes);
-    }
-    for (size_t i = 0; i < link->count; i++)
-        link->jobs[i]->attempts++;
-    if (link->count > 0)
-        link->timeout_ms = timeout_of(link->jobs[0], now_ms);
+    else if (backlog_count() > 0 &&
+             (prompt == 0 || (prompt < schedule.calls_most && backlog_count() >= share())))
+        link->count = take_share(link->jobs);
+    begin_attempt(link, link->jobs, link->count, now_ms);
     return link->count > 0;
 }
 
@@ -307,25 +293,12 @@ bool schedule_follow(struct link *link, int64_t now_ms)
 {
     if (!may_follow(link, now_ms) || queue_of_retries() != NULL || backlog_count() < follow_least())
         return false;
-    measure_load();
-    link->next_count = backlog_take(link->next, share(), (size_t)schedule.config->batch_bytes);
-    for (size_t i = 0; i < link->next_count; i++)
-        link->next[i]->attempts++;
-    if (link->next_count > 0)
-        link->timeout_ms = timeout_of(link->next[0], now_ms);
+    link->next_count = take_share(link->next);
+    begin_attempt(link, link->next, link->next_count, now_ms);
     return link->next_count > 0;
 }
 
-/* ---- when ---- */
-
-/* Whoever comes while a call is prompt may wait for it unheard, but not for one that is late. */
-static void sooner_by_late_calls(int64_t *earliest_ms, int64_t now_ms)
-{
-    for (size_t i = 0; i < schedule.link_count; i++)
-        if (is_prompt(&schedule.links[i], now_ms))
-            clock_sooner(earliest_ms, schedule.links[i].sent_ms + LATE_MS);
-}
-
+/* A job that arrives while a call is prompt need not wake the thread, but when that is late. */
 int64_t schedule_due(int64_t now_ms, int64_t latest_ms)
 {
     int64_t earliest_ms = latest_ms;
@@ -336,7 +309,9 @@ int64_t schedule_due(int64_t now_ms, int64_t latest_ms)
         clock_sooner(&earliest_ms, schedule.last.head->queued_ms + patience());
     if (backlog_oldest() != NULL)
         clock_sooner(&earliest_ms, backlog_oldest()->queued_ms + patience());
-    sooner_by_late_calls(&earliest_ms, now_ms);
+    for (size_t i = 0; i < schedule.link_count; i++)
+        if (is_prompt(&schedule.links[i], now_ms))
+            clock_sooner(&earliest_ms, schedule.links[i].sent_ms + LATE_MS);
     return earliest_ms;
 }
 

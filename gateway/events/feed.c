@@ -1,6 +1,6 @@
 /*
- * feed.c - see feed.h. A NOTIFY says only that there is something to read; what was missed while
- * the connection was away is read with the next one.
+ * feed.c - see feed.h. A notification says only that there is something to read. What was missed
+ * while the connection was away is read over the next one.
  */
 #include "events/feed.h"
 
@@ -22,8 +22,8 @@
 
 #define READ_EVENTS 512 /* new events at a time */
 
-/* New events are looked for without a NOTIFY too: that finds a connection that has died silently,
- * which would never say anything again. */
+/* How often new events are looked for without a notification, which finds out where a connection
+ * has died without a word. */
 #define LOOK_MS 5000
 
 enum reading { READING_RECENT, READING_PAGE };
@@ -37,18 +37,18 @@ static struct {
     /* the thread's */
     struct link link;
     enum reading reading; /* what is being read, or was last */
-    int64_t after;        /* from where on */
-    int64_t known;        /* up to where events were known to be there before it was read */
-    bool overlaps;        /* it begins with what is known */
+    int64_t after;        /* it is of events after this number */
+    int64_t known;        /* of a page: up to here there are events in the database */
+    bool overlaps;        /* it begins with the last event that is known */
     bool is_new;          /* nothing has been read over this connection yet */
-    bool was_reported;    /* that there is none, since there last was one */
+    bool was_reported;    /* why there is no connection, since there last was one */
     int64_t look_ms;
     unsigned random;
 } feed;
 
 /* ---- what was read ---- */
 
-/* Appends a row of rxtrack_http.feed(); false without memory, or where it is out of order. */
+/* Appends a row of rxtrack_http.feed(). False without memory, or where it is out of order. */
 static bool append_row(struct history *history, const PGresult *rows, int row)
 {
     int64_t number = strtoll(PQgetvalue(rows, row, 0), NULL, 10);
@@ -62,10 +62,13 @@ static bool append_row(struct history *history, const PGresult *rows, int row)
     return true;
 }
 
-/* The page that a result holds; NULL where it is none, or there is no memory. */
+/* The page that a result holds; NULL where it is none, or without memory. */
 static struct page *page_of(const PGresult *rows)
 {
-    int count = PQntuples(rows);
+    int count = PQnfields(rows) == 3 ? PQntuples(rows) : -1;
+
+    if (count < 0)
+        return NULL;
     struct page *page = page_new(count > 0 ? (size_t)count : 1, feed.after);
 
     for (int row = 0; page != NULL && row < count; row++)
@@ -76,6 +79,7 @@ static struct page *page_of(const PGresult *rows)
     return page;
 }
 
+/* Brings new events to the hub. */
 static void publish(struct page *page)
 {
     bool full = page->events.count == READ_EVENTS;
@@ -91,7 +95,8 @@ static void publish(struct page *page)
     page_release(page);
 }
 
-/* A page that is not full has all there is, though the last of it may have been removed by now. */
+/* A page that is not full has all the events up to feed.known, though the last of them may have
+ * been removed meanwhile. */
 static void give_page(struct page *page)
 {
     struct history *events = &page->events;
@@ -101,9 +106,10 @@ static void give_page(struct page *page)
     hub_give_page(page);
 }
 
+/* Takes what was read. False where it is of no use: the connection is not either. */
 static bool take_rows(void)
 {
-    struct page *page = PQnfields(feed.link.rows) == 3 ? page_of(feed.link.rows) : NULL;
+    struct page *page = page_of(feed.link.rows);
 
     link_drop_rows(&feed.link);
     if (page == NULL)
@@ -117,18 +123,14 @@ static bool take_rows(void)
 
 /* ---- the connection ---- */
 
-static const char *or_null(const char *text)
-{
-    return text[0] != '\0' ? text : NULL;
-}
-
 static void lose_link(int64_t now_ms)
 {
     struct link *link = &feed.link;
 
     if (!feed.was_reported)
-        log_event("events_away", "s:s?,s:s?", "reason", or_null(link->reason), "sqlstate",
-                  or_null(link->sqlstate));
+        log_event("events_away", "s:s?,s:s?", "reason",
+                  link->reason[0] != '\0' ? link->reason : NULL, "sqlstate",
+                  link->sqlstate[0] != '\0' ? link->sqlstate : NULL);
     feed.was_reported = true;
     link_close(link);
     link_retry_later(link, now_ms, &feed.random);
@@ -139,13 +141,14 @@ static void handle_event(enum link_event event, int64_t now_ms)
     if (event == LINK_NOTHING)
         return;
     if (event == LINK_READY)
-        feed.is_new = feed.link.notified = true; /* whatever has happened meanwhile */
+        feed.is_new = feed.link.notified = true; /* there may be events that nobody told us of */
     else if (event != LINK_READ || !take_rows())
         lose_link(now_ms);
 }
 
 /* ---- the loop ---- */
 
+/* Decides on new events. False where there is no reason to look for them. */
 static bool begin_recent(int64_t now_ms)
 {
     bool has_last;
@@ -163,6 +166,7 @@ static bool begin_recent(int64_t now_ms)
     return true;
 }
 
+/* Decides on a page of older events. False where no stream wants one. */
 static bool begin_page(void)
 {
     if (!hub_wants_page(&feed.after, &feed.known))
@@ -171,36 +175,35 @@ static bool begin_page(void)
     return true;
 }
 
-/* New events and old ones take turns. The first over a connection are new, so that it is found out
- * early whether the database has the same past. */
-static bool begin_reading(int64_t now_ms)
-{
-    if (feed.reading == READING_RECENT && !feed.is_new)
-        return begin_page() || begin_recent(now_ms);
-    return begin_recent(now_ms) || (!feed.is_new && begin_page());
-}
-
+/* New events and pages take turns. Over a new connection the first are new events, to find out at
+ * once whether the database still has the same history. */
 static void read_more(int64_t now_ms)
 {
-    if (feed.link.state != LINK_IDLE || !begin_reading(now_ms))
+    bool begun;
+
+    if (feed.link.state != LINK_IDLE)
+        return;
+    if (feed.is_new)
+        begun = begin_recent(now_ms);
+    else if (feed.reading == READING_RECENT)
+        begun = begin_page() || begin_recent(now_ms);
+    else
+        begun = begin_recent(now_ms) || begin_page();
+    if (!begun)
         return;
     int most = feed.reading == READING_RECENT ? READ_EVENTS : PAGE_EVENTS;
     if (!link_read(&feed.link, feed.config, feed.after, most, now_ms))
         lose_link(now_ms);
 }
 
-static bool is_wanted(void)
+/* Connects as soon as there are streams. */
+static void connect_link(int64_t now_ms)
 {
     int64_t unused;
     bool unused_too;
 
-    return hub_wants_recent(&unused, &unused_too);
-}
-
-static void connect_link(int64_t now_ms)
-{
-    if (feed.link.state == LINK_DOWN && now_ms >= feed.link.retry_ms && is_wanted() &&
-        !link_connect(&feed.link, feed.config, now_ms))
+    if (feed.link.state == LINK_DOWN && now_ms >= feed.link.retry_ms &&
+        hub_wants_recent(&unused, &unused_too) && !link_connect(&feed.link, feed.config, now_ms))
         lose_link(now_ms);
 }
 
@@ -271,7 +274,7 @@ void feed_wake(void)
     static const uint64_t one = 1;
 
     if (write(feed.wakeup, &one, sizeof one) < 0)
-        return; /* only where the counter is full, and then the thread is awake */
+        return; /* fails only where the counter is full, and then the thread is awake */
 }
 
 void feed_stop(void)

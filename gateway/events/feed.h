@@ -1,6 +1,6 @@
 /*
- * feed.h - where the streams' events come from: one thread with one connection to the database,
- * which listens for NOTIFY, and reads new events, and old ones for streams that are behind. The
+ * feed.h - brings the streams their events: one thread with one connection to the database, which
+ * listens for notifications, and reads new events, and older ones for streams that are behind. The
  * connection is made when the first stream is opened.
  * Threads: feed_wake() from any, the others from the main thread.
  */
@@ -14,7 +14,7 @@
 /* Starts the thread; *config must outlive it. False after a message on stderr. */
 bool feed_start(const struct config *config);
 
-/* Has the thread look for what the hub wants. */
+/* Has the thread look at what the hub wants. */
 void feed_wake(void);
 
 /* Ends the thread. */

@@ -1,7 +1,6 @@
 /*
- * history.h - a stretch of events in the order of release: all that there are after one release
- * number and up to another. The gateway keeps one of recent events, and for streams that are far
- * behind it reads others, a page at a time.
+ * history.h - all events after one release number and up to another, in their order: the recent
+ * ones that the gateway keeps, or a page of older ones.
  * Threads: nothing here locks; hub.c does.
  */
 #ifndef RXTRACK_HISTORY_H
@@ -18,7 +17,7 @@ struct history {
     size_t count;         /* of events */
     size_t bytes;         /* of their texts */
     size_t capacity;      /* events at most */
-    size_t bytes_max;     /* and bytes, but for one event that is larger by itself */
+    size_t bytes_max;     /* bytes at most, unless it is a single event */
     size_t first;         /* slot of the oldest */
     struct event **slots; /* a ring */
 };
@@ -29,10 +28,10 @@ bool history_init(struct history *history, size_t capacity, size_t bytes_max, in
 /* Frees what it holds, not *history itself. */
 void history_clear(struct history *history);
 
-/* Forgets all events, and begins anew after a number. */
+/* Frees all events, and begins anew after a number. */
 void history_restart(struct history *history, int64_t after);
 
-/* Takes over an event, the next of all there are; the oldest make room for it. */
+/* Takes over the event that follows the last one. The oldest make room for it. */
 void history_append(struct history *history, struct event *event);
 
 /* Takes the oldest event out, for the caller to keep; NULL where there is none. */

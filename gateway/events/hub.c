@@ -1,12 +1,11 @@
 /*
  * hub.c - see hub.h.
  *
- * One lock for all of it, held for a few copies at most. A parked stream belongs to whoever unparks
- * it under the lock; its connection is resumed after the lock is given back, until when
- * libmicrohttpd cannot end it. Suspending within the content reader is safe in libmicrohttpd
- * 0.9.75, whose loop looks at the connection's state after each step. MHD_stop_daemon() panics
- * where a connection is suspended, so after hub_end_streams() none is, but for those on their way
- * back through their loop.
+ * One lock for everything, held for a few copies at most. A parked stream belongs to the thread
+ * that unparks it under the lock, and its connection is resumed after the lock is released; until
+ * then libmicrohttpd cannot end it. To suspend a connection within its content reader is safe in
+ * libmicrohttpd 0.9.75, whose loop checks the state after each step. MHD_stop_daemon() panics where
+ * a connection is suspended: after hub_end_streams() none is, except on its way back to its loop.
  */
 #include "events/hub.h"
 
@@ -22,21 +21,22 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* A stream is not to fill the kernel's memory either: its socket buffers so much, in bytes. */
+/* What the kernel buffers for the client of a stream, in bytes. */
 #define SOCKET_BUFFER (64 * 1024)
 
-/* Where our own watch sees the same as the kernel's, it is to be the first, and to say so. */
+/* How much longer the kernel's time-out is than the sweep's, which is to be first, since it logs.
+ */
 #define SWEEP_FIRST_MS 2000
 
-#define LOOK_MS 2000 /* how often it is looked whether a client is still there */
-#define END_MS 500   /* how long a client may take over the end of its stream, on stopping */
+#define LOOK_MS 2000 /* between two looks at whether a client is still there */
+#define END_MS 500   /* how long a client may take to receive the end of its stream as we stop */
 
 static struct {
     const struct config *config;
     void (*want)(void); /* has the feed look what streams want */
     pthread_mutex_t lock;
     struct history recent;
-    bool placed; /* where recent begins is known, from the first stream */
+    bool placed; /* the first stream has said where recent begins */
     struct stream *first;
     size_t count;
     bool ending;
@@ -45,14 +45,7 @@ static struct {
 
 /* ---- parking ---- */
 
-/* Called by the content reader, so that the connection is not suspended, with the lock held. */
-static void park(struct stream *stream)
-{
-    stream->parked = true;
-    MHD_suspend_connection(stream->resumption.connection);
-}
-
-/* Puts a parked stream on a list for resume_all(). With the lock held. */
+/* Puts a parked stream into a list for resume_all(). With the lock held. */
 static void unpark(struct stream *stream, struct stream **woken)
 {
     if (!stream->parked)
@@ -63,7 +56,7 @@ static void unpark(struct stream *stream, struct stream **woken)
     *woken = stream;
 }
 
-/* Without the lock: as soon as a stream is resumed, it may be gone. */
+/* Without the lock: a stream that is resumed may be freed at once. */
 static void resume_all(struct stream *woken)
 {
     while (woken != NULL) {
@@ -76,8 +69,8 @@ static void resume_all(struct stream *woken)
 
 /* ---- HTTP threads ---- */
 
-/* The recent events begin where the first stream does. They begin anew where a stream begins so far
- * after what was read that nothing of it would be left by then. */
+/* Makes the recent events begin where the first stream does; and anew, where a stream begins so far
+ * ahead of them that none would be left by then. */
 static void place_recent(int64_t after, struct stream **woken)
 {
     int64_t reach = hub.recent.upto + (int64_t)hub.recent.capacity;
@@ -87,10 +80,10 @@ static void place_recent(int64_t after, struct stream **woken)
     history_restart(&hub.recent, after);
     hub.placed = true;
     for (struct stream *stream = hub.first; stream != NULL; stream = stream->next)
-        unpark(stream, woken); /* it needs a page now */
+        unpark(stream, woken); /* it wants a page now */
 }
 
-/* Whatever the kernel holds for a client that takes nothing is bounded, in bytes and in time. */
+/* Bounds what the kernel holds for a client that takes nothing, in bytes and in time. */
 static void bound_socket(int socket)
 {
     int bytes = SOCKET_BUFFER;
@@ -100,18 +93,14 @@ static void bound_socket(int socket)
     setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &milliseconds, sizeof milliseconds);
 }
 
-/* Not all clients of a moment are to come back at one moment. */
-static int64_t lifetime_ms(void)
+/* Adds a stream to the list. Lifetimes have a jitter of a tenth, so that the clients of one moment
+ * do not all come back at one moment. */
+static void enlist(struct stream *stream, int64_t now_ms)
 {
     int64_t lifetime = hub.config->stream_lifetime * 1000;
 
-    return lifetime - rand_r(&hub.random) % (lifetime / 10 + 1);
-}
-
-static void enlist(struct stream *stream, int64_t now_ms)
-{
     stream->offered_ms = stream->spoke_ms = stream->looked_ms = now_ms;
-    stream->expires_ms = now_ms + lifetime_ms();
+    stream->expires_ms = now_ms + lifetime - rand_r(&hub.random) % (lifetime / 10 + 1);
     stream->next = hub.first;
     if (stream->next != NULL)
         stream->next->previous = stream;
@@ -119,33 +108,16 @@ static void enlist(struct stream *stream, int64_t now_ms)
     hub.count++;
 }
 
-static void delist(struct stream *stream)
-{
-    if (stream->next != NULL)
-        stream->next->previous = stream->previous;
-    if (stream->previous != NULL)
-        stream->previous->next = stream->next;
-    else
-        hub.first = stream->next;
-    hub.count--;
-}
-
-/* Whether another stream may be opened. With the lock held. */
-static enum fault find_fault(const struct stream *stream)
-{
-    if (hub.ending)
-        return FAULT_STOPPING;
-    if (hub.count >= (size_t)hub.config->stream_limit)
-        return FAULT_STREAMS;
-    return stream == NULL ? FAULT_INTERNAL : FAULT_NONE;
-}
-
 enum fault hub_open(struct stream *stream, const struct resumption *connection)
 {
     struct stream *woken = NULL;
+    enum fault fault = stream != NULL ? FAULT_NONE : FAULT_INTERNAL;
 
     pthread_mutex_lock(&hub.lock);
-    enum fault fault = find_fault(stream);
+    if (hub.ending)
+        fault = FAULT_STOPPING;
+    else if (hub.count >= (size_t)hub.config->stream_limit)
+        fault = FAULT_STREAMS;
     if (fault == FAULT_NONE) {
         stream->resumption = *connection;
         stream->socket =
@@ -166,9 +138,9 @@ enum fault hub_open(struct stream *stream, const struct resumption *connection)
 }
 
 /*
- * Makes sending fail, and that close the connection. What a content reader returns instead does not
- * do: libmicrohttpd 0.9.75 can forget a connection that it closes then, with its descriptor, as it
- * looks at it again only on an event of the socket, which it no longer waits for.
+ * Ends a stream by making its next send fail, upon which libmicrohttpd closes the connection. For a
+ * content reader to return an error is not enough: 0.9.75 can leak a connection that it closes for
+ * that, as it waits for an event of a socket that it has taken out of its epoll.
  */
 static ssize_t break_off(struct stream *stream, char *out)
 {
@@ -177,6 +149,7 @@ static ssize_t break_off(struct stream *stream, char *out)
     return 1;
 }
 
+/* What hub_read() returns. With the lock held. */
 static ssize_t read_stream(struct stream *stream, char *out, size_t size)
 {
     if (stream->cut)
@@ -189,7 +162,8 @@ static ssize_t read_stream(struct stream *stream, char *out, size_t size)
     }
     if (stream->over)
         return stream->chunked ? MHD_CONTENT_READER_END_OF_STREAM : break_off(stream, out);
-    park(stream);
+    stream->parked = true;
+    MHD_suspend_connection(stream->resumption.connection);
     return 0;
 }
 
@@ -212,9 +186,17 @@ ssize_t hub_read(void *data, uint64_t unused, char *out, size_t size)
 
 void hub_close(void *data)
 {
+    struct stream *stream = data;
+
     pthread_mutex_lock(&hub.lock);
-    delist(data);
-    stream_free(data);
+    if (stream->next != NULL)
+        stream->next->previous = stream->previous;
+    if (stream->previous != NULL)
+        stream->previous->next = stream->next;
+    else
+        hub.first = stream->next;
+    hub.count--;
+    stream_free(stream);
     pthread_mutex_unlock(&hub.lock);
 }
 
@@ -230,8 +212,8 @@ bool hub_wants_recent(int64_t *after, bool *has_last)
     return wants;
 }
 
-/* The one that has waited for longest goes first. Pages begin at multiples of their size, so that
- * streams that are near each other share one. */
+/* The stream that has waited the longest goes first. Pages begin at multiples of their size, so
+ * that streams that are near each other share them. */
 bool hub_wants_page(int64_t *after, int64_t *known)
 {
     const struct stream *longest = NULL;
@@ -247,30 +229,24 @@ bool hub_wants_page(int64_t *after, int64_t *known)
     return longest != NULL;
 }
 
-/* Nothing is known where a stream has moved the beginning since it was asked for. */
-static bool is_last_known(const struct event *event)
-{
-    if (hub.recent.count == 0)
-        return true;
-    if (event == NULL)
-        return false;
-    const struct event *last = history_at(&hub.recent, hub.recent.count - 1);
-
-    return event->number == last->number && event->length == last->length &&
-           memcmp(event->text, last->text, last->length) == 0;
-}
-
-/* Whether what is known goes on in what was read; takes what both have out of the latter. */
+/* Takes the first event out of what was read; whether it is the last one that is known. Where a
+ * stream has moved the beginning meanwhile, none is. */
 static bool goes_on(struct history *read)
 {
     struct event *first = history_take(read);
-    bool same = is_last_known(first);
+    bool same = hub.recent.count == 0;
 
+    if (!same && first != NULL) {
+        const struct event *last = history_at(&hub.recent, hub.recent.count - 1);
+
+        same = first->number == last->number && first->length == last->length &&
+               memcmp(first->text, last->text, last->length) == 0;
+    }
     free(first);
     return same;
 }
 
-/* With the lock held. */
+/* Has every stream end when it has sent what it is at. With the lock held. */
 static void end_streams(struct stream **woken)
 {
     for (struct stream *stream = hub.first; stream != NULL; stream = stream->next) {
@@ -279,6 +255,7 @@ static void end_streams(struct stream **woken)
     }
 }
 
+/* Adds new events to the recent ones, and wakes the streams that want them. With the lock held. */
 static void append_events(struct history *read, struct stream **woken)
 {
     struct event *event;
@@ -328,19 +305,10 @@ void hub_give_page(struct page *page)
 
 /* ---- main thread ---- */
 
-/* A client that has closed its side, whatever it said before (over TLS, goodbye), or does not
- * answer any more. */
-static bool is_gone(int socket)
-{
-    struct pollfd polled = {.fd = socket, .events = POLLRDHUP};
-
-    return poll(&polled, 1, 0) > 0;
-}
-
 /*
- * A parked stream is broken off by its content reader. Closing the socket then resets the
- * connection: a client that does not read would never come to an orderly end behind what it has not
- * taken, and would wait for ever where the kernel gives up sending it.
+ * Cuts a stream off; a parked one is broken off by its content reader. The socket's close then
+ * resets the connection: a client that does not read would not reach an orderly end behind what it
+ * has not taken, and would wait for ever where the kernel gives up sending it.
  */
 static void cut(struct stream *stream, struct stream **woken)
 {
@@ -354,7 +322,7 @@ static void cut(struct stream *stream, struct stream **woken)
         shutdown(stream->socket, SHUT_RDWR);
 }
 
-/* Cuts the stream off where its client is too slow, or has gone away. */
+/* Cuts a stream off where its client is too slow, or has gone away. */
 static void watch_client(struct stream *stream, int64_t now_ms, struct stream **woken)
 {
     int64_t patience = hub.ending ? END_MS : hub.config->client_timeout * 1000;
@@ -363,8 +331,11 @@ static void watch_client(struct stream *stream, int64_t now_ms, struct stream **
         log_event("stream_dropped", "s:s", "reason", "the client does not take what is sent");
         cut(stream, woken);
     } else if (now_ms - stream->looked_ms >= LOOK_MS) {
+        /* it has closed its side, whatever it has sent before, or the connection is dead */
+        struct pollfd polled = {.fd = stream->socket, .events = POLLRDHUP};
+
         stream->looked_ms = now_ms;
-        if (is_gone(stream->socket))
+        if (poll(&polled, 1, 0) > 0)
             cut(stream, woken);
     }
 }

@@ -28,14 +28,9 @@ void stream_set_page(struct stream *stream, struct page *page)
     page_release(before);
 }
 
-static bool covers(const struct history *history, int64_t position)
-{
-    return position >= history->after && position < history->upto;
-}
-
 bool stream_fits_page(const struct stream *stream, const struct page *page)
 {
-    return covers(&page->events, stream->position);
+    return stream->position >= page->events.after && stream->position < page->events.upto;
 }
 
 /* ---- life ---- */
@@ -67,7 +62,7 @@ static void put(struct output *output, const char *text, size_t length)
     output->used += length;
 }
 
-/* Goes on with a text that was too long; false where it still is, or there is none. */
+/* Goes on with a text that did not fit. */
 static void put_rest(struct stream *stream, struct output *output)
 {
     size_t left = stream->rest_length - stream->rest_sent;
@@ -84,9 +79,9 @@ static void put_rest(struct stream *stream, struct output *output)
 }
 
 /*
- * Puts a text if it fits, or else if it is the first, as much of it as does; false where nothing
- * was put. libmicrohttpd's buffer is what a request's headers have left of the connection's memory,
- * and can be smaller than an event.
+ * Puts a text where it fits. One that is the first is put as far as it fits, and the rest kept for
+ * the next time: libmicrohttpd's buffer is what a request's headers have left of the connection's
+ * memory, and can be smaller than an event. False where nothing was put.
  */
 static bool put_text(struct stream *stream, struct output *output, const char *text, size_t length)
 {
@@ -108,7 +103,7 @@ static bool put_text(struct stream *stream, struct output *output, const char *t
     return true;
 }
 
-/* Tells the client its place from the start, so that it misses nothing even where it loses the
+/* Sends the id where the stream begins, so that a client misses nothing even where it loses the
  * connection before the first event. A block without data is no event. */
 static void greet(struct stream *stream, struct output *output)
 {
@@ -119,7 +114,7 @@ static void greet(struct stream *stream, struct output *output)
     stream->greeted = put_text(stream, output, text, (size_t)length);
 }
 
-/* A comment; and where it has passed events that the stream does not want, how far it is. */
+/* Sends a comment; and how far the stream is, where it has passed events that it does not want. */
 static void beat(struct stream *stream, struct output *output)
 {
     char text[128];

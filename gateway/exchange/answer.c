@@ -52,7 +52,7 @@ unsigned answer_fault_status(enum fault fault)
     return faults[fault].status;
 }
 
-/* The text of a JSON object, whose reference is dropped; NULL without memory. */
+/* The text of a JSON object, which is freed; NULL without memory. */
 static char *take_json(json_t *object)
 {
     char *text = json_dumps(object, JSON_COMPACT);
@@ -76,7 +76,7 @@ static char *outcome_text(const struct fault_text *fault)
     return take_json(outcome(fault));
 }
 
-/* The answer to a transaction, with one entry for a fault that belongs to no entry of its. */
+/* A transaction-response whose one entry has the fault. */
 static char *response_text(const struct fault_text *fault)
 {
     char status[64];
@@ -88,7 +88,7 @@ static char *response_text(const struct fault_text *fault)
                                "outcome", outcome(fault)));
 }
 
-/* An error of RFC 6749, section 5.2; for faults of ours the codes of section 4.1.2.1. */
+/* An error as in RFC 6749, section 5.2; for faults of the service with the codes of 4.1.2.1. */
 static char *token_error_text(const struct fault_text *fault)
 {
     const char *error = fault->status < 500    ? "invalid_request"
@@ -99,7 +99,7 @@ static char *token_error_text(const struct fault_text *fault)
         json_pack("{s:s,s:s}", "error", error, "error_description", fault->diagnostics));
 }
 
-/* The shape of gateway_status, as far as can be said without a database. */
+/* What rxtrack_http.status() answers, as far as it can be said without a database. */
 static char *failing_health_text(const char *why)
 {
     char now[CLOCK_UTC_TEXT];
@@ -112,6 +112,7 @@ static char *failing_health_text(const char *why)
                                "status", "fail", "output", why, "time", now));
 }
 
+/* Replaces the answer by one with this body, which it takes over. */
 static void set_body(struct answer *answer, unsigned status, const char *content_type,
                      const char *headers, char *body)
 {
@@ -184,8 +185,7 @@ void answer_clear(struct answer *answer)
     memset(answer, 0, sizeof *answer);
 }
 
-/* Adds the header lines to the response, cutting the text up as it goes; true where one of them
- * is a Content-Type. */
+/* Adds the header lines to the response, cutting the text up; true where one is a Content-Type. */
 static bool add_header_lines(struct MHD_Response *response, char *lines)
 {
     bool has_type = false;
@@ -232,7 +232,7 @@ struct MHD_Response *answer_response(struct answer *answer, const struct mirror 
     return response;
 }
 
-/* A header line to mirror an id, or nothing. */
+/* Writes the header line that repeats an id; nothing for none. */
 static void write_mirrored(char *out, size_t size, const char *name, const char *id)
 {
     out[0] = '\0';

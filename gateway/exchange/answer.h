@@ -1,7 +1,7 @@
 /*
- * answer.h - an answer to a request, from the database or of the gateway's own making, and its way
- * into a response of libmicrohttpd.
- * Threads: any; an answer belongs to one request and one thread at a time.
+ * answer.h - the answer to a request, the database's or one of the gateway's own, and how a
+ * response of libmicrohttpd is made of it. Threads: any; an answer belongs to one request, and to
+ * one thread at a time.
  */
 #ifndef RXTRACK_ANSWER_H
 #define RXTRACK_ANSWER_H
@@ -16,8 +16,8 @@
 
 struct answer {
     unsigned status;   /* HTTP status; 0: no answer yet */
-    char *application; /* the caller's name for the log, or NULL */
-    char *headers;     /* further header lines, each "Name: value\n"; or NULL */
+    char *application; /* the caller's name, for the log; or NULL */
+    char *headers;     /* header lines, each "Name: value\n"; or NULL */
     char *body;        /* or NULL */
     size_t length;     /* of the body, in bytes */
 
@@ -31,18 +31,18 @@ struct answer {
 
 #define MIRROR_TEXT 129 /* a longer id is not mirrored */
 
-/* The ids that an answer mirrors; "" where there is none, or none fit to be mirrored. */
+/* The ids of a request that its answer repeats; "" for none. */
 struct mirror {
     char request_id[MIRROR_TEXT];
     char correlation_id[MIRROR_TEXT];
 };
 
-/* What the gateway itself may find wrong. Their statuses and texts are a table in answer.c. */
+/* The faults that the gateway itself finds. Their statuses and texts are a table in answer.c. */
 enum fault {
     FAULT_NONE,
-    FAULT_MALFORMED,
-    FAULT_TARGET,
-    FAULT_UNAUTHENTICATED,
+    FAULT_MALFORMED,       /* headers that are no HTTP */
+    FAULT_TARGET,          /* a path that cannot be decoded */
+    FAULT_UNAUTHENTICATED, /* no credential where one is needed */
     FAULT_NOT_FOUND,
     FAULT_METHOD,
     FAULT_CLIENT_SLOW,
@@ -51,13 +51,13 @@ enum fault {
     FAULT_FORM_TYPE,
     FAULT_THROTTLED,
     FAULT_INTERNAL,
-    FAULT_AWAY,
-    FAULT_BUSY,
-    FAULT_OVERLOADED,
-    FAULT_UNSUITABLE,
+    FAULT_AWAY,       /* no connection to the database */
+    FAULT_BUSY,       /* the database lacks a resource, or asked to try again too often */
+    FAULT_OVERLOADED, /* too many jobs wait, or too large bodies are held */
+    FAULT_UNSUITABLE, /* the database's schema is of another version */
     FAULT_STOPPING,
-    FAULT_STREAMS,
-    FAULT_SLOW,
+    FAULT_STREAMS, /* too many streams are open */
+    FAULT_SLOW,    /* the database took too long */
 };
 
 /* The HTTP status of a fault. */
@@ -70,8 +70,8 @@ unsigned answer_fault_status(enum fault fault);
  */
 void answer_fault(struct answer *answer, const struct route *route, enum fault fault);
 
-/* Makes *answer say, in the route's shape, that the caller, who is known, has called too often, and
- * may again after so many seconds. */
+/* Makes *answer say, in the route's shape for a caller who is known, that it has called too often,
+ * and may again in so many seconds. */
 void answer_throttled(struct answer *answer, const struct route *route, int64_t seconds);
 
 /* Makes *answer say, as application/health+json, that the gateway is alive. */
@@ -80,20 +80,16 @@ void answer_alive(struct answer *answer);
 /* Frees what the answer holds and makes it empty. */
 void answer_clear(struct answer *answer);
 
-/*
- * Turns the answer into a response, which takes over the answer's body; last says that the
- * connection closes after it. NULL without memory. The caller destroys the response.
- */
+/* Makes a response of the answer, whose body it takes over; last: the connection closes after it.
+ * NULL without memory. The caller destroys the response. */
 struct MHD_Response *answer_response(struct answer *answer, const struct mirror *mirror, bool last);
 
-/* Adds the answer's headers to a response that has another body; cuts up the answer's lines. */
+/* Adds the answer's headers to a response that has another body. The answer's lines are cut up. */
 void answer_add_headers(struct answer *answer, const struct mirror *mirror, bool last,
                         struct MHD_Response *response);
 
-/*
- * A whole 408 answer as bytes for a socket, to be sent past libmicrohttpd, which cannot answer in
- * mid-upload. mirror may be NULL. Returns its length; 0 where it does not fit into size bytes.
- */
+/* Writes a whole 408 answer as bytes, to be sent past libmicrohttpd, which cannot answer in the
+ * middle of an upload. mirror may be NULL. Returns its length; 0 where it does not fit. */
 size_t answer_raw_timeout(const struct mirror *mirror, char *out, size_t size);
 
 #endif

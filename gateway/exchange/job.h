@@ -1,7 +1,7 @@
 /*
- * job.h - a request's stay in the database: what is asked, and where the answer goes. The HTTP side
- * embeds a job in its request and does not touch it from database_submit() until done() is called.
- * Threads: owned by the HTTP thread of its connection, and by the database thread in between.
+ * job.h - what a request asks the database, and the answer. The HTTP side embeds a job in its
+ * request, and does not touch it from database_submit() until done() is called.
+ * Threads: the HTTP thread of its connection, and in between the database thread.
  */
 #ifndef RXTRACK_JOB_H
 #define RXTRACK_JOB_H
@@ -20,11 +20,11 @@ struct caller;
 struct job {
     struct job *next;          /* in a queue */
     struct job *older, *newer; /* in the backlog */
-    struct caller *caller;     /* whose it is; set by the backlog */
+    struct caller *caller;     /* that it is of; set by the backlog */
 
     const struct route *route;
-    const unsigned char *credential; /* CREDENTIAL_BYTES, and where the client has shown a
-                                        certificate its SHA-256; or NULL */
+    const unsigned char *credential; /* SHA-256 of the key or token, followed by that of the
+                                        client's certificate where it has shown one; or NULL */
     size_t credential_length;        /* bytes */
     const char *request_id;          /* UTF-8, or NULL */
     const char *parameters;          /* JSON object, or NULL */
@@ -32,11 +32,11 @@ struct job {
     size_t body_length;              /* bytes */
 
     int64_t queued_ms; /* monotonic time of database_submit() */
-    unsigned attempts; /* calls that this job has been in */
-    unsigned cut_off;  /* of them, those that took longer than they might */
+    unsigned attempts; /* calls that it has been in */
+    unsigned cut_off;  /* those of them that were cancelled for taking too long */
 
     struct answer answer;          /* set before done() */
-    void (*done)(struct job *job); /* called once, on the database thread; gives the job back */
+    void (*done)(struct job *job); /* gives the job back; called once, on the database thread */
 };
 
 #endif

@@ -1,8 +1,8 @@
 /*
  * loop.c - see loop.h.
  *
- * Threads: the two lists are under the lock, an eventfd says that they are no longer empty; the
- * daemon belongs to the loop's thread from loop_start() on.
+ * Threads: the lock guards the two lists, and an eventfd wakes the loop when the first thing is put
+ * there; the daemon belongs to the loop's thread from loop_start() on.
  */
 #include "exchange/loop.h"
 
@@ -29,17 +29,17 @@ struct arrival {
 
 struct loop {
     struct MHD_Daemon *daemon; /* NULL: it does not run */
-    int events;                /* the daemon's descriptor to wait for */
+    int events;                /* the daemon's epoll descriptor */
     int wakeup;                /* eventfd */
     pthread_t thread;
 
     pthread_mutex_t lock;
     struct arrival *arrivals;       /* under the lock, like all that follows */
-    struct resumption *resumptions; /* latest first, as are the arrivals: no order among clients */
+    struct resumption *resumptions; /* latest first, as the arrivals: order does not matter */
     bool stopping;
 };
 
-static atomic_size_t arriving; /* given to all loops, and not yet taken up */
+static atomic_size_t arriving; /* in the arrivals of all loops */
 
 struct loop *loop_new(void)
 {
@@ -72,17 +72,7 @@ static void add_arrivals(struct loop *loop, struct arrival *arrival)
     }
 }
 
-static void resume_connections(struct resumption *resumption)
-{
-    while (resumption != NULL) {
-        struct resumption *next = resumption->next;
-
-        MHD_resume_connection(resumption->connection);
-        resumption = next;
-    }
-}
-
-/* Takes what other threads have handed over; false where that was nothing. *stopping: the loop is
+/* Takes what other threads have handed over; false where there was nothing. *stopping: the loop is
  * to end. */
 static bool take_over(struct loop *loop, bool *stopping)
 {
@@ -97,22 +87,15 @@ static bool take_over(struct loop *loop, bool *stopping)
     loop->arrivals = NULL;
     loop->resumptions = NULL;
     pthread_mutex_unlock(&loop->lock);
+    bool any = arrivals != NULL || resumptions != NULL;
     add_arrivals(loop, arrivals);
-    resume_connections(resumptions);
-    return arrivals != NULL || resumptions != NULL;
-}
+    while (resumptions != NULL) {
+        struct resumption *next = resumptions->next; /* it may be gone when resumed */
 
-/* Waits until there is something to do; whether other threads have handed something over. */
-static bool wait_for_events(struct loop *loop)
-{
-    struct pollfd polled[] = {{.fd = loop->wakeup, .events = POLLIN},
-                              {.fd = loop->events, .events = POLLIN}};
-    MHD_UNSIGNED_LONG_LONG most;
-    int wait = -1;
-
-    if (MHD_get_timeout(loop->daemon, &most) == MHD_YES)
-        wait = most < INT_MAX ? (int)most : INT_MAX;
-    return poll(polled, 2, wait) > 0 && polled[0].revents != 0;
+        MHD_resume_connection(resumptions->connection);
+        resumptions = next;
+    }
+    return any;
 }
 
 static void *run(void *data)
@@ -121,13 +104,20 @@ static void *run(void *data)
     bool stopping = false;
 
     while (!stopping) {
+        struct pollfd polled[] = {{.fd = loop->wakeup, .events = POLLIN},
+                                  {.fd = loop->events, .events = POLLIN}};
+        MHD_UNSIGNED_LONG_LONG most;
+        int wait = -1;
+
         MHD_run(loop->daemon);
         log_flush();
-        if (wait_for_events(loop))
+        if (MHD_get_timeout(loop->daemon, &most) == MHD_YES)
+            wait = most < INT_MAX ? (int)most : INT_MAX;
+        if (poll(polled, 2, wait) > 0 && polled[0].revents != 0)
             take_over(loop, &stopping);
     }
     /* MHD_stop_daemon() panics where a connection is suspended. One that is resumed may bring a
-     * further request, and be suspended and resumed once more to be told that it is too late. */
+     * further request, which is suspended and resumed once more to be answered with 503. */
     do
         MHD_run(loop->daemon);
     while (take_over(loop, &stopping));
@@ -149,13 +139,13 @@ bool loop_start(struct loop *loop, struct MHD_Daemon *daemon)
     return false;
 }
 
-/* The thread takes all that is there at once, so only the first of a row needs to wake it. */
+/* Called for the first thing that is put into empty lists: the thread takes all that is there. */
 static void wake(struct loop *loop)
 {
     static const uint64_t one = 1;
 
     if (write(loop->wakeup, &one, sizeof one) < 0)
-        return; /* only where the counter is full, and then the thread is awake */
+        return; /* fails only where the counter is full, and then the thread is awake */
 }
 
 void loop_add(struct loop *loop, int socket, const struct sockaddr *address, socklen_t length)

@@ -1,6 +1,6 @@
 /*
- * queue.h - a queue of jobs, linked by their own pointers: first in, first out.
- * Threads: nothing here locks; the owner of a queue sees to that.
+ * queue.h - an intrusive queue of jobs: first in, first out.
+ * Threads: nothing here locks; a queue's owner sees to that.
  */
 #ifndef RXTRACK_QUEUE_H
 #define RXTRACK_QUEUE_H
@@ -12,7 +12,7 @@ struct queue {
     struct job **tail; /* where the next one goes */
 };
 
-/* Makes a queue empty; what it held is the caller's. */
+/* Makes a queue empty; the jobs that it held are the caller's. */
 static inline void queue_clear(struct queue *queue)
 {
     queue->head = NULL;

@@ -1,6 +1,6 @@
 /*
- * backoff.h - the wait before the next try: longer each time, with jitter so that many listeners
- * that lost the same server do not come back at once.
+ * backoff.h - exponential back-off before the next attempt, with jitter so that the many listeners
+ * that have lost one server do not come back at once.
  */
 #ifndef RXTRACK_BACKOFF_H
 #define RXTRACK_BACKOFF_H
@@ -10,16 +10,14 @@
 #include <stdint.h>
 
 struct backoff {
-    unsigned failures; /* one after the other */
+    unsigned failures; /* in a row */
 };
 
-/* All was well: the next wait is a short one again. */
+/* An attempt has succeeded: the next wait is a short one again. */
 void backoff_reset(struct backoff *backoff);
 
-/*
- * Counts a failure and waits, least_ms or longer. VERDICT_ON: try again. VERDICT_DONE: a signal
- * came. VERDICT_CLOSED: nobody reads standard output any more.
- */
+/* Counts a failure and waits, for least_ms at least. VERDICT_ON: try again. Otherwise as
+ * wait_verdict(). */
 enum verdict backoff_wait(struct backoff *backoff, int64_t least_ms);
 
 #endif

@@ -1,7 +1,6 @@
 /*
- * http_stream.c - see http_stream.h. What one turn of curl's brings is bounded by how often curl
- * reads in a turn; no other turn begins before it is dealt with, so that a reader who is slow slows
- * down the sender, and not this memory's owner.
+ * http_stream.c - see http_stream.h. Back-pressure: curl reads a bounded amount in one turn, and
+ * the next turn begins when that is dealt with, so that a slow reader slows the sender down.
  */
 #include "follow/http_stream.h"
 
@@ -16,11 +15,11 @@
 #include <string.h>
 
 #define CONNECT_SECONDS 10L
-#define SILENCE_MS 60000 /* the gateway's heartbeats come more often */
+#define SILENCE_MS 60000 /* longer than the interval of the gateway's heartbeats */
 
 /* ---- curl's callbacks ---- */
 
-/* Not for the commands that are run. */
+/* Commands that we run do not inherit the socket. */
 static int close_on_exec(void *unused, curl_socket_t socket, curlsocktype purpose)
 {
     (void)unused;
@@ -37,6 +36,7 @@ static bool is_event_stream(CURL *easy)
     return type != NULL && strncasecmp(type, "text/event-stream", 17) == 0;
 }
 
+/* CURLOPT_WRITEFUNCTION */
 static size_t receive(char *bytes, size_t size, size_t count, void *data)
 {
     struct http_stream *stream = data;
@@ -46,7 +46,7 @@ static size_t receive(char *bytes, size_t size, size_t count, void *data)
     stream->heard_ms = clock_ms();
     curl_easy_getinfo(stream->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status != 200)
-        return length; /* of no use: the status says it */
+        return length; /* the status says all */
     stream->is_stream = is_event_stream(stream->easy);
     if (!stream->is_stream)
         return 0;
@@ -94,6 +94,7 @@ static bool add_headers(struct http_stream *stream, const char *key, int64_t pos
            add_header(stream, "Authorization", text);
 }
 
+/* Redirects or URLs to anything but HTTP are not followed. */
 static bool limit_protocols(CURL *easy)
 {
 #if LIBCURL_VERSION_NUM >= 0x075500
@@ -150,6 +151,7 @@ void http_stream_close(struct http_stream *stream)
 
 /* ---- its end ---- */
 
+/* What a status is likely to mean here, to be added to a message. */
 static const char *status_meaning(long status)
 {
     switch (status) {
@@ -166,25 +168,20 @@ static const char *status_meaning(long status)
     }
 }
 
-static enum verdict judge_status(struct http_stream *stream, long status)
-{
-    curl_off_t seconds = 0;
-
-    say("the gateway answered with status %ld%s", status, status_meaning(status));
-    if (status < 500 && status != 408 && status != 429)
-        return VERDICT_FAILED;
-    curl_easy_getinfo(stream->easy, CURLINFO_RETRY_AFTER, &seconds);
-    stream->retry_ms = seconds > 0 && seconds < 3600 ? (int64_t)seconds * 1000 : 0;
-    return VERDICT_AGAIN;
-}
-
 static enum verdict judge_end(struct http_stream *stream, CURLcode result)
 {
+    curl_off_t seconds = 0;
     long status = 0;
 
     curl_easy_getinfo(stream->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (status != 0 && status != 200)
-        return judge_status(stream, status);
+    if (status != 0 && status != 200) {
+        say("the gateway answered with status %ld%s", status, status_meaning(status));
+        if (status < 500 && status != 408 && status != 429)
+            return VERDICT_FAILED;
+        curl_easy_getinfo(stream->easy, CURLINFO_RETRY_AFTER, &seconds);
+        stream->retry_ms = seconds > 0 && seconds < 3600 ? (int64_t)seconds * 1000 : 0;
+        return VERDICT_AGAIN;
+    }
     if (status == 200 && !is_event_stream(stream->easy)) {
         say("the gateway answered with no event stream");
         return VERDICT_FAILED;
@@ -198,8 +195,8 @@ static enum verdict judge_end(struct http_stream *stream, CURLcode result)
 
 /* ---- waiting ---- */
 
-/* Lets curl do what can be done now. VERDICT_ON: it goes on. The end may come with the last bytes,
- * and curl tells of it once: these are dealt with first. */
+/* Lets curl do what it can without waiting. VERDICT_ON: the stream goes on. Its end, of which curl
+ * tells once, may come together with the last bytes, which are read first. */
 static enum verdict perform(struct http_stream *stream)
 {
     int running = 0, left = 0;
@@ -219,7 +216,7 @@ static enum verdict perform(struct http_stream *stream)
     return VERDICT_ON;
 }
 
-/* Waits for curl's socket, for a signal, or for the end of patience. */
+/* Waits for curl's socket, for a signal, or for so long. */
 static enum verdict pause_for(struct http_stream *stream, int64_t milliseconds)
 {
     struct pollfd own[WAIT_DESCRIPTORS_MAX];

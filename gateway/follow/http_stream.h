@@ -15,14 +15,14 @@ struct http_stream {
     CURLM *multi;
     CURL *easy;
     struct curl_slist *headers;
-    char *bytes; /* received and not taken yet; who has read them sets length to 0 */
+    char *bytes; /* received; whoever has read them sets length to 0 */
     size_t length;
     size_t capacity;
-    bool has_ended; /* by curl's word, though bytes may not be taken yet */
+    bool has_ended; /* as curl says, though bytes may not be read yet */
     CURLcode result;
-    bool is_stream;   /* 200, and the body is of Server-Sent Events */
-    int64_t heard_ms; /* when bytes last came, on clock_ms() */
-    int64_t retry_ms; /* how long the other side asks to wait, or 0 */
+    bool is_stream;   /* the status is 200, and the body Server-Sent Events */
+    int64_t heard_ms; /* when bytes last came */
+    int64_t retry_ms; /* what Retry-After says, or 0 */
     char reason[CURL_ERROR_SIZE];
 };
 
@@ -33,10 +33,8 @@ bool http_stream_open(struct http_stream *stream, const char *url, const char *a
 
 void http_stream_close(struct http_stream *stream);
 
-/*
- * Waits for bytes. VERDICT_ON: some are there. Otherwise it is over: VERDICT_AGAIN where another
- * try may do better, or an exit status; a message has been said.
- */
+/* Waits for bytes. VERDICT_ON: there are some. Otherwise it is over, after a message: VERDICT_AGAIN
+ * where another attempt may succeed, or an exit status. */
 enum verdict http_stream_wait(struct http_stream *stream);
 
 #endif

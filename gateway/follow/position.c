@@ -46,7 +46,6 @@ static bool write_number(int file, int64_t position)
     return write(file, line, (size_t)length) == length && fsync(file) == 0;
 }
 
-/* Beside the file first, and put in its place when it is safely on disk. */
 bool position_write(const char *path, int64_t position)
 {
     char beside[PATH_MAX];

@@ -10,8 +10,8 @@
 /* Reads it; *position stays as it is where there is no file. False after a message. */
 bool position_read(const char *path, int64_t *position);
 
-/* Writes it: the file holds the old number or the new one, whenever the machine stops. False after
- * a message. */
+/* Replaces the file, atomically and durably: whenever the machine stops, it holds the old number or
+ * the new one. False after a message. */
 bool position_write(const char *path, int64_t position);
 
 #endif

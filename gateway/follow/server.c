@@ -14,7 +14,7 @@ static void ignore_notice(void *unused, const PGresult *notice)
     (void)notice;
 }
 
-/* What libpq says, without the line feeds. */
+/* Says the first line of what libpq says. */
 static void say_reason(const struct server *server)
 {
     const char *reason = PQerrorMessage(server->connection);
@@ -24,8 +24,8 @@ static void say_reason(const struct server *server)
 
 bool server_open(struct server *server, const char *database, const char *application_name)
 {
-    /* What comes before dbname gives way to what the connection string says. The keepalives find
-     * out that a server is gone which could not say so. */
+    /* The connection string takes precedence over what comes before dbname. The keepalives notice a
+     * server that has gone without a word. */
     const char *const keywords[] = {
         "connect_timeout",  "keepalives_idle",  "keepalives_interval",
         "keepalives_count", "tcp_user_timeout", "fallback_application_name",
@@ -72,7 +72,7 @@ static bool lost(struct server *server)
     return false;
 }
 
-/* Sends what is left to send, and reads until a result is whole. */
+/* Sends what libpq has buffered, and reads until a result is complete. */
 static bool await_result(struct server *server, bool in_hand)
 {
     for (;;) {
@@ -92,7 +92,8 @@ static bool await_result(struct server *server, bool in_hand)
 
 /* ---- calls ---- */
 
-/* What the caller or the database's owner has to mend; all else may be better next time. */
+/* Whether an error is one that trying again does not mend: feature_not_supported, data_exception,
+ * invalid_authorization, invalid_schema_name, syntax or privilege. */
 static bool is_lasting(const char *sqlstate)
 {
     static const char *const classes[] = {"0A", "22", "28", "3F", "42"};
@@ -103,7 +104,8 @@ static bool is_lasting(const char *sqlstate)
     return false;
 }
 
-/* The statements carry names and numbers only, so that no message can name a patient. */
+/* Whether a statement succeeded. Ours carry names and numbers only, so that no error text names a
+ * patient. */
 static bool is_good(struct server *server, const PGresult *result)
 {
     ExecStatusType status = PQresultStatus(result);

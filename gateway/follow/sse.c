@@ -1,5 +1,5 @@
 /*
- * sse.c - see sse.h. Pure: no socket, no clock; a fuzzer can link it alone.
+ * sse.c - see sse.h. Without sockets or clocks, so that a fuzzer can link it alone.
  */
 #include "follow/sse.h"
 
@@ -62,7 +62,7 @@ static void take_retry(struct sse *sse, const char *value, size_t length)
 {
     int64_t number = 0;
 
-    if (length == 0 || length > 9) /* longer than a week is no wait */
+    if (length == 0 || length > 9) /* milliseconds: more than a week is not believed */
         return;
     for (size_t i = 0; i < length; i++) {
         if (value[i] < '0' || value[i] > '9')
@@ -92,7 +92,7 @@ static enum sse_step take_field(struct sse *sse)
     const char *value = line->bytes + skipped;
     size_t length = line->length - skipped;
 
-    /* a comment begins with the colon: it has no name */
+    /* a comment begins with a colon: its name is empty */
     if (is_named(line, name, "data"))
         return take_data(sse, value, length);
     if (is_named(line, name, "event"))
@@ -104,7 +104,7 @@ static enum sse_step take_field(struct sse *sse)
     return SSE_MORE;
 }
 
-/* A whole line is there: a field, a comment, or the empty one that ends a block. */
+/* Takes a whole line: a field, a comment, or the empty line that ends a block. */
 static enum sse_step take_line(struct sse *sse)
 {
     static const char mark[] = "\xEF\xBB\xBF";

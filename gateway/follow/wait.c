@@ -13,7 +13,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#define COUNT_MAX 2 /* descriptors of a caller's */
+#define COUNT_MAX 2 /* descriptors of the caller's */
 
 static int signals = -1;
 static int output = -1;
@@ -33,14 +33,6 @@ bool wait_open(bool watches_output)
         say("signals: %s", strerror(errno));
     output = watches_output ? STDOUT_FILENO : -1;
     return signals >= 0;
-}
-
-static void take_signals(void)
-{
-    struct signalfd_siginfo taken;
-
-    while (read(signals, &taken, sizeof taken) == (ssize_t)sizeof taken)
-        stops++;
 }
 
 size_t wait_descriptors(struct pollfd out[WAIT_DESCRIPTORS_MAX])
@@ -76,11 +68,6 @@ static int milliseconds_left(int64_t until_ms)
     return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
-bool wait_is_stopping(void)
-{
-    return stops > 0;
-}
-
 enum waited wait_for(struct pollfd *descriptors, size_t count, int64_t until_ms, bool in_hand)
 {
     struct pollfd all[WAIT_DESCRIPTORS_MAX + COUNT_MAX];
@@ -99,7 +86,10 @@ enum waited wait_for(struct pollfd *descriptors, size_t count, int64_t until_ms,
         if (ready < 0)
             continue; /* EINTR, say by SIGCONT */
         if (all[0].revents != 0) {
-            take_signals();
+            struct signalfd_siginfo taken;
+
+            while (read(signals, &taken, sizeof taken) == (ssize_t)sizeof taken)
+                stops++;
             continue;
         }
         if (own > 1 && all[1].revents != 0)

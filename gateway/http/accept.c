@@ -42,19 +42,19 @@ static bool is_loopback(const struct sockaddr *address)
             (IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) && v6->sin6_addr.s6_addr[12] == IN_LOOPBACKNET));
 }
 
-/* Keys and patients do not cross a network in the clear, unless somebody says that they may. */
+/* Keys and patients do not cross a network in the clear, unless the operator says that they may. */
 static bool may_listen(const struct config *config, const struct addrinfo *address)
 {
     if (tls_is_on() || strcmp(config->allow_plain_http, "yes") == 0 ||
         is_loopback(address->ai_addr))
         return true;
-    complain(config, "others than this machine reach that address, and there is no TLS. Set "
+    complain(config, "other machines reach that address, and there is no TLS. Set "
                      "tls_certificate and tls_key; or, behind a proxy that does TLS, "
                      "allow_plain_http = yes");
     return false;
 }
 
-/* A listening socket on one address, or -1 with errno. */
+/* Returns a listening socket on that address, or -1 with errno set. */
 static int open_address(const struct addrinfo *address)
 {
     int on = 1;

@@ -1,5 +1,5 @@
 /*
- * accept.h - the listening socket: opening it, and handing what it accepts to the HTTP threads.
+ * accept.h - the listening socket: opens it, and hands what it accepts to the HTTP threads.
  * Threads: the main thread only.
  */
 #ifndef RXTRACK_ACCEPT_H
@@ -10,15 +10,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Opens the socket, on which connections wait from then on. Returns it, or -1 after a message on
+/* Opens the socket, where connections wait from then on. Returns it, or -1 after a message on
  * stderr. */
 int accept_open(const struct config *config);
 
-/* Logs where it listens: the port that was bound, where any free one was asked for. */
+/* Logs the address and the port that were bound. */
 void accept_announce(int listening);
 
-/* Accepts what waits, at most room connections. False where there is a lack of descriptors or
- * memory, which is worth a pause. */
+/* Accepts the connections that wait, at most room. False for lack of descriptors or memory: a pause
+ * is called for. */
 bool accept_waiting(int listening, size_t room);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * client.c - see client.h. A shut down socket wakes libmicrohttpd, which closes the connection in
- * its own thread; a socket's number cannot be used anew meanwhile, because client_close(), called
- * before the socket is closed, waits for the lock that the sweep holds.
+ * client.c - see client.h. To shut a socket down wakes libmicrohttpd, which closes the connection
+ * in its own thread. The sweep never meets a socket's number in its next use: client_close() comes
+ * before the socket is closed, and waits for the lock that the sweep holds.
  */
 #include "http/client.h"
 
@@ -13,15 +13,16 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-/* The phase and the time it began in one word, so that both change at once. */
+/* The phase and the time when it began are one word, so that both change at once. */
 #define PHASE_BITS 3
 #define PHASE_MASK ((INT64_C(1) << PHASE_BITS) - 1)
 _Static_assert(CLIENT_TIMED_OUT <= PHASE_MASK, "all phases fit");
 
-/* A phase so young is left alone: its data may have been read and not yet looked at. */
+/* Not before a phase is so old is it looked whether the client is gone: its data may have been
+ * received, and not handled yet. */
 #define GONE_AFTER_MS 250
 
-/* So long the HTTP thread of a TLS connection has for its last words. */
+/* The time that the HTTP thread of a TLS connection has for its last words. */
 #define FAREWELL_MS 1000
 
 struct client {
@@ -90,7 +91,7 @@ struct request *client_request(const struct client *client)
     return client->request;
 }
 
-void client_lend_mirror(struct client *client, const struct mirror *mirror)
+void client_set_mirror(struct client *client, const struct mirror *mirror)
 {
     atomic_store(&client->mirror, mirror);
 }
@@ -110,7 +111,7 @@ bool client_enter(struct client *client, enum client_phase phase)
 enum client_phase client_finish(struct client *client)
 {
     if (!client_enter(client, CLIENT_IDLE)) {
-        /* The sweep may be reading the mirror just now; it holds the lock while it does. */
+        /* the sweep may be reading the mirror, with the lock held: wait for it */
         pthread_mutex_lock(&clients.lock);
         pthread_mutex_unlock(&clients.lock);
     }
@@ -156,58 +157,39 @@ static int64_t limit_of(enum client_phase phase, const struct client_limits *lim
     }
 }
 
-/* A client that does not take these few bytes at once does without them. */
-static void send_timeout(struct client *client)
-{
-    char text[1024];
-    size_t length = answer_raw_timeout(atomic_load(&client->mirror), text, sizeof text);
-
-    (void)send(client->socket, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-/* Ends a client that was in one phase and is in another now. */
+/* Ends a client that the sweep has moved from one phase to another. */
 static void cut(struct client *client, enum client_phase before, enum client_phase now)
 {
     if (client->set != NULL && before <= CLIENT_RECEIVING) {
         shutdown(client->socket, SHUT_RD);
         return;
     }
-    if (now == CLIENT_TIMED_OUT)
-        send_timeout(client);
+    if (now == CLIENT_TIMED_OUT) {
+        char text[1024];
+        size_t length = answer_raw_timeout(atomic_load(&client->mirror), text, sizeof text);
+
+        /* a client that does not take these few bytes at once does without them */
+        (void)send(client->socket, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    }
     shutdown(client->socket, SHUT_RDWR);
 }
 
-/* Ends what should have ended: a thread that has something to send first does not see that nothing
- * more can be received. */
-static void finish_cut(struct client *client, int64_t duration_ms)
-{
-    if (client->set != NULL && duration_ms >= FAREWELL_MS)
-        shutdown(client->socket, SHUT_RDWR);
-}
-
 /*
- * Whether the client has closed its side, with nothing left to read. libmicrohttpd can miss that
- * where the last piece of data and the end arrive together: its epoll is edge-triggered, and a
- * short read is taken for an empty socket. Without this a vanished client's half-sent body would
- * stay until its time is up.
+ * What the sweep makes of a client that has been in a phase for so long; the phase itself where
+ * nothing is wrong. Whether a client has closed its side is looked at here, because libmicrohttpd
+ * can miss that where the end arrives with the last piece of data: its epoll is edge-triggered, and
+ * it takes a short read for an empty socket. A half-sent body would stay until its time is up.
  */
-static bool is_gone(const struct client *client)
-{
-    char unused;
-
-    return recv(client->socket, &unused, sizeof unused, MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
-/* What the sweep makes of a client that has been in a phase for so long; the phase itself where
- * nothing is wrong. */
 static enum client_phase judge(const struct client *client, enum client_phase phase,
                                int64_t duration_ms, const struct client_limits *limits)
 {
     int64_t limit = limit_of(phase, limits);
+    char unused;
 
     if (limit >= 0 && duration_ms >= limit)
         return phase == CLIENT_RECEIVING ? CLIENT_TIMED_OUT : CLIENT_CUT;
-    if (phase <= CLIENT_RECEIVING && duration_ms >= GONE_AFTER_MS && is_gone(client))
+    if (phase <= CLIENT_RECEIVING && duration_ms >= GONE_AFTER_MS &&
+        recv(client->socket, &unused, sizeof unused, MSG_PEEK | MSG_DONTWAIT) == 0)
         return CLIENT_CUT;
     return phase;
 }
@@ -223,11 +205,14 @@ void client_sweep(const struct client_limits *limits)
         int64_t duration_ms = now - (word >> PHASE_BITS);
         enum client_phase next = judge(client, phase, duration_ms, limits);
 
-        if (phase >= CLIENT_CUT)
-            finish_cut(client, duration_ms);
-        else if (next != phase &&
-                 atomic_compare_exchange_strong(&client->phase, &word, phase_word(next)))
+        if (phase >= CLIENT_CUT) {
+            /* a thread that has something to send first does not see that it cannot receive */
+            if (client->set != NULL && duration_ms >= FAREWELL_MS)
+                shutdown(client->socket, SHUT_RDWR);
+        } else if (next != phase &&
+                   atomic_compare_exchange_strong(&client->phase, &word, phase_word(next))) {
             cut(client, phase, next);
+        }
     }
     pthread_mutex_unlock(&clients.lock);
 }

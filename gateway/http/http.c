@@ -1,10 +1,11 @@
 /*
- * http.c - how a request goes through libmicrohttpd's callbacks: its first line, its headers, its
- * body piece by piece, the end; then it is answered at once, or suspended until the database
- * thread resumes it.
+ * http.c - the way of a request through libmicrohttpd's callbacks: on_first_line(), then
+ * on_request() for its headers, for each piece of its body and for its end; then it is answered at
+ * once, or its connection is suspended until the database thread resumes it, upon which
+ * on_request() sends the answer; on_completed().
  *
- * Threads: the callbacks run on the HTTP thread of the connection; job_done() on the database's.
- * libmicrohttpd does not touch a suspended connection, so a request cannot go away under its job.
+ * Threads: the callbacks run on the HTTP thread of the connection, job_done() on the database's.
+ * libmicrohttpd does not touch a suspended connection, so that no request goes away under its job.
  */
 #include "http/http.h"
 
@@ -24,30 +25,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of each connection, for headers and pieces of body: the upper limit of a request's headers, and
- * what a thousand idle clients cost. */
+/* For the headers and the pieces of body of a connection: the most that a request's headers may
+ * take, and what each idle client costs. */
 #define CONNECTION_MEMORY_BYTES (16 * 1024)
 
-/* Of each stream, unused but by clients of HTTP/1.0. */
+/* For a stream. Only clients of HTTP/1.0 use it. */
 #define STREAM_BLOCK_BYTES 1024
 
-/* How many connections may be accepted beyond the limit before it is looked at again. */
+/* How many connections beyond connection_limit may be on their way when it is reached. */
 #define ACCEPT_SLACK 256
 
-/* While draining a busy connection gets so long, in ms, for its next request, which is then
- * answered with Connection: close: cutting it between two requests could hit the second on its way.
- */
+/* Milliseconds that a connection may be idle while we are stopping: a client's next request may be
+ * on its way, and is answered with Connection: close. */
 #define DRAIN_IDLE_MS 100
 
-/* When nine in ten connections are taken, those that do nothing have so long, in ms: who opens many
- * and sends nothing does not keep others out. */
+/* The same where nine in ten connections are taken: a client that opens many and sends nothing does
+ * not keep others out. */
 #define CROWDED_IDLE_MS 2000
 
 static struct {
     const struct config *config;
     struct loop *loops[CONFIG_HTTP_THREADS_MAX];
     size_t loop_count;
-    size_t next; /* the loop that gets the next connection */
+    size_t next; /* which loop gets the next connection */
     atomic_bool draining;
 } http;
 
@@ -81,7 +81,7 @@ static enum MHD_Result send_fault(struct request *request, enum fault fault)
 
 /* ---- streams ---- */
 
-/* The stream that the answer grants; NULL without memory. */
+/* The stream that the answer opens; NULL without memory. */
 static struct stream *new_stream(const struct answer *answer, const char *version)
 {
     struct filter *filter = NULL;
@@ -97,21 +97,7 @@ static struct stream *new_stream(const struct answer *answer, const char *versio
     return stream;
 }
 
-/* The stream is the response's from now on, and ends with it. */
-static struct MHD_Response *stream_response(struct request *request, struct stream *stream)
-{
-    struct MHD_Response *response = MHD_create_response_from_callback(
-        MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, hub_read, stream, hub_close);
-
-    if (response == NULL) {
-        hub_close(stream);
-        return NULL;
-    }
-    answer_add_headers(&request->job.answer, &request->mirror, true, response);
-    MHD_add_response_header(response, "X-Accel-Buffering", "no");
-    return response;
-}
-
+/* Answers with a stream, which from then on belongs to the response and ends with it. */
 static enum MHD_Result send_stream(struct request *request, const char *version)
 {
     if (!client_enter(request->client, CLIENT_STREAMING))
@@ -120,9 +106,14 @@ static enum MHD_Result send_stream(struct request *request, const char *version)
     enum fault fault = hub_open(stream, &request->resumption);
     if (fault != FAULT_NONE)
         return send_fault(request, fault);
-    struct MHD_Response *response = stream_response(request, stream);
-    if (response == NULL)
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, hub_read, stream, hub_close);
+    if (response == NULL) {
+        hub_close(stream);
         return MHD_NO;
+    }
+    answer_add_headers(&request->job.answer, &request->mirror, true, response);
+    MHD_add_response_header(response, "X-Accel-Buffering", "no"); /* nginx is to pass it on */
     request->stage = REQUEST_ANSWERED;
     request->status = MHD_HTTP_OK;
     enum MHD_Result queued =
@@ -133,7 +124,7 @@ static enum MHD_Result send_stream(struct request *request, const char *version)
 
 /* ---- the database's part ---- */
 
-/* The job is back: its connection goes on, where serve() finds the answer. */
+/* Gives a job back: its connection is resumed, and on_request() sends the answer. */
 static void job_done(struct job *job)
 {
     struct request *request = request_of_job(job);
@@ -153,7 +144,7 @@ static enum MHD_Result hand_over(struct request *request)
     request_make_job(request);
     request->job.done = job_done;
     request->stage = REQUEST_SUSPENDED;
-    /* First suspended, then handed over: the answer may be there before this function ends. */
+    /* Suspended before it is handed over: the job may be back before this function returns. */
     MHD_suspend_connection(request->resumption.connection);
     if (!database_submit(&request->job)) {
         answer_fault(&request->job.answer, request->route, FAULT_STOPPING);
@@ -164,7 +155,7 @@ static enum MHD_Result hand_over(struct request *request)
 
 /* ---- callbacks ---- */
 
-/* The request is there as a whole. */
+/* Answers a request that has arrived as a whole, or hands it to the database. */
 static enum MHD_Result serve(struct request *request)
 {
     if (request->refusal != FAULT_NONE)
@@ -175,14 +166,14 @@ static enum MHD_Result serve(struct request *request)
     return send_answer(request);
 }
 
-/* The headers are there, the body is not: refuse now only where the client waits for that, or
- * where its body cannot be read to the end. Any other refusal waits for the end of the upload,
- * since many a client reads no answer before it has sent its all. */
+/* Reads the headers. A refusal waits for the end of the body, since many a client reads no answer
+ * before it has sent everything; but not where the client waits for a word, or where the body
+ * cannot be read to its end. */
 static enum MHD_Result begin(struct request *request, const char *method, const char *version)
 {
     request_read_headers(request, http.config, method, version);
     request->stage = REQUEST_RECEIVING;
-    client_lend_mirror(request->client, &request->mirror);
+    client_set_mirror(request->client, &request->mirror);
     if (request->refusal != FAULT_NONE &&
         (request->expects_continue || request->unframed || !request_is_discardable(request)))
         return send_fault(request, request->refusal);
@@ -217,24 +208,8 @@ static enum MHD_Result on_request(void *unused, struct MHD_Connection *connectio
     }
 }
 
-static struct client *client_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-
-    return info != NULL ? info->socket_context : NULL;
-}
-
-/* The status of an answer that libmicrohttpd gave by itself, to what is no HTTP; or 0. */
-static unsigned status_of_library(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_HTTP_STATUS);
-
-    return info != NULL ? info->http_status : 0;
-}
-
-/* Logs the request that the client has under way, if any, and frees it. */
+/* Logs the request that the client has under way, if any, and frees it. libmicrohttpd answers by
+ * itself what is no HTTP. */
 static void finish(struct client *client)
 {
     struct request *request = client_request(client);
@@ -243,10 +218,13 @@ static void finish(struct client *client)
         return;
     enum client_phase phase = client_finish(client);
     client_set_request(client, NULL);
-    if (request->status == 0)
-        request->status = phase == CLIENT_TIMED_OUT
-                              ? answer_fault_status(FAULT_CLIENT_SLOW)
-                              : status_of_library(request->resumption.connection);
+    if (request->status == 0 && phase == CLIENT_TIMED_OUT) {
+        request->status = answer_fault_status(FAULT_CLIENT_SLOW);
+    } else if (request->status == 0) {
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+            request->resumption.connection, MHD_CONNECTION_INFO_HTTP_STATUS);
+        request->status = info != NULL ? info->http_status : 0;
+    }
     log_request(&(struct log_request){
         .method = request->method,
         .path = request->path,
@@ -258,17 +236,8 @@ static void finish(struct client *client)
     request_free(request);
 }
 
-/* Over TLS the sweep leaves the 408 to this thread. */
-static void say_timeout(const struct request *request)
-{
-    char text[1024];
-    size_t length = answer_raw_timeout(&request->mirror, text, sizeof text);
-
-    session_send_last(request->resumption.connection, text, length);
-}
-
-/* Registers a connection that begins. Where that fails its requests are refused, and so is its
- * handshake, for lack of a certificate. */
+/* Registers a new connection. Where that fails its requests are refused; over TLS its handshake
+ * fails, for lack of a certificate. */
 static struct client *welcome(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -286,7 +255,9 @@ static struct client *welcome(struct MHD_Connection *connection)
 /* Called with the first line of a request; the result is the request's context. */
 static void *on_first_line(void *loop, const char *uri, struct MHD_Connection *connection)
 {
-    struct client *client = client_of(connection);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    struct client *client = info != NULL ? info->socket_context : NULL;
 
     if (client == NULL)
         return NULL;
@@ -304,13 +275,16 @@ static void on_completed(void *unused, struct MHD_Connection *connection, void *
     struct request *request = *context;
 
     (void)unused;
-    (void)connection;
     (void)how;
     *context = NULL;
     if (request == NULL)
         return;
-    if (client_phase(request->client) == CLIENT_TIMED_OUT)
-        say_timeout(request);
+    if (client_phase(request->client) == CLIENT_TIMED_OUT) {
+        char text[1024]; /* without TLS the sweep has sent it */
+        size_t length = answer_raw_timeout(&request->mirror, text, sizeof text);
+
+        session_send_last(connection, text, length);
+    }
     finish(request->client);
 }
 
@@ -321,7 +295,7 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
     if (what == MHD_CONNECTION_NOTIFY_STARTED) {
         *context = welcome(connection);
     } else {
-        /* Some requests that cannot be read end here, without on_completed(). */
+        /* some requests that cannot be read end without on_completed() */
         if (*context != NULL)
             finish(*context);
         client_close(*context);
@@ -331,14 +305,15 @@ static void on_connection(void *unused, struct MHD_Connection *connection, void 
 
 /* ---- the main thread's part ---- */
 
-/* From 1.0 on the library answers a blank in an address with a redirection, unless it is strict. */
+/* From 1.0 on, unless it is strict, libmicrohttpd answers a blank in a target with a redirection.
+ */
 static const struct MHD_OptionItem strict[] = {
 #if MHD_VERSION >= 0x01000000
     {MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, NULL},
 #endif
     {MHD_OPTION_END, 0, NULL}};
 
-/* A daemon for a loop to drive. The library's timeouts are off, see client.h. */
+/* Makes a daemon for a loop to drive. The library's time-outs are off: see client.h. */
 static struct MHD_Daemon *start_daemon(struct loop *loop)
 {
     const struct MHD_OptionItem secured[] = {
@@ -361,7 +336,7 @@ static struct MHD_Daemon *start_daemon(struct loop *loop)
     return daemon;
 }
 
-/* One loop more; false after a message on stderr. */
+/* Adds a loop. False after a message on stderr. */
 static bool start_loop(void)
 {
     struct loop *loop = loop_new();

@@ -13,17 +13,17 @@
 /* Starts the HTTP threads; *config must outlive them. False after a message on stderr. */
 bool http_start(const struct config *config);
 
-/* Gives an accepted socket to one of the HTTP threads, which closes it in the end. */
+/* Gives an accepted socket to one of the HTTP threads, which will close it. */
 void http_add(int socket, const struct sockaddr *address, socklen_t length);
 
-/* Cuts off the clients that are too slow or have been idle for too long. To be called now and then:
- * its pace is the precision of the timeouts. */
+/* Cuts off the clients that are too slow, or have been idle for too long. The interval between two
+ * calls is the precision of the timeouts. */
 void http_sweep(void);
 
-/* From now on connections close with their next answer, and idle ones are cut off by the sweep. */
+/* From now on connections close with their next answer, and the sweep cuts off idle ones. */
 void http_drain(void);
 
-/* Closes what is left and ends the threads. After database_stop(): no request may wait there. */
+/* Closes all connections and ends the threads. After database_stop(), so that no request waits. */
 void http_stop(void);
 
 #endif

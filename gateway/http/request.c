@@ -14,24 +14,24 @@
 #include <string.h>
 #include <strings.h>
 
-#define BODY_FIRST_BYTES 4096       /* then doubled by need: Content-Length is only a promise */
-#define BODY_FREE_BYTES (16 * 1024) /* a larger one takes of config->body_memory */
+#define BODY_FIRST_BYTES 4096       /* then doubled: a Content-Length is only a promise */
+#define BODY_FREE_BYTES (16 * 1024) /* a larger buffer counts for config->body_memory */
 #define DISCARD_MAX_BYTES (16 * 1024 * 1024)
-#define REPLACEMENT                                                                                \
-    "\xEF\xBF\xBD" /* U+FFFD, in place of what is no text; no id or value has it                   \
-                    */
+
+/* U+FFFD stands for what is no text: it is valid in no id and in no parameter. */
+#define REPLACEMENT "\xEF\xBF\xBD"
 
 /* The request headers that the gateway itself reads. */
 struct headers {
     const char *authorization, *content_type, *content_length, *transfer_encoding, *expect, *host,
         *request_id, *correlation_id;
-    bool malformed; /* a name with a blank, or one of those that may come once came twice */
+    bool malformed; /* a name has a blank, or one that may come once came twice */
 };
 
 static const struct {
     const char *name;
     size_t offset; /* in struct headers */
-    bool once;
+    bool once;     /* a second one is malformed; otherwise it is ignored */
 } known_headers[] = {
     {"Authorization", offsetof(struct headers, authorization), true},
     {"Content-Type", offsetof(struct headers, content_type), true},
@@ -94,6 +94,7 @@ void request_free(struct request *request)
 
 /* ---- headers ---- */
 
+/* MHD_KeyValueIterator */
 static enum MHD_Result note_header(void *data, enum MHD_ValueKind kind, const char *name,
                                    const char *value)
 {
@@ -114,6 +115,7 @@ static enum MHD_Result note_header(void *data, enum MHD_ValueKind kind, const ch
     return MHD_YES;
 }
 
+/* The method for the log, where it is one of HTTP's. */
 static const char *known_method(const char *method)
 {
     static const char *const methods[] = {"GET",     "POST",  "PUT",   "DELETE", "HEAD",
@@ -125,7 +127,7 @@ static const char *known_method(const char *method)
     return NULL;
 }
 
-/* Copies an id that is to be mirrored, where it is printable ASCII and not too long. */
+/* Copies an id to be mirrored, if it is printable ASCII and not too long. */
 static void copy_id(const char *value, char out[MIRROR_TEXT])
 {
     size_t length = value != NULL ? strlen(value) : 0;
@@ -140,8 +142,7 @@ static void copy_id(const char *value, char out[MIRROR_TEXT])
 }
 
 /* Hashes the token of "Bearer TOKEN" into request->credential; false where there is none. The
- * certificate comes from the connection's TLS alone: nothing that a request says stands in for it.
- */
+ * certificate's hash comes from the connection's TLS, never from a header. */
 static bool read_credential(struct request *request, const char *authorization)
 {
     static const char scheme[] = "Bearer";
@@ -172,7 +173,7 @@ static bool is_type(const char *content_type, const char *type)
     return strlen(type) == length && strncasecmp(content_type, type, length) == 0;
 }
 
-/* A body whose type is not said is taken for what the route takes. */
+/* A body without a Content-Type is taken for what the route takes. */
 static enum fault check_type(const struct route *route, const char *content_type)
 {
     if (content_type == NULL)
@@ -186,15 +187,7 @@ static enum fault check_type(const struct route *route, const char *content_type
     return FAULT_NONE;
 }
 
-/* Two parties that disagree on where a body ends can be made to disagree on whose request the rest
- * is, so what is not plain is refused. */
-static bool is_unframed(const struct headers *headers)
-{
-    return headers->malformed || (headers->transfer_encoding != NULL &&
-                                  (headers->content_length != NULL ||
-                                   strcasecmp(headers->transfer_encoding, "chunked") != 0));
-}
-
+/* What is wrong with a request whose headers are in order. */
 static enum fault find_refusal(struct request *request, const struct headers *headers,
                                const struct config *config)
 {
@@ -209,11 +202,10 @@ static enum fault find_refusal(struct request *request, const struct headers *he
         return FAULT_NOT_FOUND;
     if (route->scope != NULL && !has_credential)
         return FAULT_UNAUTHENTICATED;
-    if (check_type(route, headers->content_type) != FAULT_NONE)
-        return check_type(route, headers->content_type);
-    if (request->announced > (uint64_t)config->body_limit)
-        return FAULT_TOO_LONG;
-    return FAULT_NONE;
+    enum fault fault = check_type(route, headers->content_type);
+    if (fault == FAULT_NONE && request->announced > (uint64_t)config->body_limit)
+        fault = FAULT_TOO_LONG;
+    return fault;
 }
 
 /* ---- parameters ---- */
@@ -290,14 +282,6 @@ static enum fault read_parameters(struct request *request)
     return valid ? FAULT_NONE : FAULT_TARGET;
 }
 
-/* The request id as the database gets it: as sent, if it is text of bearable length. */
-static const char *id_for_database(const struct request *request, const char *sent)
-{
-    if (sent == NULL)
-        return NULL;
-    return request->mirror.request_id[0] != '\0' ? request->mirror.request_id : REPLACEMENT;
-}
-
 void request_read_headers(struct request *request, const struct config *config, const char *method,
                           const char *version)
 {
@@ -307,7 +291,9 @@ void request_read_headers(struct request *request, const struct config *config, 
                               &headers);
     copy_id(headers.request_id, request->mirror.request_id);
     copy_id(headers.correlation_id, request->mirror.correlation_id);
-    request->job.request_id = id_for_database(request, headers.request_id);
+    if (headers.request_id != NULL)
+        request->job.request_id =
+            request->mirror.request_id[0] != '\0' ? request->mirror.request_id : REPLACEMENT;
     request->method = known_method(method);
     request->announced =
         headers.content_length != NULL ? strtoull(headers.content_length, NULL, 10) : 0;
@@ -315,7 +301,11 @@ void request_read_headers(struct request *request, const struct config *config, 
                                 strcasecmp(headers.expect, "100-continue") == 0 &&
                                 strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
 
-    if (is_unframed(&headers)) {
+    /* Two parties that disagree on where a body ends can be made to disagree on which bytes are the
+     * next request (request smuggling). */
+    if (headers.malformed || (headers.transfer_encoding != NULL &&
+                              (headers.content_length != NULL ||
+                               strcasecmp(headers.transfer_encoding, "chunked") != 0))) {
         request->unframed = true;
         request->refusal = FAULT_MALFORMED;
         return;
@@ -341,24 +331,14 @@ bool request_is_discardable(const struct request *request)
     return request->announced <= DISCARD_MAX_BYTES;
 }
 
-/* What all large bodies take together: many clients that send slowly would fill the memory. Small
- * ones, which nearly all are, always find room: there are no more than connections. */
+/* What all large bodies take together, so that many slow clients do not fill the memory. Small
+ * ones, which nearly all are, are not counted: there are no more than connections. */
 static atomic_size_t large_bytes;
 
-/* What a buffer takes of it. */
+/* What a buffer counts for in that. */
 static size_t large_part(size_t capacity)
 {
     return capacity > BODY_FREE_BYTES ? capacity : 0;
-}
-
-static bool take_memory(const struct request *request, size_t capacity, size_t most)
-{
-    size_t more = large_part(capacity) - large_part(request->body_capacity);
-
-    if (atomic_fetch_add(&large_bytes, more) + more <= most || more == 0)
-        return true;
-    atomic_fetch_sub(&large_bytes, more);
-    return false;
 }
 
 void request_drop_body(struct request *request)
@@ -369,13 +349,7 @@ void request_drop_body(struct request *request)
     request->body_length = request->body_capacity = 0;
 }
 
-static bool discard(struct request *request, size_t length)
-{
-    request->discarded += length;
-    return request->discarded <= DISCARD_MAX_BYTES;
-}
-
-/* Makes the buffer large enough; says what is wrong where it can't be. */
+/* Makes the buffer large enough. Returns what is wrong where that cannot be. */
 static enum fault make_room(struct request *request, size_t needed, size_t memory)
 {
     size_t capacity = request->body_capacity != 0 ? request->body_capacity : BODY_FIRST_BYTES;
@@ -384,11 +358,14 @@ static enum fault make_room(struct request *request, size_t needed, size_t memor
         capacity *= 2;
     if (capacity == request->body_capacity)
         return FAULT_NONE;
-    if (!take_memory(request, capacity, memory))
+    size_t more = large_part(capacity) - large_part(request->body_capacity);
+    if (atomic_fetch_add(&large_bytes, more) + more > memory && more > 0) {
+        atomic_fetch_sub(&large_bytes, more);
         return FAULT_OVERLOADED;
+    }
     char *grown = realloc(request->body, capacity);
     if (grown == NULL) {
-        atomic_fetch_sub(&large_bytes, large_part(capacity) - large_part(request->body_capacity));
+        atomic_fetch_sub(&large_bytes, more);
         return FAULT_INTERNAL;
     }
     request->body = grown;
@@ -407,7 +384,8 @@ bool request_take_body(struct request *request, const struct config *config, con
             make_room(request, request->body_length + length, (size_t)config->body_memory);
     if (request->refusal != FAULT_NONE) {
         request_drop_body(request);
-        return discard(request, length);
+        request->discarded += length;
+        return request->discarded <= DISCARD_MAX_BYTES;
     }
     memcpy(request->body + request->body_length, data, length);
     request->body_length += length;

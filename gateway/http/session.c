@@ -1,9 +1,9 @@
 /*
  * session.c - see session.h.
  *
- * A client that the sweep has cut (client.h) is no more read from: GnuTLS is told that its bytes
- * have ended, upon which libmicrohttpd closes the connection, with TLS's own goodbye. After such an
- * end GnuTLS sends no more data, so a 408 is sent just before.
+ * A client that the sweep has cut off (client.h) is not read from any more: GnuTLS gets an end of
+ * file, upon which libmicrohttpd closes the connection with a close_notify. After an end of file
+ * GnuTLS sends no more data, so the 408 is sent just before.
  */
 #include "http/session.h"
 
@@ -25,8 +25,7 @@ static void send_last(gnutls_session_t session, const char *text, size_t length)
         (void)gnutls_record_send(session, text, length);
 }
 
-/* ---- what GnuTLS asks ---- */
-
+/* GnuTLS's pull function. */
 static ssize_t receive(gnutls_transport_ptr_t session, void *data, size_t size)
 {
     const struct client *client = gnutls_session_get_ptr(session);
@@ -38,15 +37,13 @@ static ssize_t receive(gnutls_transport_ptr_t session, void *data, size_t size)
     return 0;
 }
 
-/* ---- what we ask ---- */
-
 void session_begin(struct MHD_Connection *connection, struct client *client,
                    const struct tls_set *set)
 {
     gnutls_session_t session = session_of(connection);
 
     if (session == NULL || !tls_use(set, session))
-        return; /* it has no certificate then, and its handshake fails */
+        return; /* without a certificate the handshake fails */
     gnutls_session_set_ptr(session, client);
     gnutls_transport_set_ptr2(session, session,
                               (gnutls_transport_ptr_t)(intptr_t)client_socket(client));

@@ -1,7 +1,6 @@
 /*
- * session.h - the TLS session of a client's connection: what GnuTLS asks us while it lasts, and
- * what we ask it. Threads: the HTTP thread of the connection, while libmicrohttpd has not begun to
- * free it.
+ * session.h - the TLS session of a client's connection.
+ * Threads: the HTTP thread of the connection, before libmicrohttpd frees it.
  */
 #ifndef RXTRACK_SESSION_H
 #define RXTRACK_SESSION_H
@@ -13,17 +12,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Sets the session of a connection up, before its handshake. The set must outlive the session. */
+/* Sets up the session of a connection, before its handshake. The set must outlive it. */
 void session_begin(struct MHD_Connection *connection, struct client *client,
                    const struct tls_set *set);
 
-/* The SHA-256 of the certificate (DER) that the client has shown, and proved to be its own. False
- * where it has shown none, or there is no TLS. */
+/* The SHA-256 of the certificate (DER) that the client has shown, and proved to hold the key of.
+ * False where it has shown none, or there is no TLS. */
 bool session_fingerprint(struct MHD_Connection *connection,
                          unsigned char fingerprint[TLS_FINGERPRINT_BYTES]);
 
-/* Sends a text past libmicrohttpd, as the last that is sent, if it can be sent at once. Without TLS
- * it does nothing. */
+/* Sends a text past libmicrohttpd, as the last thing on this connection, if the socket takes it at
+ * once. Does nothing without TLS. */
 void session_send_last(struct MHD_Connection *connection, const char *text, size_t length);
 
 #endif

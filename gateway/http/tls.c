@@ -26,11 +26,11 @@ const char tls_priorities[] =
     ":-SIGN-RSA-SHA1:-SIGN-ECDSA-SHA1:-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
     ":%PROFILE_MEDIUM:%SERVER_PRECEDENCE";
 
-/* What was loaded at one time. Constant, but for users, until its last user is gone. */
+/* Constant, but for users. */
 struct tls_set {
     gnutls_certificate_credentials_t credentials;
     bool asks_client; /* for a certificate */
-    size_t users;     /* connections, and one while it is the newest */
+    size_t users;     /* the connections that hold it, and one more while it is the newest */
 };
 
 static struct {
@@ -54,6 +54,7 @@ static void free_text(gnutls_datum_t *text)
     text->data = NULL;
 }
 
+/* Reads size bytes, or what there is, with a NUL behind them. */
 static bool read_whole(int file, gnutls_datum_t *text, size_t size)
 {
     text->data = malloc(size + 1);
@@ -105,28 +106,25 @@ static bool read_file(const char *path, bool secret, gnutls_datum_t *text, char 
     return fine;
 }
 
-/* ---- what a client shows ---- */
+/* ---- clients' certificates ---- */
 
-static gnutls_alert_description_t alert_of(unsigned status)
-{
-    if (status & GNUTLS_CERT_EXPIRED)
-        return GNUTLS_A_CERTIFICATE_EXPIRED;
-    if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
-        return GNUTLS_A_UNKNOWN_CA;
-    return GNUTLS_A_BAD_CERTIFICATE;
-}
-
-static void say_refused(gnutls_session_t session, unsigned status)
+/* Logs why a client's certificate is refused, and tells the client. */
+static void refuse_certificate(gnutls_session_t session, unsigned status)
 {
     gnutls_datum_t words = {.data = NULL};
+    gnutls_alert_description_t alert = GNUTLS_A_BAD_CERTIFICATE;
 
     if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &words, 0) == 0)
         log_event("client_certificate_refused", "s:s", "reason", (const char *)words.data);
     gnutls_free(words.data);
-    (void)gnutls_alert_send(session, GNUTLS_AL_FATAL, alert_of(status));
+    if (status & GNUTLS_CERT_EXPIRED)
+        alert = GNUTLS_A_CERTIFICATE_EXPIRED;
+    else if (status & GNUTLS_CERT_SIGNER_NOT_FOUND)
+        alert = GNUTLS_A_UNKNOWN_CA;
+    (void)gnutls_alert_send(session, GNUTLS_AL_FATAL, alert);
 }
 
-/* Called within the handshake, also where the client has shown nothing. */
+/* Called within the handshake, also where the client has shown no certificate. */
 static int check_client(gnutls_session_t session)
 {
     gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
@@ -138,7 +136,7 @@ static int check_client(gnutls_session_t session)
     if (gnutls_certificate_verify_peers(session, &purpose, 1, &status) < 0)
         status |= GNUTLS_CERT_INVALID;
     if (status != 0)
-        say_refused(session, status);
+        refuse_certificate(session, status);
     return status == 0 ? 0 : -1;
 }
 
@@ -182,7 +180,7 @@ static bool add_client_ca(struct tls_set *set, const struct config *config, char
     return fine;
 }
 
-/* The certificate that clients are shown, to be freed; NULL without memory. */
+/* The set's own certificate, to be freed; NULL without memory. */
 static gnutls_x509_crt_t shown_certificate(const struct tls_set *set)
 {
     gnutls_datum_t der;
@@ -222,7 +220,7 @@ static void free_set(struct tls_set *set)
     free(set);
 }
 
-/* A new set, of one user; NULL after a text in problem. */
+/* Loads a set, which the caller holds. NULL after a text in problem. */
 static struct tls_set *load_set(const struct config *config, char *problem)
 {
     struct tls_set *set = calloc(1, sizeof *set);

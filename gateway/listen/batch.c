@@ -1,6 +1,6 @@
 /*
- * batch.c - see batch.h. The text goes through a JSON library, so that a line is one line and is
- * JSON, whatever was sent.
+ * batch.c - see batch.h. Events are parsed and written anew, so that a line is one line of JSON,
+ * whatever was sent.
  */
 #include "listen/batch.h"
 
@@ -13,7 +13,7 @@ static void *checked(void *memory)
 {
     if (memory == NULL) {
         fputs("rxtrack-listen: out of memory\n", stderr);
-        exit(1); /* nothing is acknowledged that was not delivered */
+        exit(1); /* what was not delivered is not acknowledged, and comes again */
     }
     return memory;
 }

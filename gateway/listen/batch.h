@@ -1,5 +1,5 @@
 /*
- * batch.h - some events as lines of JSON, to be delivered together.
+ * batch.h - events as lines of JSON, to be delivered together.
  */
 #ifndef RXTRACK_LISTEN_BATCH_H
 #define RXTRACK_LISTEN_BATCH_H
@@ -13,20 +13,20 @@ struct batch {
     size_t length;
     size_t capacity;
     size_t count; /* of lines */
-    int64_t last; /* the release number up to which this batch is all there is */
+    int64_t last; /* there is nothing else up to this release number */
 };
 
 enum batch_added { BATCH_ADDED, BATCH_PASSED_OVER, BATCH_NO_EVENT };
 
 /*
- * Adds the event of that release number, a JSON object, as a line that begins with the number:
- * {"id":7,...}. With alerts_only one whose "alert" is not true is passed over, but counts as
- * seen: last is its number then too. BATCH_NO_EVENT: the text is no JSON object.
+ * Adds an event, a JSON object, as a line that begins with its release number: {"id":7,...}. With
+ * alerts_only an event whose "alert" is not true is passed over, but last becomes its number all
+ * the same. BATCH_NO_EVENT: the text is no JSON object.
  */
 enum batch_added batch_add(struct batch *batch, int64_t number, const char *text, size_t length,
                            bool alerts_only);
 
-/* Forgets the lines; keeps the memory, and last. */
+/* Takes the lines out; keeps the memory, and last. */
 void batch_clear(struct batch *batch);
 
 void batch_free(struct batch *batch);

@@ -1,6 +1,6 @@
 /*
- * command.c - see command.h. The lines are handed over in a file in memory: unlike a pipe it does
- * not fill up, and a command that reads none of it is nobody's fault.
+ * command.c - see command.h. The lines are in a file in memory: unlike a pipe it does not fill up,
+ * and a command need not read it.
  */
 #include "listen/command.h"
 
@@ -19,7 +19,7 @@
 
 #define LOOK_MS 100
 
-/* Returns the descriptor, to be read from its beginning; -1 with errno set. */
+/* Puts the text into a file in memory. Returns its descriptor, -1 with errno set. */
 static int hold_text(const char *text, size_t length)
 {
     int file = memfd_create("rxtrack-listen", MFD_CLOEXEC);
@@ -40,7 +40,7 @@ static int hold_text(const char *text, size_t length)
     return file;
 }
 
-/* With the signals as a program expects them. Returns 0 or an error number. */
+/* Starts the command, with signals as a program expects them. Returns 0 or an error number. */
 static int start(const char *command, int input, pid_t *child)
 {
     extern char **environ;
@@ -78,7 +78,7 @@ static enum verdict judge(int status)
     return VERDICT_AGAIN;
 }
 
-/* Where the kernel gives no descriptor of a process, it is looked at now and then. */
+/* Waits for the command's end, by a pidfd; where the kernel has none, by looking every LOOK_MS. */
 static enum verdict await(pid_t child)
 {
     int status = 0;

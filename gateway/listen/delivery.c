@@ -1,9 +1,10 @@
 /*
- * delivery.c - see delivery.h. Standard output is shared with others and may be a pipe that nobody
- * reads for a while: it is left in its blocking mode, and given no more than it takes at once.
+ * delivery.c - see delivery.h. Standard output is shared with other processes, so that it stays in
+ * blocking mode; it may be a pipe that nobody reads for a while, so that no write is longer than it
+ * takes at once.
  *
- * Lines are written whole, and not a part with one write and the rest with the next: whoever kills
- * this program in between would leave half a line, to which the next one would add its first.
+ * Each write is of whole lines: a program that is killed between two writes leaves no half line, to
+ * which its successor would add the first of its own.
  */
 #include "listen/delivery.h"
 
@@ -25,7 +26,7 @@ size_t delivery_room(const struct delivery *delivery)
     return delivery->batch_limit;
 }
 
-/* How much is written at once: a pipe that poll() calls writable has room for PIPE_BUF bytes. */
+/* How many bytes to write at once: a pipe that poll() calls writable has room for PIPE_BUF. */
 static size_t whole_lines(const char *text, size_t length)
 {
     if (length <= PIPE_BUF)

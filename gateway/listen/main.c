@@ -1,10 +1,10 @@
 /*
- * main.c - rxtrack-listen: follows readiness events for operators and scripts.
+ * main.c - rxtrack-listen: follows readiness events, for operators and scripts.
  *
  * One thread. A source (subscription.c, stream.c) brings events in the order of their release, in
- * batches; delivery.c prints them or hands them to a command; then the source notes how far that
- * has come: in the database, or in a file. Nothing is noted before it is delivered, so that an
- * event comes once, or again after something went wrong.
+ * batches; delivery.c prints them or hands them to a command; then the source acknowledges them: in
+ * the database, or in a file. Nothing is acknowledged before it is delivered, so that an event
+ * comes at least once: again, where something went wrong in between.
  */
 #include "follow/say.h"
 #include "follow/wait.h"
@@ -17,8 +17,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A standard descriptor that is closed would be taken by the next file or socket opened, and
- * written to. False where events are to be printed, and can't be. */
+/* Opens /dev/null for standard descriptors that are closed: a file or socket that got their number
+ * would be written to. False after a message where events are to be printed and can't be. */
 static bool fill_descriptors(bool prints)
 {
     if (prints && fcntl(STDOUT_FILENO, F_GETFD) < 0) {

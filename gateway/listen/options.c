@@ -1,6 +1,6 @@
 /*
- * options.c - see options.h. No secret is taken from the command line, where every user of the
- * machine can read it.
+ * options.c - see options.h. No secret is taken from the command line, which every user of the
+ * machine can read.
  */
 #include "listen/options.h"
 
@@ -131,7 +131,7 @@ static void read_codes(struct options *options, struct argp_state *state, const 
                    ODS_CODE_TEXT - 1, ODS_CODES_MAX);
 }
 
-/* The key goes into a header: one word of printable ASCII. */
+/* Whether a text can be a key in a header: one word of printable ASCII. */
 static bool is_key(const char *text)
 {
     const char *c = text;
@@ -178,7 +178,7 @@ static bool is_http(CURLU *url)
     return known;
 }
 
-/* Says what is wrong with the URL; NULL: nothing. */
+/* What is wrong with a URL; NULL: nothing. */
 static const char *url_fault(const char *text)
 {
     const char *fault = NULL;
@@ -196,7 +196,7 @@ static const char *url_fault(const char *text)
 
 /* ---- the whole ---- */
 
-/* The environment says what no option has said. */
+/* Takes from the environment what no option says. */
 static void read_environment(struct options *options, struct argp_state *state)
 {
     const char *database = getenv("RXTRACK_DATABASE");
@@ -253,7 +253,7 @@ static void set_url(struct options *options, struct argp_state *state, const cha
     options->url = text;
 }
 
-/* An option whose presence says it, or whose text is kept as it is; false where it is another. */
+/* Takes an option without a value, or whose value is kept as it is; false where it is another. */
 static bool take_plain(struct options *options, int key, char *text)
 {
     switch (key) {
@@ -280,7 +280,7 @@ static bool take_plain(struct options *options, int key, char *text)
     }
 }
 
-/* An option that is a number; false where it is another. */
+/* Takes an option that is a number; false where it is another. */
 static bool take_number(struct options *options, struct argp_state *state, int key, char *text)
 {
     switch (key) {

@@ -1,5 +1,5 @@
 /*
- * options.h - what the command line and the environment say.
+ * options.h - the command line and the environment.
  */
 #ifndef RXTRACK_LISTEN_OPTIONS_H
 #define RXTRACK_LISTEN_OPTIONS_H
@@ -28,8 +28,7 @@ struct options {
     const char *state;
 };
 
-/* Reads them; ends the program by itself for --help and for what is wrong. False after a message.
- */
+/* Reads them. Exits for --help, and after a message where an option is wrong. */
 bool options_read(struct options *options, int argc, char **argv);
 
 void options_free(struct options *options);

@@ -26,12 +26,12 @@ struct following {
     struct sse sse;
     struct batch batch;
     struct backoff backoff;
-    int64_t position; /* release number up to which all is delivered; -1: not known yet */
-    int64_t stored;   /* what the state file holds; -1: there is none */
-    uint64_t blocks;  /* without an event, in this request */
+    int64_t position; /* all events up to this release number are delivered; -1: not known yet */
+    int64_t stored;   /* the position in the state file; -1: there is none */
+    uint64_t blocks;  /* blocks without an event, in this request */
 };
 
-/* The address of the stream. */
+/* The stream's address; NULL without memory. */
 static char *make_url(const struct options *options)
 {
     size_t base = strlen(options->url);
@@ -47,7 +47,7 @@ static char *make_url(const struct options *options)
 
 /* ---- what is delivered ---- */
 
-/* Notes that all up to this number is done. */
+/* Acknowledges all events up to a number. */
 static enum verdict move_to(struct following *following, int64_t position)
 {
     following->position = position;
@@ -57,7 +57,7 @@ static enum verdict move_to(struct following *following, int64_t position)
     return position_write(following->options->state, position) ? VERDICT_ON : VERDICT_FAILED;
 }
 
-/* Delivers what has been gathered. */
+/* Delivers and acknowledges what has been gathered. */
 static enum verdict settle(struct following *following)
 {
     enum verdict verdict = VERDICT_ON;
@@ -68,7 +68,7 @@ static enum verdict settle(struct following *following)
         if (verdict != VERDICT_ON)
             return verdict;
         backoff_reset(&following->backoff);
-        following->http.heard_ms = clock_ms(); /* nobody listened meanwhile */
+        following->http.heard_ms = clock_ms(); /* the time of the delivery is no silence */
     }
     verdict = move_to(following, following->batch.last);
     if (verdict == VERDICT_ON && delivery_room(following->delivery) == 0)
@@ -76,7 +76,7 @@ static enum verdict settle(struct following *following)
     return verdict;
 }
 
-/* The id of an event is its release number. False where it is none. */
+/* Reads the release number, which is the id of an event. False where it is none. */
 static bool read_id(const struct sse *sse, int64_t *number)
 {
     const char *text = sse->id.bytes;
@@ -89,7 +89,8 @@ static bool read_id(const struct sse *sse, int64_t *number)
     return errno == 0 && *end == '\0';
 }
 
-/* Release numbers have no gaps, so a stream of all pharmacies shows where events are gone. */
+/* Says where events are missing. Release numbers have no gaps, so a stream of all pharmacies shows
+ * it. */
 static void watch_for_gap(const struct following *following, int64_t number)
 {
     int64_t last = following->batch.last;
@@ -105,7 +106,7 @@ static enum verdict take_event(struct following *following)
     int64_t number;
 
     if (sse->type.length > 0 && strcmp(sse->type.bytes, "ready") != 0)
-        return VERDICT_ON; /* of a kind that came up after this program */
+        return VERDICT_ON; /* of a kind that this program does not know */
     if (!read_id(sse, &number)) {
         say("the gateway sent an event without a release number");
         return VERDICT_AGAIN;
@@ -121,10 +122,8 @@ static enum verdict take_event(struct following *following)
     return settle(following);
 }
 
-/*
- * A block without an event says where the stream is. The first one is the gateway's greeting, the
- * others are heartbeats, which it sends when it has nothing else to send.
- */
+/* A block without an event says how far the stream is. The first one is its beginning, the others
+ * are heartbeats, which come when the gateway has nothing else to send. */
 static enum verdict take_block(struct following *following)
 {
     int64_t number;
@@ -157,7 +156,7 @@ static enum verdict take_step(struct following *following, enum sse_step step)
     return VERDICT_ON;
 }
 
-/* All that has been received. */
+/* Takes all that has been received. */
 static enum verdict take_bytes(struct following *following)
 {
     struct http_stream *http = &following->http;
@@ -173,7 +172,7 @@ static enum verdict take_bytes(struct following *following)
 
 /* ---- the stream ---- */
 
-/* One request's life. */
+/* The life of one request. */
 static enum verdict session(struct following *following)
 {
     const struct options *options = following->options;

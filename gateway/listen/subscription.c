@@ -1,10 +1,10 @@
 /*
  * subscription.c - see subscription.h.
  *
- * Fetching, delivering and acknowledging are three steps, each committed by itself: a transaction
- * that stayed open while a command runs or a pipe is full would keep the whole database from being
- * vacuumed. What keeps two listeners from following one subscription at once is an advisory lock of
- * the session: the second one waits until the first is gone, and takes over.
+ * Fetching and acknowledging are transactions of their own: one that stayed open while a command
+ * runs or a pipe is full would hold VACUUM up in the whole database. A session's advisory lock sees
+ * to it that one listener at a time follows a subscription: a second one waits until the first is
+ * gone, and takes over.
  */
 #include "listen/subscription.h"
 
@@ -18,8 +18,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TURN_MS 5000    /* between two looks at whether the other listener is gone */
-#define CHANNELS_MAX 32 /* with more pharmacies than that, the channel of all is listened to */
+#define TURN_MS 5000    /* between two attempts to get the lock */
+#define CHANNELS_MAX 32 /* for more pharmacies than that it listens on the channel of all */
 
 struct following {
     const struct options *options;
@@ -27,15 +27,15 @@ struct following {
     struct server server;
     struct batch batch;
     struct backoff backoff;
-    int64_t delivered; /* and not acknowledged yet, up to this release number; 0: none */
-    char *codes;       /* the pharmacies listened for, with commas; NULL: all, or not listening */
+    int64_t delivered; /* up to this release number, and not acknowledged yet; 0: none */
+    char *codes;       /* pharmacies that it listens for, with commas; NULL: all, or none yet */
     bool is_listening;
 };
 
 static const char try_lock[] = "SELECT pg_catalog.pg_try_advisory_lock("
                                "pg_catalog.hashtextextended('rxtrack-listen ' || $1, 0))";
 
-/* Its pharmacies, whether they are those asked for, and what else there is to check. */
+/* The pharmacies of a subscription; whether they are those of --ods; alerts_only; a warning. */
 static const char find[] =
     "SELECT CASE WHEN s.ods_codes IS NOT NULL THEN coalesce(have.codes, '') END,"
     " CASE WHEN s.ods_codes IS NOT NULL THEN have.codes END IS NOT DISTINCT FROM wanted.codes,"
@@ -50,7 +50,7 @@ static const char find[] =
 static const char create[] =
     "SELECT rxtrack.add_subscription($1, pg_catalog.string_to_array($2, ','), $3)";
 
-/* An event looks as it does in the gateway's stream. */
+/* Events as JSON, which is what the gateway's streams send. */
 static const char fetch[] = "SELECT e.release_number, rxtrack.event_json(e)"
                             " FROM rxtrack.fetch_events($1, $2) AS e ORDER BY e.release_number";
 
@@ -58,7 +58,7 @@ static const char acknowledge[] = "SELECT rxtrack.ack_events($1, $2)";
 
 /* ---- the subscription ---- */
 
-/* Whether it is what the options say. */
+/* Whether the subscription is for what the options say. */
 static enum verdict check_found(const struct options *options, const PGresult *found)
 {
     if ((options->ods != NULL && PQgetvalue(found, 0, 1)[0] != 't') ||
@@ -81,15 +81,6 @@ static PGresult *look_up(struct following *following)
     return server_query(&following->server, false, find, 2, values);
 }
 
-static bool make(struct following *following)
-{
-    const struct options *options = following->options;
-    const char *const values[] = {options->subscription, options->ods,
-                                  options->alerts_only ? "true" : "false"};
-
-    return server_run(&following->server, false, create, 3, values);
-}
-
 static bool listen_on(struct server *server, const char *suffix, size_t length)
 {
     char statement[64];
@@ -108,8 +99,8 @@ static size_t count_codes(const char *codes)
     return count;
 }
 
-/* One channel a pharmacy, so that nothing but its own events wakes a listener. Folded to lower
- * case by the server, as every name without quotes is. */
+/* Listens on one channel for each pharmacy, so that only its events wake us. The server folds the
+ * names to lower case, as any without quotes. */
 static bool listen_to_all(struct following *following)
 {
     const char *codes = following->codes;
@@ -128,38 +119,41 @@ static bool listen_to_all(struct following *following)
     return true;
 }
 
-static bool is_same(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-/* Listens for its pharmacies, where they are others than before. */
+/* Listens for these pharmacies (NULL: all), where they are others than before. */
 static bool listen_for(struct following *following, const char *codes)
 {
-    if (following->is_listening && is_same(following->codes, codes))
+    const char *before = following->codes;
+    bool same = before == NULL || codes == NULL ? before == codes : strcmp(before, codes) == 0;
+
+    if (following->is_listening && same)
         return true;
     free(following->codes);
     following->codes = codes != NULL ? strdup(codes) : NULL;
     return listen_to_all(following);
 }
 
-/* Finds the subscription, makes it where that is wanted, and listens. */
+/* Finds the subscription, makes it with --create, and listens. */
 static enum verdict prepare(struct following *following)
 {
+    const struct options *options = following->options;
     PGresult *found = look_up(following);
 
-    if (found != NULL && PQntuples(found) == 0 && following->options->create) {
+    if (found != NULL && PQntuples(found) == 0 && options->create) {
+        const char *const values[] = {options->subscription, options->ods,
+                                      options->alerts_only ? "true" : "false"};
+
         PQclear(found);
-        found = make(following) ? look_up(following) : NULL;
+        found =
+            server_run(&following->server, false, create, 3, values) ? look_up(following) : NULL;
     }
     if (found == NULL)
         return following->server.verdict;
     enum verdict verdict = VERDICT_FAILED;
     if (PQntuples(found) == 0)
-        say("there is no subscription \"%s\"%s", following->options->subscription,
-            following->options->create ? "" : "; --create makes it");
+        say("there is no subscription \"%s\"%s", options->subscription,
+            options->create ? "" : "; --create makes it");
     else
-        verdict = check_found(following->options, found);
+        verdict = check_found(options, found);
     if (verdict == VERDICT_ON &&
         !listen_for(following, PQgetisnull(found, 0, 0) ? NULL : PQgetvalue(found, 0, 0)))
         verdict = following->server.verdict;
@@ -167,7 +161,7 @@ static enum verdict prepare(struct following *following)
     return verdict;
 }
 
-/* Waits until no other listener follows it. */
+/* Waits until no other listener follows the subscription. */
 static enum verdict take_turn(struct following *following)
 {
     const char *const values[] = {following->options->subscription};
@@ -206,6 +200,7 @@ static bool acknowledge_delivered(struct following *following)
     return true;
 }
 
+/* Puts the rows of fetch into the batch. */
 static enum verdict fill_batch(struct batch *batch, const PGresult *rows)
 {
     batch_clear(batch);
@@ -235,7 +230,7 @@ static enum verdict fetch_batch(struct following *following, size_t room)
     return verdict;
 }
 
-/* Delivers and acknowledges until there are no more. */
+/* Fetches, delivers and acknowledges until there are no more events. */
 static enum verdict drain(struct following *following)
 {
     for (;;) {
@@ -265,7 +260,7 @@ static enum verdict follow(struct following *following)
     for (;;) {
         enum verdict verdict = drain(following);
         if (verdict == VERDICT_ON && !options->once && clock_ms() >= look_at) {
-            verdict = prepare(following); /* what it is for may have changed */
+            verdict = prepare(following); /* its pharmacies may have changed */
             look_at = clock_ms() + options->poll * 1000;
         }
         if (verdict != VERDICT_ON)
@@ -278,7 +273,7 @@ static enum verdict follow(struct following *following)
     }
 }
 
-/* One connection's life. What an earlier one could not acknowledge comes first. */
+/* The life of one connection. What an earlier one could not acknowledge comes first. */
 static enum verdict session(struct following *following)
 {
     enum verdict verdict = VERDICT_AGAIN;

@@ -36,7 +36,7 @@ sub header_faults
 sub faults
 {
 	my ($seen) = @_;
-	my $path = $seen->{target} =~ s/%([0-9A-Fa-f]{2})/chr hex $1/ger;
+	my $path = $seen->{target} =~ s/%(?!2F)([0-9A-Fa-f]{2})/chr hex $1/iger; # an encoded slash divides nothing
 	$path =~ s{^https?://[^/]*}{}i and $path ||= '/';
 	return if $seen->{type} eq '' && $unreadable{ $seen->{status} };
 	my $response = resolved($document, responses($seen->{method}, $path)->{ $seen->{status} }) or return ('is not described');

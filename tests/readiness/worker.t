@@ -171,7 +171,7 @@ sql(join '; ', 'BEGIN', map({ sprintf $one, @$_ } [ $inbox, 'A3', 9, 2 ], [ $pro
 	# a promise is released where its update is there
 	q{INSERT INTO rxtrack.status_update (prescription_id, task_id, line_item_id, status, completed, nhs_number, request_id, ods_code, last_modified, received_at, application_id,
 		receipt, kind, changes_status, introduces, post_dated_set_at)
-	SELECT prescription_id, task_id, line_item_id, status, false, nhs_number, gen_random_uuid(), ods_code, occurred_at, now() - interval '1 h', application_id,
+	SELECT prescription_id, task_id, line_item_id, status, false, nhs_number, gen_random_uuid(), ods_code, due_at, now() - interval '1 h', application_id,
 		1, 'first', true, true, now() - interval '1 h' FROM rxtrack.readiness_promise WHERE ods_code IN ('A1', 'A4')}, 'COMMIT');
 is(sql('SELECT rxtrack.release_events(4)') . sql('SELECT rxtrack.release_events()'), '41', 'from both tables');
 is(sql('SELECT string_agg(ods_code::text, chr(32) ORDER BY release_number) FROM rxtrack.readiness_event WHERE release_number > rxtrack_internal.last_release() - 5'), 'A1 A2 A3 A4 A5', 'in one order');

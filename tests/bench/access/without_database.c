@@ -2,14 +2,16 @@
  * The extension's callers/application.c without its look at credentials: every caller is the first application and may do all. Linked
  * in its place into a copy of the library, for a benchmark and nothing else.
  */
-#define callers_identify look_at_credentials
-#include "callers/application.c"
-#undef callers_identify
+#include "callers/application.h"
 
-extern Caller *callers_identify(Datum *credentials, bool *nulls, int count, const char *scope);
+extern Caller *look_at_credentials(Datum *credentials, bool *nulls, int count, const char *scope);
+
+#define application_identify look_at_credentials
+#include "callers/application.c"
+#undef application_identify
 
 Caller *
-callers_identify(Datum *credentials, bool *nulls, int count, const char *scope)
+application_identify(Datum *credentials, bool *nulls, int count, const char *scope)
 {
 	Caller	   *callers = palloc0(Max(count, 1) * sizeof(Caller));
 
