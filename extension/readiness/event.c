@@ -20,13 +20,13 @@
 	[EVENT_OCCURRED_AT] = {"occurred_at", &catalog_timestamptz}, \
 	[EVENT_DUE_AT] = {"due_at", &catalog_timestamptz}, \
 	[EVENT_APPLICATION_ID] = {"application_id", &catalog_integer}, \
-	[EVENT_ISSUE_NUMBER] = {"issue_number", &catalog_integer}
+	[EVENT_ISSUE_NUMBER] = {"issue_number", &catalog_integer}, \
+	[EVENT_RECEIPT] = {"receipt", &catalog_integer}
 
 #define RECORDED_COLUMNS \
 	COMMON_COLUMNS, \
 	[EVENT_IS_WITHDRAWAL] = {"is_withdrawal", &catalog_boolean}, \
-	[EVENT_IN_CONFLICT] = {"in_conflict", &catalog_boolean}, \
-	[EVENT_RECEIPT] = {"receipt", &catalog_integer}
+	[EVENT_IN_CONFLICT] = {"in_conflict", &catalog_boolean}
 
 const RowsTable event_inbox = {
 	"rxtrack_internal", "readiness_inbox", EVENT_RECORDED_COLUMNS, {RECORDED_COLUMNS}
@@ -46,7 +46,8 @@ const RowsTable event_released = {
 		[EVENT_RELEASE_NUMBER] = {"release_number", &catalog_bigint},
 		[EVENT_RELEASED_AT] = {"released_at", &catalog_timestamptz},
 		[EVENT_ALERT] = {"alert", &catalog_boolean},
-		[EVENT_WITHDRAWS] = {"withdraws", &catalog_bigint}
+		[EVENT_WITHDRAWS] = {"withdraws", &catalog_bigint},
+		[EVENT_WITHDRAWS_ALERT] = {"withdraws_alert", &catalog_boolean}
 	}
 };
 

@@ -11,7 +11,7 @@
 #include "readiness/inbox.h"
 #include "tables/rows.h"
 
-#define MOST_IN_MEMORY 10000	/* events */
+#define MOST_IN_MEMORY 10000	/* events that say that an item is ready, and as many that take that back */
 
 /*
  * Dead rows are read too, until the table is vacuumed and no snapshot sees them any more.  So an
@@ -40,6 +40,7 @@ struct Inbox
 	Entry	   *entries;
 	int			count;
 	int			next;			/* those before it were dealt with */
+	int			withdrawal_count;	/* of them, those that take back another */
 	BlockNumber first_block;	/* from where it was read */
 	bool		is_all;			/* or are there more than fit into memory? */
 };
@@ -54,26 +55,56 @@ choose_first_block(BlockNumber blocks, TimestampTz now, bool thoroughly)
 }
 
 static void
+add_entry(Inbox *inbox, int *room)
+{
+	Entry	   *entry;
+
+	if (inbox->count == *room)
+	{
+		*room = Max(64, *room * 2);
+		inbox->entries = inbox->entries == NULL ? palloc(*room * sizeof(Entry)) :
+			repalloc(inbox->entries, *room * sizeof(Entry));
+	}
+	entry = &inbox->entries[inbox->count++];
+	event_read(&entry->event, inbox->rows);
+	entry->place = rows_place(inbox->rows);
+}
+
+/* An event that takes back another must not come before it, which may be among those that were not read. */
+static void
+leave_withdrawals(Inbox *inbox)
+{
+	int			kept = 0;
+
+	for (int i = 0; i < inbox->count; i++)
+		if (!event_is_withdrawal(&inbox->entries[i].event))
+			inbox->entries[kept++] = inbox->entries[i];
+	inbox->count = kept;
+}
+
+static void
 read_entries(Inbox *inbox)
 {
 	int			room = 0;
+	bool		has_more;
 
 	rows_scan(inbox->rows, inbox->first_block);
-	while (inbox->count < MOST_IN_MEMORY && rows_next(inbox->rows))
+	while ((has_more = rows_next(inbox->rows)) && inbox->count - inbox->withdrawal_count < MOST_IN_MEMORY)
 	{
-		Entry	   *entry;
+		bool		is_withdrawal = DatumGetBool(rows_value(inbox->rows, EVENT_IS_WITHDRAWAL));
 
-		if (inbox->count == room)
+		if (is_withdrawal && inbox->withdrawal_count == MOST_IN_MEMORY)
 		{
-			room = Max(64, room * 2);
-			inbox->entries = inbox->entries == NULL ? palloc(room * sizeof(Entry)) :
-				repalloc(inbox->entries, room * sizeof(Entry));
+			inbox->is_all = false;
+			continue;
 		}
-		entry = &inbox->entries[inbox->count++];
-		event_read(&entry->event, inbox->rows);
-		entry->place = rows_place(inbox->rows);
+		inbox->withdrawal_count += is_withdrawal;
+		add_entry(inbox, &room);
 	}
-	inbox->is_all = inbox->count < MOST_IN_MEMORY;
+	if (has_more)
+		inbox->is_all = false;
+	if ((has_more || inbox->first_block > 0) && inbox->withdrawal_count > 0)
+		leave_withdrawals(inbox);
 }
 
 /* Events of one transaction are due at the same time; those of a supply come in the order of its updates. */
@@ -102,7 +133,7 @@ plan_next_read(const Inbox *inbox, BlockNumber blocks, TimestampTz began)
 
 	if (was_full_read)
 		full_read_at = now + Max(0, Min(MOST_REST, (now - began) * REST_FOR_COST));
-	if (!inbox->is_all)
+	if (!inbox->is_all && inbox->count > 0)
 		read_from = ItemPointerGetBlockNumber(&inbox->entries[inbox->count - 1].place.tid);
 	else
 		read_from = blocks > NEAR_THE_END ? blocks - NEAR_THE_END : 0;

@@ -20,7 +20,8 @@ typedef struct Inbox Inbox;
 
 /*
  * Reads the events that are there, whoever has committed them, as many as fit into memory.  Unless
- * thoroughly, some may be left out for a second at most.
+ * thoroughly, some may be left out for a second at most.  Those that take back others are there only where all the
+ * others are.
  */
 extern Inbox *inbox_read(bool thoroughly);
 

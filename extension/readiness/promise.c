@@ -35,6 +35,8 @@ struct Promises
 	TimestampTz due_at;			/* of that */
 };
 
+const RowsKey promise_key = {"readiness_promise_supply", EVENT_SUPPLY_COLUMN_COUNT, EVENT_SUPPLY_COLUMNS};
+
 static const RowsKey by_due_time = {"readiness_promise_pending", 1, {EVENT_DUE_AT}};
 
 /* What a promise depends on: where its supply stands, and whose the prescription is. */
@@ -196,20 +198,6 @@ takes_back(BusinessStatus was, BusinessStatus becomes)
 	return result;
 }
 
-PromiseFate
-promise_settle(Rows *rows, const Event *event, BusinessStatus was, TimestampTz at)
-{
-	BusinessStatus becomes = DatumGetBusinessStatus(event->values[EVENT_STATUS]);
-	bool		is_kept = event_is_withdrawal(event) ? ready_status_is_ready(was) && takes_back(was, becomes) :
-		ready_status_is_event(was, becomes);
-	RowsPlace	place = rows_place(rows);
-
-	if (is_kept)
-		return rows_delete(rows, &place) ? PROMISE_KEPT : PROMISE_WAITS;
-	promise_cancel(rows, at);
-	return PROMISE_CANCELLED;
-}
-
 /* Takes the patient from the prescription, who may have been settled since the promise was recorded. */
 static void
 take_patient(Event *event, NhsNumber named)
@@ -228,6 +216,57 @@ take_patient(Event *event, NhsNumber named)
 	rows_close(rows);
 }
 
+PromiseFate
+promise_settle(Rows *rows, Event *event, BusinessStatus was, NhsNumber named, TimestampTz at)
+{
+	BusinessStatus becomes = DatumGetBusinessStatus(event->values[EVENT_STATUS]);
+	bool		is_kept = event_is_withdrawal(event) ? ready_status_is_ready(was) && takes_back(was, becomes) :
+		ready_status_is_event(was, becomes);
+	RowsPlace	place = rows_place(rows);
+
+	if (!is_kept)
+	{
+		promise_cancel(rows, at);
+		return PROMISE_CANCELLED;
+	}
+	if (!rows_delete(rows, &place))
+		return PROMISE_WAITS;
+	take_patient(event, named);
+	return PROMISE_KEPT;
+}
+
+/*
+ * Settles the promise at hand, whose supply is locked: the row that was found.  The promise is looked up again, because
+ * what is stored since the search began may have settled it.
+ */
+static PromiseFate
+settle_locked(Promises *promises, Rows *supply, Event *event)
+{
+	Rows	   *rows = rows_open(&event_promises, &promise_key, RowExclusiveLock);
+	Datum		key[] = {
+		event->values[EVENT_PRESCRIPTION_ID], event->values[EVENT_LINE_ITEM_ID],
+		event->values[EVENT_ISSUE_NUMBER], event->values[EVENT_ODS_CODE]
+	};
+	PromiseFate fate;
+	bool		is_none;
+	Datum		was = rows_column(supply, SUPPLY_PLAIN_STATUS, &is_none);
+
+	rows_see_latest(rows);
+	if (!rows_find(rows, key, lengthof(key), false) ||
+		DatumGetTimestampTz(rows_value(rows, EVENT_DUE_AT)) > promises->now)
+		fate = PROMISE_GONE;
+	else if (!rows_find_skip_locked(rows, key, lengthof(key)))
+		fate = PROMISE_WAITS;
+	else
+	{
+		event_read(event, rows);
+		fate = promise_settle(rows, event, is_none ? 0 : DatumGetBusinessStatus(was),
+							  DatumGetNhsNumber(rows_value(supply, SUPPLY_NHS_NUMBER)), promises->now);
+	}
+	rows_close(rows);
+	return fate;
+}
+
 /*
  * Locks the supply of the promise at hand, and settles it.  While somebody else has the supply locked, the
  * promise waits: what is being stored may replace it.
@@ -244,14 +283,7 @@ settle_found(Promises *promises, Event *event)
 
 	rows_see_latest(rows);
 	if (rows_find_skip_locked(rows, key, lengthof(key)))
-	{
-		bool		is_none;
-		Datum		was = rows_column(rows, SUPPLY_PLAIN_STATUS, &is_none);
-
-		fate = promise_settle(promises->rows, event, is_none ? 0 : DatumGetBusinessStatus(was), promises->now);
-		if (fate == PROMISE_KEPT)
-			take_patient(event, DatumGetNhsNumber(rows_value(rows, SUPPLY_NHS_NUMBER)));
-	}
+		fate = settle_locked(promises, rows, event);
 	rows_close(rows);
 	return fate;
 }

@@ -15,13 +15,17 @@ typedef enum PromiseFate
 {
 	PROMISE_KEPT,				/* taken out of the table, to be released */
 	PROMISE_CANCELLED,			/* marked so: the supply's status does not become another by it */
-	PROMISE_WAITS				/* left as it is: its supply is not there or locked, or a trigger wants it so */
+	PROMISE_GONE,				/* somebody else has settled it meanwhile */
+	PROMISE_WAITS				/* left as it is: it or its supply is locked or not there, or a trigger wants it so */
 } PromiseFate;
 
 /* A search for promises that are due; from promise_search to promise_close. */
 typedef struct Promises Promises;
 
 #pragma GCC visibility push(hidden)
+
+/* By which an open table of promises can be searched for the pending one of a supply. */
+extern const RowsKey promise_key;
 
 /*
  * Begins a search for those that are due by now, in the order in which they came due, whoever has
@@ -38,10 +42,11 @@ extern PromiseFate promise_settle_next(Promises *promises, Event *event);
 extern void promise_close(Promises *promises);
 
 /*
- * Settles a promise that has begun, given where its supply stood without it (0: nowhere): one of the table's rows,
- * that was found, whose supply is locked.
+ * Settles a promise that has begun: the row that was found, and was read as the event; its supply is locked.  Given where
+ * that stood without it (0: nowhere), and whom its updates name.  An event that is to be released is of who is the
+ * prescription's patient by now.  Inside SPI.
  */
-extern PromiseFate promise_settle(Rows *rows, const Event *event, BusinessStatus was, TimestampTz at);
+extern PromiseFate promise_settle(Rows *rows, Event *event, BusinessStatus was, NhsNumber named, TimestampTz at);
 
 /* Marks one that was found as cancelled: it will never begin. */
 extern void promise_cancel(Rows *rows, TimestampTz at);

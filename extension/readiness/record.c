@@ -27,7 +27,8 @@ is_promise(const StatusChange *change)
 static bool
 is_withdrawal(const StatusChange *change)
 {
-	if (ready_status_is_ready(change->becomes))
+	if (ready_status_is_ready(change->becomes) ||
+		change->becomes == BUSINESS_STATUS_COLLECTED || change->becomes == BUSINESS_STATUS_DISPATCHED)
 		return false;
 	return is_promise(change) || (change->withdraws && ready_status_is_ready(change->was));
 }
@@ -36,7 +37,9 @@ is_withdrawal(const StatusChange *change)
 static bool
 is_recorded(const StatusChange *change)
 {
-	return is_promise(change) || is_withdrawal(change) || ready_status_is_event(change->was, change->becomes);
+	if (is_promise(change) && ready_status_is_ready(change->becomes))
+		return true;
+	return is_withdrawal(change) || ready_status_is_event(change->was, change->becomes);
 }
 
 static void
@@ -123,10 +126,7 @@ record_kept_promise(const Event *event)
 void
 record_predictions(const Prediction *predictions, int count)
 {
-	static const RowsKey by_supply = {
-		"readiness_promise_supply", EVENT_SUPPLY_COLUMN_COUNT, EVENT_SUPPLY_COLUMNS
-	};
-	Rows	   *rows = count > 0 ? rows_open(&event_promises, &by_supply, RowExclusiveLock) : NULL;
+	Rows	   *rows = count > 0 ? rows_open(&event_promises, &promise_key, RowExclusiveLock) : NULL;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -142,7 +142,8 @@ record_predictions(const Prediction *predictions, int count)
 		event_read(&event, rows);
 		if (!predictions[i].has_begun)
 			promise_cancel(rows, predictions[i].received_at);
-		else if (promise_settle(rows, &event, predictions[i].was, predictions[i].received_at) == PROMISE_KEPT)
+		else if (promise_settle(rows, &event, predictions[i].was, predictions[i].nhs_number,
+								predictions[i].received_at) == PROMISE_KEPT)
 			record_kept_promise(&event);
 	}
 	if (rows != NULL)

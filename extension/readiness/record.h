@@ -30,6 +30,7 @@ typedef struct StatusChange
 typedef struct Prediction
 {
 	const Update *update;		/* one of these; names the supply */
+	NhsNumber	nhs_number;		/* whom updates of the supply name */
 	BusinessStatus was;			/* where it stood without the prediction; 0: nowhere */
 	bool		has_begun;		/* when they came; else one of them replaces it */
 	int64		received_at;	/* when they came */

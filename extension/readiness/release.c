@@ -71,54 +71,84 @@ notify_listeners(int64 number, OdsCode ods_code)
 	Async_Notify(channel, payload);
 }
 
-/* One that withdraws another (a number; 0: none) alerts nobody, and has no reason for that. */
-static bool
-insert_released(Release *release, const Event *event, AlertReason reason, int64 withdraws)
+/* A released event that another one is to take back. */
+typedef struct Withdrawn
 {
-	bool		alert = reason == ALERT_REASON_COUNT && withdraws == 0;
+	int64		number;			/* 0: there is none */
+	NhsNumber	nhs_number;
+	bool		alert;
+	TimestampTz due_at;
+	int32		receipt;
+} Withdrawn;
+
+/* Did an event of a supply come after another?  What is due at one time comes in the order of its updates. */
+static bool
+is_after(TimestampTz due_at, int32 receipt, const Withdrawn *other)
+{
+	return due_at != other->due_at ? due_at > other->due_at : receipt > other->receipt;
+}
+
+/* Finds the newest event before this one by which its supply became ready, and which was not taken back. */
+static Withdrawn
+find_withdrawn(const Event *event)
+{
+	static const RowsKey by_supply = {"readiness_event_supply", EVENT_SUPPLY_COLUMN_COUNT, EVENT_SUPPLY_COLUMNS};
+	static const RowsKey by_withdrawn = {"readiness_event_withdraws", 1, {EVENT_WITHDRAWS}};
+	Datum		key[] = {
+		event->values[EVENT_PRESCRIPTION_ID], event->values[EVENT_LINE_ITEM_ID],
+		event->values[EVENT_ISSUE_NUMBER], event->values[EVENT_ODS_CODE]
+	};
+	Rows	   *events = rows_open(&event_released, &by_supply, AccessShareLock);
+	Rows	   *withdrawals = rows_open(&event_released, &by_withdrawn, AccessShareLock);
+	Withdrawn	newest = {0};
+
+	rows_see_latest(events);
+	rows_see_latest(withdrawals);
+	rows_search(events, key, lengthof(key));
+	while (rows_next(events))
+	{
+		Datum		number = rows_value(events, EVENT_RELEASE_NUMBER);
+		Withdrawn	found = {
+			.number = DatumGetInt64(number),
+			.nhs_number = DatumGetNhsNumber(rows_value(events, EVENT_NHS_NUMBER)),
+			.alert = DatumGetBool(rows_value(events, EVENT_ALERT)),
+			.due_at = DatumGetTimestampTz(rows_value(events, EVENT_DUE_AT)),
+			.receipt = DatumGetInt32(rows_value(events, EVENT_RECEIPT))
+		};
+		bool		says_ready;
+
+		(void) rows_column(events, EVENT_WITHDRAWS, &says_ready);
+		if (says_ready && is_after(event_due_at(event), event_receipt(event), &found) &&
+			(newest.number == 0 || is_after(found.due_at, found.receipt, &newest)) &&
+			!rows_find(withdrawals, &number, 1, false))
+			newest = found;
+	}
+	rows_close(withdrawals);
+	rows_close(events);
+	return newest;
+}
+
+/* An event that withdraws another is told of who was told of that; it alerts nobody, and has no reason for it. */
+static bool
+insert_released(Release *release, const Event *event, AlertReason reason, const Withdrawn *withdrawn)
+{
+	bool		withdraws = withdrawn->number != 0;
 	Datum		values[EVENT_COLUMNS];
 	bool		nulls[EVENT_COLUMNS] = {
-		[EVENT_ALERT_REASON] = reason == ALERT_REASON_COUNT, [EVENT_WITHDRAWS] = withdraws == 0
+		[EVENT_ALERT_REASON] = reason == ALERT_REASON_COUNT,
+		[EVENT_WITHDRAWS] = !withdraws, [EVENT_WITHDRAWS_ALERT] = !withdraws
 	};
 
 	memcpy(values, event->values, EVENT_COMMON_COLUMNS * sizeof(Datum));
-	values[EVENT_WITHDRAWS] = Int64GetDatum(withdraws);
+	if (withdraws)
+		values[EVENT_NHS_NUMBER] = NhsNumberGetDatum(withdrawn->nhs_number);
+	values[EVENT_WITHDRAWS] = Int64GetDatum(withdrawn->number);
+	values[EVENT_WITHDRAWS_ALERT] = BoolGetDatum(withdrawn->alert);
 	values[EVENT_ALERT_REASON] = reason == ALERT_REASON_COUNT ? (Datum) 0 : ObjectIdGetDatum(catalog_get()->alert_reasons[reason]);
 	values[EVENT_RELEASE_NUMBER] = Int64GetDatum(release->last_number + 1);
 	values[EVENT_RELEASED_AT] = TimestampTzGetDatum(release->now);
-	values[EVENT_ALERT] = BoolGetDatum(alert);
+	values[EVENT_ALERT] = BoolGetDatum(reason == ALERT_REASON_COUNT && !withdraws);
 	return rows_insert(release->released, values, nulls);
-}
-
-/* The number of the newest event of a supply that says it is ready and was not withdrawn; 0: there is none. */
-static int64
-find_withdrawn(const Event *event)
-{
-	static Statement select_newest = {
-		.sql = "SELECT coalesce(max(e.release_number), 0) FROM rxtrack.readiness_event e"
-		" WHERE e.prescription_id = ($1)[1] AND e.line_item_id = ($2)[1] AND e.issue_number = ($3)[1] AND e.ods_code = ($4)[1]"
-		" AND e.withdraws IS NULL AND NOT EXISTS (SELECT FROM rxtrack.readiness_event w"
-		"  WHERE w.prescription_id = e.prescription_id AND w.line_item_id = e.line_item_id"
-		"  AND w.issue_number = e.issue_number AND w.ods_code = e.ods_code AND w.withdraws = e.release_number)",
-		.argument_count = EVENT_SUPPLY_COLUMN_COUNT,
-		.arguments = {&catalog_prescription_id, &catalog_uuid, &catalog_integer, &catalog_ods_code}
-	};
-	static const int columns[] = EVENT_SUPPLY_COLUMNS;
-	Datum		arguments[EVENT_SUPPLY_COLUMN_COUNT];
-	int64		number;
-	bool		isnull;
-
-	for (int i = 0; i < EVENT_SUPPLY_COLUMN_COUNT; i++)
-	{
-		Datum		value = event->values[columns[i]];
-
-		arguments[i] = statement_array(select_newest.arguments[i], &value, NULL, 1);
-	}
-	CommandCounterIncrement();	/* what this release has inserted counts */
-	statement_execute_latest(&select_newest, arguments);
-	number = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	SPI_freetuptable(SPI_tuptable);
-	return number;
 }
 
 /*
@@ -128,23 +158,28 @@ find_withdrawn(const Event *event)
 static void
 release_event(Release *release, const Event *event)
 {
-	int64		withdraws = event_is_withdrawal(event) ? find_withdrawn(event) : 0;
-	AlertReason reason;
+	Withdrawn	withdrawn = {0};
+	AlertReason reason = ALERT_REASON_COUNT;
 
-	if (event_is_withdrawal(event) && withdraws == 0)
-		return;
+	if (event_is_withdrawal(event))
+	{
+		withdrawn = find_withdrawn(event);
+		if (withdrawn.number == 0)
+			return;
+	}
 	if (release->released == NULL)
 	{
 		release->last_number = release_number_last();
 		release->released = rows_open(&event_released, &alert_key, RowExclusiveLock);
 		rows_see_latest(release->released);
 	}
-	reason = withdraws != 0 ? ALERT_REASON_COUNT : alert_find_reason(release->released, event, release->now);
-	if (insert_released(release, event, reason, withdraws))
+	if (withdrawn.number == 0)
+		reason = alert_find_reason(release->released, event, release->now);
+	if (insert_released(release, event, reason, &withdrawn))
 		notify_listeners(++release->last_number, DatumGetOdsCode(event->values[EVENT_ODS_CODE]));
 }
 
-/* Settles what was due first, in the inbox or among the promises; returns how many events that were: 0 where one has to wait. */
+/* Settles what was due first, in the inbox or among the promises; returns how many events that were: 0 where one has to wait, or somebody else has settled it. */
 static int
 settle_next(Release *release)
 {
@@ -164,6 +199,7 @@ settle_next(Release *release)
 			return 1;
 		case PROMISE_CANCELLED:
 			return 1;
+		case PROMISE_GONE:
 		case PROMISE_WAITS:
 			break;
 	}

@@ -59,6 +59,7 @@ record_settled_predictions(const Batch *batch)
 		predictions[count++] = (Prediction)
 		{
 			.update = entry->update,
+				.nhs_number = supply->state.nhs_number,
 				.was = supply->before.plain.status,
 				.has_begun = supply->before.newest.last_modified <= supply->state.received_at,
 				.received_at = supply->state.received_at

@@ -64,7 +64,7 @@ transitions_judge(BusinessStatus from, BusinessStatus to)
 bool
 transitions_withdraw(BusinessStatus from, BusinessStatus to)
 {
-	if (from == 0)
+	if (from == 0 || to == BUSINESS_STATUS_COLLECTED || to == BUSINESS_STATUS_DISPATCHED)
 		return false;
 	return to == 0 || to == BUSINESS_STATUS_NOT_DISPENSED || transitions_judge(from, to) == TRANSITION_CORRECTION;
 }

@@ -26,9 +26,9 @@ CREATE TABLE rxtrack_internal.readiness_inbox (
 	due_at timestamptz NOT NULL,
 	application_id integer NOT NULL,
 	issue_number integer NOT NULL DEFAULT 0,
+	receipt integer NOT NULL DEFAULT 1,
 	is_withdrawal boolean NOT NULL,
-	in_conflict boolean NOT NULL,
-	receipt integer NOT NULL DEFAULT 1
+	in_conflict boolean NOT NULL
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE rxtrack_internal.readiness_inbox REPLICA IDENTITY FULL;	-- it has no key, and rows of it are deleted
 COMMENT ON TABLE rxtrack_internal.readiness_inbox IS
@@ -70,20 +70,24 @@ CREATE TABLE rxtrack.readiness_event (
 	due_at timestamptz NOT NULL,
 	application_id integer NOT NULL,
 	issue_number integer NOT NULL DEFAULT 0,
+	receipt integer NOT NULL DEFAULT 1,
 	alert_reason rxtrack.alert_reason,
 	alert boolean NOT NULL,
+	withdraws_alert boolean,
 	release_number bigint PRIMARY KEY,
 	released_at timestamptz NOT NULL,
 	withdraws bigint
 );
 COMMENT ON TABLE rxtrack.readiness_event IS 'Readiness events that were released: one row for each time an item became ready, and for each time that was taken back';
 COMMENT ON COLUMN rxtrack.readiness_event.post_dated IS 'Whether its update is post-dated: a prediction that has begun';
-COMMENT ON COLUMN rxtrack.readiness_event.nhs_number IS 'The prescription''s patient';
+COMMENT ON COLUMN rxtrack.readiness_event.nhs_number IS 'The prescription''s patient; of an event that withdraws another the patient of that one';
 COMMENT ON COLUMN rxtrack.readiness_event.task_id IS 'The task of its update';
 COMMENT ON COLUMN rxtrack.readiness_event.occurred_at IS 'When the update took effect';
 COMMENT ON COLUMN rxtrack.readiness_event.due_at IS 'When listeners were to be told: at the receipt of the update, or when a post-dated one took effect';
 COMMENT ON COLUMN rxtrack.readiness_event.application_id IS 'The application whose update it is';
 COMMENT ON COLUMN rxtrack.readiness_event.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
+COMMENT ON COLUMN rxtrack.readiness_event.receipt IS 'The place of its update among those received of the supply';
+COMMENT ON COLUMN rxtrack.readiness_event.withdraws_alert IS 'Whether the event that it withdraws is one for which the patient should have been alerted; NULL where it withdraws none';
 COMMENT ON COLUMN rxtrack.readiness_event.withdraws IS 'The number of the event that it takes back: the item was said to be ready, and is not. NULL: it says that the item is ready';
 COMMENT ON COLUMN rxtrack.readiness_event.release_number IS
 	'Its id, which is all that a notification''s payload holds: its place in the order of release, which is the order of commits. Without gaps, but where another history of the database begins: see rxtrack.begin_new_history';
@@ -91,6 +95,7 @@ COMMENT ON COLUMN rxtrack.readiness_event.released_at IS 'When listeners were to
 COMMENT ON COLUMN rxtrack.readiness_event.alert IS 'Whether the patient should be pushed a message for it';
 COMMENT ON COLUMN rxtrack.readiness_event.alert_reason IS 'Why not; NULL where alert is true, and where the event withdraws another';
 CREATE INDEX readiness_event_supply ON rxtrack.readiness_event (prescription_id, line_item_id, issue_number, ods_code);
+CREATE UNIQUE INDEX readiness_event_withdraws ON rxtrack.readiness_event (withdraws) WHERE withdraws IS NOT NULL;
 CREATE INDEX readiness_event_alert ON rxtrack.readiness_event (nhs_number, ods_code, released_at) WHERE alert;
 
 CREATE VIEW rxtrack.pending_events AS

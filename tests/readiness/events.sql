@@ -72,7 +72,7 @@ INSERT INTO scene (name, updates, events) VALUES
   ('post-dated: for later', '[["WP", "-2 h"], ["RC", "1 h", "-1 h"]]', '02'),
   ('post-dated, as the first', '[["RCP", "1 h", "-1 h"]]', '2'),
   ('post-dated, and it has begun: at once', '[["WP", "-3 h"], ["RC", "-1 h", "-2 h"]]', '01'),
-  ('post-dated, the item being ready', '[["RC", "-3 h"], ["RC", "1 h", "-1 h"]]', '10'),
+  ('post-dated, the item being ready: it may not be by then', '[["RC", "-3 h"], ["RC", "1 h", "-1 h"]]', '12'),
   ('post-dated and late: it never counts', '[["WP", "-1 h"], ["RC", "1 h", "-2 h"]]', '00'),
   ('post-dated and late, though it has begun', '[["WP", "-1 h"], ["RC", "-10 min", "-2 h"]]', '00'),
   ('two post-dated ones of one status: the first is replaced',
