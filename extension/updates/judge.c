@@ -22,12 +22,11 @@ is_newer(const Assertion *a, const Assertion *b)
 }
 
 /*
- * The assertion that holds at a moment, among what is known of the item.  A
- * post-dated one counts only while it is the newest, which excepted says: the
- * one post-dated assertion that may count, or NULL.
+ * The assertion that says an item's status at a time: the newest that has begun by then.  Of post-dated
+ * ones only the item's newest assertion may count; prediction is that one, or NULL where it does not.
  */
 static const Assertion *
-assertion_at(const LineItem *item, const Assertion *excepted, int64 moment)
+assertion_at(const LineItem *item, const Assertion *prediction, int64 time)
 {
 	const Assertion *best = NULL;
 
@@ -35,7 +34,7 @@ assertion_at(const LineItem *item, const Assertion *excepted, int64 moment)
 	{
 		const Assertion *candidate = &item->known[i];
 
-		if (candidate->takes_effect_at > moment || (candidate->post_dated && candidate != excepted))
+		if (candidate->takes_effect_at > time || (candidate->post_dated && candidate != prediction))
 			continue;
 		if (best == NULL || is_newer(candidate, best))
 			best = candidate;
@@ -55,10 +54,9 @@ newest_of(const LineItem *item)
 }
 
 /*
- * Does the item become an update's status by a new newest update, and was it
- * something else before?  What it replaces counts as it stands now, even where
- * that began after the update says it did: a post-dated assertion that has begun
- * has been the item's status, one that has not begun will never be.
+ * Whether an update that is newer than all others changes its item's status: from the one that the item
+ * would have without it when it takes effect, or has now, where it took effect before.  A prediction that it
+ * replaces counts only if it has begun by now: otherwise it never will.
  */
 static bool
 newest_changes_status(const LineItem *item, const Update *update, int64 now)
@@ -71,9 +69,9 @@ newest_changes_status(const LineItem *item, const Update *update, int64 now)
 }
 
 /*
- * A late update changes the status only where it begins, or has begun, before the
- * newest does, and if no other holds then that is newer than it.  A post-dated one
- * never counts: a newer assertion has replaced it.
+ * Whether a late update, which is not the newest, changes its item's status.  It does where nothing newer
+ * holds when it takes effect, or now, where it took effect before; a post-dated one never does, as a
+ * newer assertion has replaced it.
  */
 static bool
 late_changes_status(const LineItem *item, const Update *update, int64 now)
@@ -87,10 +85,7 @@ late_changes_status(const LineItem *item, const Update *update, int64 now)
 	return before->asserted_at <= update->last_modified && before->status != update->status;
 }
 
-/*
- * Says what kind an update would be, given where its item stands, and whether
- * the item's status becomes another by it.
- */
+/* What kind an update is, given where its item stands, and whether it changes the item's status. */
 static TransitionKind
 judge_update(const LineItem *item, const Update *update, int64 now, bool *changes_status)
 {
