@@ -10,6 +10,7 @@
 
 #include "readiness/at_commit.h"
 #include "readiness/event.h"
+#include "readiness/inbox.h"
 #include "readiness/record.h"
 #include "tables/cached.h"
 #include "tables/rows.h"
@@ -61,10 +62,10 @@ is_promise(const Update *update)
 }
 
 static void
-record_event(Rows *rows, const StatusChange *change)
+record_event(Rows *rows, const StatusChange *change, bool for_promises)
 {
 	const Update *update = change->update;
-	TimestampTz due_at = is_promise(update) ? update->last_modified : GetCurrentTransactionStartTimestamp();
+	TimestampTz due_at = for_promises ? update->last_modified : GetCurrentTransactionStartTimestamp();
 	/* of a promise one column more, that is null */
 	Datum		values[EVENT_PROMISE_COLUMNS] = {0};
 	bool		nulls[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = true};
@@ -79,7 +80,10 @@ record_event(Rows *rows, const StatusChange *change)
 	values[EVENT_OCCURRED_AT] = TimestampTzGetDatum(update->last_modified);
 	values[EVENT_DUE_AT] = TimestampTzGetDatum(due_at);
 	values[EVENT_APPLICATION_ID] = Int32GetDatum(change->application_id);
-	rows_insert(rows, values, nulls);
+	if (for_promises)
+		rows_insert(rows, values, nulls);
+	else
+		inbox_add(rows, values, nulls);
 }
 
 /* Records the events that belong into one of the two tables; returns whether there were any. */
@@ -95,7 +99,7 @@ record_into(const RowsTable *table, const StatusChange *changes, int count)
 			continue;
 		if (rows == NULL)
 			rows = rows_open(table, NULL, RowExclusiveLock);
-		record_event(rows, &changes[i]);
+		record_event(rows, &changes[i], for_promises);
 	}
 	if (rows == NULL)
 		return false;
