@@ -23,13 +23,24 @@ find_server_user() {
     fi
 }
 
-# Sets bindir and checks that the server can load an extension from a directory of ours.
+# Sets bindir, and stage_setting: that by which the server finds an extension in a directory of ours.
 find_postgresql() {
     bindir=$("${PG_CONFIG:-pg_config}" --bindir) || fail "no ${PG_CONFIG:-pg_config}; set PG_CONFIG"
     [ -x "$bindir/postgres" ] || fail "no PostgreSQL server in $bindir; set PG_CONFIG"
     # From a directory that the server's user can enter.
-    (cd / && "${as_server[@]}" "$bindir/postgres" --describe-config) | grep '^extension_destdir' >/dev/null ||
-        fail "$bindir/postgres has no setting extension_destdir (Debian's packages have it)"
+    stage_setting=$(cd / && "${as_server[@]}" "$bindir/postgres" --describe-config |
+        grep -o -E '^extension_(destdir|control_path)' | tail -n 1) ||
+        fail "$bindir/postgres has neither extension_destdir (Debian's packages up to 17) nor extension_control_path (18)"
+}
+
+# stage_conf DIR: the lines of postgresql.conf by which a server finds the installation in DIR. What is preloaded is found
+# by dynamic_library_path, and all of the library where there is extension_control_path.
+stage_conf() {
+    case $stage_setting in
+        extension_destdir) say "extension_destdir = $(conf_quote "$1")" ;;
+        extension_control_path) say "extension_control_path = $(conf_quote "$1$("$PG_CONFIG" --sharedir):\$system")" ;;
+    esac
+    say "dynamic_library_path = $(conf_quote "$1$("$PG_CONFIG" --pkglibdir):\$libdir")"
 }
 
 # What the environment says about other servers and gateways is not about ours.
@@ -41,7 +52,7 @@ forget_other_servers() {
 }
 
 # stage_rxtrack DIR: replaces DIR, a directory of the server's user, by an installation of this build:
-# the extension for extension_destdir, the gateway as DIR/rxtrack-gateway, DIR/rxtrack-listen.
+# the extension for stage_conf, the gateway as DIR/rxtrack-gateway, DIR/rxtrack-listen.
 stage_rxtrack() {
     local made gateway=${GATEWAY_BINARY:-$top/gateway/build/rxtrack-gateway}
     made=$(mktemp -d)

@@ -11,6 +11,7 @@
 
 #include "readiness/at_commit.h"
 #include "readiness/dispatcher_state.h"
+#include "readiness/inbox.h"
 #include "readiness/release.h"
 
 static bool has_recorded = false;
@@ -27,7 +28,7 @@ release_before_commit(void)
 		return;
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());	/* for functions of a DBA's */
-	while (release_due(RELEASE_BATCH, false) == RELEASE_BATCH)
+	while (release_due(RELEASE_BATCH, INBOX_OWN) == RELEASE_BATCH)
 		;
 	PopActiveSnapshot();
 	SPI_finish();
@@ -35,10 +36,16 @@ release_before_commit(void)
 	AfterTriggerFireDeferred();
 }
 
+static void
+forget_recorded(void)
+{
+	has_recorded = false;
+	inbox_end_transaction();
+}
+
 /*
  * A transaction that is being prepared for two-phase commit releases nothing: it would hold the
- * lock until somebody commits it.  Its events are released with the next ones, or by the dispatcher
- * when that has looked for long.
+ * lock until somebody commits it.  Its events are released by a later one that reads the whole inbox.
  */
 static void
 at_transaction_end(XactEvent event, void *arg)
@@ -52,14 +59,14 @@ at_transaction_end(XactEvent event, void *arg)
 			release_before_commit();
 			break;
 		case XACT_EVENT_COMMIT:
-			has_recorded = false;
+			forget_recorded();
 			dispatcher_state_wake();
 			break;
 		case XACT_EVENT_ABORT:
 			release_forget();
 			/* FALLTHROUGH */
 		case XACT_EVENT_PREPARE:
-			has_recorded = false;
+			forget_recorded();
 			break;
 		default:
 			break;

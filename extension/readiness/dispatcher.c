@@ -108,7 +108,7 @@ release(bool thoroughly, double *used)
 	int			settled;
 
 	begin_work("releasing readiness events");
-	settled = release_due(RELEASE_BATCH, thoroughly);
+	settled = release_due(RELEASE_BATCH, thoroughly ? INBOX_WHOLE : INBOX_END);
 	end_work();
 	*used = time_used() - before;
 	return settled;

@@ -14,18 +14,26 @@
 #define MOST_IN_MEMORY 10000	/* events that say that an item is ready, and as many that take that back */
 
 /*
- * Dead rows are read too, until the table is vacuumed and no snapshot sees them any more.  So an
- * inbox that takes long to read is mostly read from near its end, where new rows go unless VACUUM
- * has made room before that: after a read of all of it, for ten times as long as that took, but
- * for a second at most.
+ * The dispatcher reads the last blocks, where new rows go unless VACUUM has made room before; and
+ * the whole after ten times as long as that took, but for a second at most.
  */
-#define NEAR_THE_END 256		/* blocks */
+#define END_BLOCKS 256
 #define REST_FOR_COST 10
 #define MOST_REST USECS_PER_SEC
 
-static BlockNumber read_from = 0;
-static TimestampTz full_read_at = 0;	/* when all of it is to be read again */
-static bool was_full_read = true;
+/*
+ * A session that releases its own events reads the whole for what others have left (prepared
+ * transactions, a restore): in its first release, and then after so long.
+ */
+#define OWN_REST (10 * USECS_PER_SEC)
+
+static TimestampTz whole_read_at = 0;	/* when the whole is to be read again */
+static bool was_whole_read = true;
+static BlockNumber end_block = 0;	/* where INBOX_END begins */
+
+/* Where this transaction has added events; first > last: nowhere. */
+static BlockNumber own_first = MaxBlockNumber;
+static BlockNumber own_last = 0;
 
 /* An event in memory, and where its row is. */
 typedef struct Entry
@@ -41,17 +49,41 @@ struct Inbox
 	int			count;
 	int			next;			/* those before it were dealt with */
 	int			withdrawal_count;	/* of them, those that take back another */
-	BlockNumber first_block;	/* from where it was read */
 	bool		is_all;			/* or are there more than fit into memory? */
+	BlockNumber first_block;	/* which were read */
+	BlockNumber last_block;
 };
+
+/* ---------- Adding ---------- */
+
+void
+inbox_add(Rows *rows, const Datum *values, const bool *nulls)
+{
+	BlockNumber block;
+
+	if (!rows_insert(rows, values, nulls))
+		return;
+	block = rows_inserted_block(rows);
+	own_first = Min(own_first, block == InvalidBlockNumber ? 0 : block);
+	own_last = Max(own_last, block == InvalidBlockNumber ? MaxBlockNumber : block);
+}
+
+void
+inbox_end_transaction(void)
+{
+	own_first = MaxBlockNumber;
+	own_last = 0;
+}
 
 /* ---------- Reading ---------- */
 
-static BlockNumber
-choose_first_block(BlockNumber blocks, TimestampTz now, bool thoroughly)
+static void
+choose_blocks(Inbox *inbox, InboxPart part, BlockNumber count, TimestampTz now)
 {
-	was_full_read = thoroughly || read_from >= blocks || now >= full_read_at || full_read_at > now + MOST_REST;
-	return was_full_read ? 0 : read_from;
+	was_whole_read = part == INBOX_WHOLE || now >= whole_read_at || whole_read_at > now + OWN_REST ||
+		(part == INBOX_END && end_block >= count);
+	inbox->first_block = was_whole_read ? 0 : part == INBOX_END ? end_block : own_first;
+	inbox->last_block = was_whole_read || part == INBOX_END ? MaxBlockNumber : own_last;
 }
 
 static void
@@ -88,7 +120,7 @@ read_entries(Inbox *inbox)
 	int			room = 0;
 	bool		has_more;
 
-	rows_scan(inbox->rows, inbox->first_block);
+	rows_scan(inbox->rows, inbox->first_block, inbox->last_block);
 	while ((has_more = rows_next(inbox->rows)) && inbox->count - inbox->withdrawal_count < MOST_IN_MEMORY)
 	{
 		bool		is_withdrawal = DatumGetBool(rows_value(inbox->rows, EVENT_IS_WITHDRAWAL));
@@ -103,7 +135,7 @@ read_entries(Inbox *inbox)
 	}
 	if (has_more)
 		inbox->is_all = false;
-	if ((has_more || inbox->first_block > 0) && inbox->withdrawal_count > 0)
+	if ((has_more || (inbox->first_block > 0 && inbox->last_block == MaxBlockNumber)) && inbox->withdrawal_count > 0)
 		leave_withdrawals(inbox);
 }
 
@@ -125,35 +157,36 @@ compare_entries(const void *a, const void *b)
 	return ItemPointerCompare((ItemPointer) &left->place.tid, (ItemPointer) &right->place.tid);
 }
 
-/* From where to read next time, if all that was read is taken out. */
+/* What to read next time, if all that was read is taken out. */
 static void
-plan_next_read(const Inbox *inbox, BlockNumber blocks, TimestampTz began)
+plan_next_read(const Inbox *inbox, InboxPart part, BlockNumber count, TimestampTz began)
 {
 	TimestampTz now = GetCurrentTimestamp();
 
-	if (was_full_read)
-		full_read_at = now + Max(0, Min(MOST_REST, (now - began) * REST_FOR_COST));
+	if (was_whole_read)
+		whole_read_at = now + (part == INBOX_OWN ? OWN_REST :
+							   Max(0, Min(MOST_REST, (now - began) * REST_FOR_COST)));
 	if (!inbox->is_all && inbox->count > 0)
-		read_from = ItemPointerGetBlockNumber(&inbox->entries[inbox->count - 1].place.tid);
+		end_block = ItemPointerGetBlockNumber(&inbox->entries[inbox->count - 1].place.tid);
 	else
-		read_from = blocks > NEAR_THE_END ? blocks - NEAR_THE_END : 0;
+		end_block = count > END_BLOCKS ? count - END_BLOCKS : 0;
 }
 
 Inbox *
-inbox_read(bool thoroughly)
+inbox_read(InboxPart part)
 {
 	Inbox	   *inbox = palloc0(sizeof(Inbox));
 	TimestampTz began = GetCurrentTimestamp();
-	BlockNumber blocks;
+	BlockNumber count;
 
 	inbox->rows = rows_open(&event_inbox, NULL, RowExclusiveLock);
 	rows_see_latest(inbox->rows);
-	blocks = rows_block_count(inbox->rows);
-	inbox->first_block = choose_first_block(blocks, began, thoroughly);
+	count = rows_block_count(inbox->rows);
+	choose_blocks(inbox, part, count, began);
 	inbox->is_all = true;
-	if (blocks > 0)
+	if (count > 0 && inbox->first_block <= inbox->last_block)
 		read_entries(inbox);
-	plan_next_read(inbox, blocks, began);
+	plan_next_read(inbox, part, count, began);
 	if (inbox->count > 1)
 		qsort(inbox->entries, inbox->count, sizeof(Entry), compare_entries);
 	return inbox;
@@ -162,15 +195,15 @@ inbox_read(bool thoroughly)
 long
 inbox_patience(TimestampTz now)
 {
-	if (was_full_read)
+	if (was_whole_read)
 		return LONG_MAX;
-	return Max(1, TimestampDifferenceMilliseconds(now, full_read_at));
+	return Max(1, TimestampDifferenceMilliseconds(now, whole_read_at));
 }
 
 void
 inbox_forget(void)
 {
-	full_read_at = 0;
+	whole_read_at = 0;
 }
 
 /* ---------- What was read ---------- */
@@ -193,7 +226,8 @@ inbox_take(Inbox *inbox, Event *event)
 void
 inbox_close(Inbox *inbox)
 {
+	/* what is left is read again */
 	if (inbox->next < inbox->count)
-		read_from = inbox->first_block;
+		end_block = inbox->first_block;
 	rows_close(inbox->rows);
 }

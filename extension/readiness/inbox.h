@@ -3,7 +3,7 @@
  *		Readiness events that are due and not yet released: rxtrack_internal.readiness_inbox.
  *
  * The table has no index, for which suppliers would pay, and is empty but for the last few
- * milliseconds: it is read from its beginning to its end.
+ * milliseconds: a release reads it from its beginning to its end, or a part of it.
  */
 #ifndef RXTRACK_INBOX_H
 #define RXTRACK_INBOX_H
@@ -13,17 +13,30 @@
 
 #include "readiness/event.h"
 
-/* What was read of it; from inbox_read to inbox_close. */
+/*
+ * Which part a release reads.  Dead rows are read too, until the table is vacuumed and no snapshot
+ * sees them any more; so the whole of it may take long.
+ */
+typedef enum InboxPart
+{
+	INBOX_WHOLE,
+	INBOX_END,					/* where new rows go; the whole at least once a second */
+	INBOX_OWN					/* where this transaction has added events; the whole once in a while */
+} InboxPart;
+
+/* What was read; from inbox_read to inbox_close. */
 typedef struct Inbox Inbox;
 
 #pragma GCC visibility push(hidden)
 
+/* Inserts an event into the table, which is open. */
+extern void inbox_add(Rows *rows, const Datum *values, const bool *nulls);
+
 /*
- * Reads the events that are there, whoever has committed them, as many as fit into memory.  Unless
- * thoroughly, some may be left out for a second at most.  Those that take back others are there only where all the
- * others are.
+ * Reads events that are there, whoever has committed them, as many as fit into memory.  Of the end alone, those
+ * that take back others are left out: what they take back may stand before it.
  */
-extern Inbox *inbox_read(bool thoroughly);
+extern Inbox *inbox_read(InboxPart part);
 
 /* When the next of these was due, in that order, and in the order in which they occurred; DT_NOEND: there are no more. */
 extern TimestampTz inbox_due_at(const Inbox *inbox);
@@ -36,11 +49,14 @@ extern bool inbox_take(Inbox *inbox, Event *event);
 
 extern void inbox_close(Inbox *inbox);
 
-/* How long (ms) it may rest until all of it is to be read; LONG_MAX where that was just done. */
+/* How long (ms) until the whole is to be read; LONG_MAX where that was just done. */
 extern long inbox_patience(TimestampTz now);
 
-/* What was taken out may have been put back: next time all of it is read. */
+/* What was taken out may have been put back: next time the whole is read. */
 extern void inbox_forget(void);
+
+/* The transaction ends that has added events. */
+extern void inbox_end_transaction(void);
 
 #pragma GCC visibility pop
 

@@ -9,6 +9,7 @@
 
 #include "readiness/at_commit.h"
 #include "readiness/event.h"
+#include "readiness/inbox.h"
 #include "readiness/promise.h"
 #include "readiness/ready_status.h"
 #include "readiness/record.h"
@@ -66,7 +67,10 @@ record_change(Rows *rows, const StatusChange *change)
 	values[EVENT_RECEIPT] = Int32GetDatum(change->receipt);
 	values[EVENT_CANCELLED_AT] = TimestampTzGetDatum(change->received_at);
 	nulls[EVENT_CANCELLED_AT] = !change->is_replaced;
-	rows_insert(rows, values, nulls);
+	if (is_promise(change))
+		rows_insert(rows, values, nulls);
+	else
+		inbox_add(rows, values, nulls);
 }
 
 /* Records the events that belong into one of the two tables; returns whether there were any. */
@@ -118,7 +122,7 @@ record_kept_promise(const Event *event)
 	Rows	   *rows = rows_open(&event_inbox, NULL, RowExclusiveLock);
 	bool		nulls[EVENT_RECORDED_COLUMNS] = {false};
 
-	rows_insert(rows, event->values, nulls);
+	inbox_add(rows, event->values, nulls);
 	rows_close(rows);
 	release_at_commit();
 }

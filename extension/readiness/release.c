@@ -213,7 +213,7 @@ is_at_end(const Release *release)
 }
 
 int
-release_due(int max_rows, bool thoroughly)
+release_due(int max_rows, InboxPart part)
 {
 	Release		release = {0};
 	Owner		before;
@@ -222,9 +222,9 @@ release_due(int max_rows, bool thoroughly)
 	if (!lock_releases())
 		return 0;
 	owner_become(&before);
-	release.inbox = inbox_read(thoroughly);
+	release.inbox = inbox_read(part);
 	release.now = GetCurrentTimestamp();
-	release.promises = promise_search(release.now, thoroughly);
+	release.promises = promise_search(release.now, part == INBOX_WHOLE);
 	while (settled < max_rows && !is_at_end(&release))
 		settled += settle_next(&release);
 	if (release.released != NULL)
@@ -259,7 +259,7 @@ release_events(PG_FUNCTION_ARGS)
 	SPI_connect();
 	do
 	{
-		batch = release_due(Min(max_rows - settled, RELEASE_BATCH), true);
+		batch = release_due(Min(max_rows - settled, RELEASE_BATCH), INBOX_WHOLE);
 		settled += batch;
 	} while (batch == RELEASE_BATCH && settled < max_rows);
 	SPI_finish();

@@ -293,18 +293,18 @@ rows_search_between(Rows *rows, Datum above, Datum upto)
 }
 
 void
-rows_scan(Rows *rows, BlockNumber from)
+rows_scan(Rows *rows, BlockNumber first, BlockNumber last)
 {
 	Part	   *part = only_part(rows);
-	ItemPointerData first;
-	ItemPointerData last;
+	ItemPointerData from;
+	ItemPointerData to;
 
 	end_search(rows);
 	rows->part = part;
 	rows->snapshot = take_snapshot(rows);
-	ItemPointerSet(&first, from, FirstOffsetNumber);
-	ItemPointerSet(&last, MaxBlockNumber, MaxOffsetNumber);
-	part->table_scan = table_beginscan_tidrange(part->relation, rows->snapshot, &first, &last);
+	ItemPointerSet(&from, first, FirstOffsetNumber);
+	ItemPointerSet(&to, last, MaxOffsetNumber);
+	part->table_scan = table_beginscan_tidrange(part->relation, rows->snapshot, &from, &to);
 }
 
 BlockNumber
@@ -559,6 +559,14 @@ rows_insert(Rows *rows, const Datum *values, const bool *nulls)
 	ExecSimpleRelationInsert(part->result, rows->estate, part->written);
 	end_statement(rows, part);
 	return ItemPointerIsValid(&part->written->tts_tid);
+}
+
+BlockNumber
+rows_inserted_block(const Rows *rows)
+{
+	const Part *part = linitial(rows->parts);
+
+	return part->written == NULL ? InvalidBlockNumber : ItemPointerGetBlockNumberNoCheck(&part->written->tts_tid);
 }
 
 bool

@@ -69,8 +69,8 @@ extern void rows_search(Rows *rows, const Datum *key, int key_count);
 /* Begins a search for rows whose first column of the key is greater than one value and at most another, in its order. */
 extern void rows_search_between(Rows *rows, Datum above, Datum upto);
 
-/* Begins a search for all rows of a table that is not partitioned, from one of its blocks on. */
-extern void rows_scan(Rows *rows, BlockNumber from);
+/* Begins a search for all rows in some of the blocks of a table that is not partitioned. */
+extern void rows_scan(Rows *rows, BlockNumber first, BlockNumber last);
 
 /* How many blocks that has. */
 extern BlockNumber rows_block_count(Rows *rows);
@@ -104,6 +104,9 @@ extern RowsPlace rows_place(const Rows *rows);
  * trigger or a rule has left it out; raises what INSERT raises (23505 where its key is there already).
  */
 extern bool rows_insert(Rows *rows, const Datum *values, const bool *nulls);
+
+/* The block of the row that was just inserted into a table that is not partitioned; InvalidBlockNumber: SQL has done so. */
+extern BlockNumber rows_inserted_block(const Rows *rows);
 
 /*
  * Changes the row at a place, which is locked in this transaction: those of our columns that

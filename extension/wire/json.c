@@ -11,6 +11,7 @@
 #include <limits.h>
 
 #include "common/jsonapi.h"
+#include "lib/stringinfo.h"
 #include "mb/pg_wchar.h"
 
 #include "wire/json.h"

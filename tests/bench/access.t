@@ -48,7 +48,13 @@ sub preload
 my %service;
 for my $kind ('with', 'without')
 {
-	my $node = bench_node($kind eq 'without' ? "extension_destdir = '@{[ stage_without() ]}'\n" : '', $kind);
+	my $conf = '';
+	if ($kind eq 'without')
+	{
+		my $stage = stage_without();
+		$conf = $ENV{RXTRACK_STAGE_CONF} =~ s/\Q$ENV{RXTRACK_STAGE}/$stage/gr . "\n";
+	}
+	my $node = bench_node($conf, $kind);
 	$service{$kind} = { node => $node, gateway => gateway($node, env => $kind eq 'without' ? { LD_PRELOAD => preload() } : {}) };
 }
 my ($with, $without) = @service{ 'with', 'without' };

@@ -61,7 +61,7 @@ sub node
 	local %ENV = (%ENV, $option{clock} ? $option{clock}->environment : ());
 	my $node = PostgreSQL::Test::Cluster->new($option{name} // 'main');
 	$node->init(allows_streaming => $option{streaming}, extra => [ '-E', 'UTF8', '--locale=C.UTF-8', @{ $option{init} // [] } ]);
-	$node->append_conf('postgresql.conf', "extension_destdir = '$ENV{RXTRACK_STAGE}'\n" . ($option{conf} // ''));
+	$node->append_conf('postgresql.conf', "$ENV{RXTRACK_STAGE_CONF}\n" . ($option{conf} // ''));
 	$node->start;
 	return $node unless $option{database} // 1;
 	$node->safe_psql('postgres', 'CREATE DATABASE rxtrack');
@@ -92,16 +92,13 @@ sub create_gateway_role
 
 =head2 preloaded
 
-The lines of postgresql.conf that make a server preload the library and serve the database C<rxtrack>. What is preloaded
-is found by C<dynamic_library_path>: C<extension_destdir> is not for it.
+The lines of postgresql.conf that make a server preload the library and serve the database C<rxtrack>.
 
 =cut
 
 sub preloaded
 {
-	chomp(my $library = `pg_config --pkglibdir`);
-	return <<"CONF";
-dynamic_library_path = '$ENV{RXTRACK_STAGE}$library:\$libdir'
+	return <<'CONF';
 shared_preload_libraries = 'rxtrack'
 rxtrack.database = 'rxtrack'
 CONF

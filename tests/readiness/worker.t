@@ -204,7 +204,7 @@ sql(q{WITH promise AS (INSERT INTO rxtrack.readiness_promise (prescription_id, s
 	FROM generate_series(1, 50) RETURNING *)
 	INSERT INTO rxtrack.status_update (prescription_id, task_id, line_item_id, status, completed, nhs_number, request_id, ods_code, last_modified, received_at, application_id,
 		receipt, kind, changes_status, introduces, post_dated_set_at)
-	SELECT prescription_id, task_id, line_item_id, status, false, nhs_number, gen_random_uuid(), ods_code, occurred_at, now() - interval '1 h', application_id,
+	SELECT prescription_id, task_id, line_item_id, status, false, nhs_number, gen_random_uuid(), ods_code, due_at, now() - interval '1 h', application_id,
 		1, 'first', true, true, now() - interval '1 h' FROM promise});
 make_ready($node, 1) while time < $begun + 30 && sql("SELECT count(*) FROM rxtrack.pending_events WHERE due_at < now() - interval '50 s'") > 0;
 cmp_ok(time - $begun, '<', 12, 'promises that came due long ago, as a restore brings them, are found while there is always something new');
