@@ -126,6 +126,7 @@ CREATE TABLE rxtrack_internal.release_history (
 	system_identifier bigint NOT NULL,
 	timeline integer NOT NULL,
 	database_oid oid NOT NULL,
+	extension_oid oid NOT NULL,
 	begins_after bigint PRIMARY KEY
 );
 COMMENT ON TABLE rxtrack_internal.release_history IS
@@ -133,6 +134,7 @@ COMMENT ON TABLE rxtrack_internal.release_history IS
 COMMENT ON COLUMN rxtrack_internal.release_history.system_identifier IS 'Of the cluster, as pg_control_system() has it';
 COMMENT ON COLUMN rxtrack_internal.release_history.timeline IS 'The timeline that was written';
 COMMENT ON COLUMN rxtrack_internal.release_history.database_oid IS 'Of the database; 0: rxtrack.begin_new_history was called';
+COMMENT ON COLUMN rxtrack_internal.release_history.extension_oid IS 'Of the extension: it is made anew where a dump is restored';
 COMMENT ON COLUMN rxtrack_internal.release_history.begins_after IS 'Its first event has the next number';
 
 CREATE FUNCTION rxtrack.begin_new_history()
@@ -143,6 +145,10 @@ AS $$
 BEGIN
 	UPDATE rxtrack_internal.release_history h SET database_oid = 0
 	WHERE h.begins_after = (SELECT max(n.begins_after) FROM rxtrack_internal.release_history n);
+	IF NOT FOUND THEN
+		INSERT INTO rxtrack_internal.release_history (system_identifier, timeline, database_oid, extension_oid, begins_after)
+		VALUES (0, 0, 0, 0, 0);
+	END IF;
 	INSERT INTO rxtrack.audit (action) VALUES ('begin_new_history');
 END
 $$;
