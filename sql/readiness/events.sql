@@ -98,6 +98,24 @@ CREATE INDEX readiness_event_supply ON rxtrack.readiness_event (prescription_id,
 CREATE UNIQUE INDEX readiness_event_withdraws ON rxtrack.readiness_event (withdraws) WHERE withdraws IS NOT NULL;
 CREATE INDEX readiness_event_alert ON rxtrack.readiness_event (nhs_number, ods_code, released_at) WHERE alert;
 
+-- A supplier that often says too early that an item is ready sends patients on the way for nothing.
+CREATE VIEW rxtrack.taken_back AS
+SELECT a.name AS application, pg_catalog.count(*) AS ready,
+	   pg_catalog.round(pg_catalog.avg((w.due_at <= e.due_at + interval '1 min' IS TRUE)::integer), 4) AS within_1_min,
+	   pg_catalog.round(pg_catalog.avg((w.due_at <= e.due_at + interval '5 min' IS TRUE)::integer), 4) AS within_5_min,
+	   pg_catalog.round(pg_catalog.avg((w.due_at <= e.due_at + interval '60 min' IS TRUE)::integer), 4) AS within_60_min
+FROM rxtrack.readiness_event e
+LEFT JOIN rxtrack.readiness_event w ON w.withdraws = e.release_number
+LEFT JOIN rxtrack_internal.application a ON a.application_id = e.application_id
+WHERE e.withdraws IS NULL
+GROUP BY a.name;
+COMMENT ON VIEW rxtrack.taken_back IS
+	'Which share of the ready statuses of each application was taken back soon: as 0 to 1, of the events that are kept';
+COMMENT ON COLUMN rxtrack.taken_back.ready IS 'How many events said that an item is ready';
+COMMENT ON COLUMN rxtrack.taken_back.within_1_min IS 'Which share of them was taken back within a minute of being received';
+COMMENT ON COLUMN rxtrack.taken_back.within_5_min IS 'Within five minutes';
+COMMENT ON COLUMN rxtrack.taken_back.within_60_min IS 'Within an hour';
+
 CREATE VIEW rxtrack.pending_events AS
 SELECT i.prescription_id, i.line_item_id, i.issue_number, i.task_id, i.status, i.ods_code, i.due_at, i.post_dated
 FROM rxtrack_internal.readiness_inbox i
