@@ -232,6 +232,13 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.release_events(integer) IS
 	'Releases readiness events that are due, at most max_rows, and returns how many were released or cancelled: numbers them, decides whether to alert the patient, and notifies the channels rxtrack_ready and rxtrack_ready_<ods code in lower case> with each event''s release number. Other releases wait until the transaction ends. For a scheduler where there is no dispatcher; beside one it is harmless. Errors: 22023 where max_rows is less than 1';
 
+CREATE FUNCTION rxtrack_internal.release_at_commit()
+RETURNS void
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION rxtrack_internal.release_at_commit() IS
+	'For who has put a row into rxtrack_internal.readiness_inbox by SQL: it is released as those of submissions are, by the dispatcher or, where there is none, at the commit';
+
 CREATE FUNCTION rxtrack_internal.setting_duration(setting text)
 RETURNS interval
 LANGUAGE C STABLE STRICT
