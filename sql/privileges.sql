@@ -69,7 +69,7 @@ GRANT EXECUTE ON FUNCTION
 	TO rxtrack_reader;
 
 GRANT SELECT ON rxtrack.item_status, rxtrack.supply_status, rxtrack.supply, rxtrack.prescription_patient, rxtrack.patient_conflicts,
-	rxtrack.clock_skew, rxtrack.alerts, rxtrack.status_update, rxtrack.readiness_event, rxtrack.readiness_promise, rxtrack.pending_events,
+	rxtrack.clock_skew, rxtrack.taken_back, rxtrack.alerts, rxtrack.status_update, rxtrack.readiness_event, rxtrack.readiness_promise, rxtrack.pending_events,
 	rxtrack.applications, rxtrack.audit, rxtrack.event_grants, rxtrack.subscription, rxtrack.subscription_lag,
 	rxtrack.last_removed_release TO rxtrack_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal TO rxtrack_admin;

@@ -7,6 +7,7 @@
 #include "access/xact.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
+#include "fmgr.h"
 #include "utils/snapmgr.h"
 
 #include "readiness/at_commit.h"
@@ -77,6 +78,16 @@ void
 at_commit_release(void)
 {
 	has_recorded = true;
+}
+
+/* rxtrack_internal.release_at_commit() */
+PG_FUNCTION_INFO_V1(release_at_commit);
+Datum
+release_at_commit(PG_FUNCTION_ARGS)
+{
+	(void) fcinfo;
+	at_commit_release();
+	PG_RETURN_VOID();
 }
 
 void

@@ -4,12 +4,13 @@
  *		of those that were removed; or, where another history of the database has begun since, one that no
  *		other history can have reached.
  *
- * A restore to an earlier time, a promotion and a dump into another place each begin one: events that were
+ * A restore to an earlier time, a promotion and the restore of a dump each begin one: events that were
  * released after the copy was made are not known here, and their numbers were told to listeners.
  */
 #include "postgres.h"
 
 #include "access/xlog.h"
+#include "commands/extension.h"
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
@@ -33,6 +34,7 @@ enum
 	HISTORY_SYSTEM_IDENTIFIER,
 	HISTORY_TIMELINE,
 	HISTORY_DATABASE_OID,
+	HISTORY_EXTENSION_OID,
 	HISTORY_BEGINS_AFTER,
 	HISTORY_COLUMNS
 };
@@ -42,6 +44,7 @@ static const RowsTable histories = {
 		[HISTORY_SYSTEM_IDENTIFIER] = {"system_identifier", &catalog_bigint},
 		[HISTORY_TIMELINE] = {"timeline", &catalog_integer},
 		[HISTORY_DATABASE_OID] = {"database_oid", &catalog_oid},
+		[HISTORY_EXTENSION_OID] = {"extension_oid", &catalog_oid},
 		[HISTORY_BEGINS_AFTER] = {"begins_after", &catalog_bigint}
 	}
 };
@@ -65,14 +68,16 @@ highest(const RowsTable *table, int column)
 
 /*
  * Whether the newest history, the row that was found, is the one that is being written.  The timeline is the one
- * of the log's insertions: what the control file says is of the last checkpoint.
+ * of the log's insertions: what the control file says is of the last checkpoint.  The extension is another where
+ * a dump was restored into the database that it is from.
  */
 static bool
 is_this_history(Rows *rows)
 {
 	return DatumGetInt64(rows_value(rows, HISTORY_SYSTEM_IDENTIFIER)) == (int64) GetSystemIdentifier() &&
 		DatumGetInt32(rows_value(rows, HISTORY_TIMELINE)) == (int32) GetWALInsertionTimeLine() &&
-		DatumGetObjectId(rows_value(rows, HISTORY_DATABASE_OID)) == MyDatabaseId;
+		DatumGetObjectId(rows_value(rows, HISTORY_DATABASE_OID)) == MyDatabaseId &&
+		DatumGetObjectId(rows_value(rows, HISTORY_EXTENSION_OID)) == get_extension_oid("rxtrack", false);
 }
 
 static void
@@ -82,6 +87,7 @@ insert_history(Rows *rows, int64 begins_after)
 		[HISTORY_SYSTEM_IDENTIFIER] = Int64GetDatum((int64) GetSystemIdentifier()),
 		[HISTORY_TIMELINE] = Int32GetDatum((int32) GetWALInsertionTimeLine()),
 		[HISTORY_DATABASE_OID] = ObjectIdGetDatum(MyDatabaseId),
+		[HISTORY_EXTENSION_OID] = ObjectIdGetDatum(get_extension_oid("rxtrack", false)),
 		[HISTORY_BEGINS_AFTER] = Int64GetDatum(begins_after)
 	};
 	bool		nulls[HISTORY_COLUMNS] = {false};

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 #define CALL_PARAMETERS 5
-#define CALL_INTERFACE 2 /* what rxtrack_http.interface_number() must say */
+#define CALL_INTERFACE 3 /* what rxtrack_http.interface_number() must say */
 
 /* Types of the parameters, for PQsendPrepare(). */
 extern const Oid call_types[CALL_PARAMETERS];

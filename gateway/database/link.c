@@ -256,7 +256,7 @@ bool link_read(struct link *link, const struct config *config, int64_t after, in
     link->deadline_ms = now_ms + config->request_timeout * 1000 + GRACE_MS;
     begin_query(link, LINK_READING);
     return PQsendQueryParams(link->connection,
-                             "SELECT release_number, ods_code, event"
+                             "SELECT release_number, ods_code, withdraws, event"
                              " FROM rxtrack_http.feed($1, $2)",
                              2, NULL, values, NULL, NULL, 0) == 1 &&
            flush(link);

@@ -55,7 +55,8 @@ static bool append_row(struct history *history, const PGresult *rows, int row)
 
     if (number <= history->upto)
         return false;
-    struct event *event = event_new(number, PQgetvalue(rows, row, 1), PQgetvalue(rows, row, 2));
+    struct event *event = event_new(number, PQgetvalue(rows, row, 1),
+                                    PQgetvalue(rows, row, 2)[0] == 't', PQgetvalue(rows, row, 3));
     if (event == NULL)
         return false;
     history_append(history, event);
@@ -65,7 +66,7 @@ static bool append_row(struct history *history, const PGresult *rows, int row)
 /* The page that a result holds; NULL where it is none, or without memory. */
 static struct page *page_of(const PGresult *rows)
 {
-    int count = PQnfields(rows) == 3 ? PQntuples(rows) : -1;
+    int count = PQnfields(rows) == 4 ? PQntuples(rows) : -1;
 
     if (count < 0)
         return NULL;

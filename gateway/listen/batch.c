@@ -40,7 +40,8 @@ enum batch_added batch_add(struct batch *batch, int64_t number, const char *text
         return BATCH_NO_EVENT;
     }
     batch->last = number;
-    if (alerts_only && !json_is_true(json_object_get(event, "alert"))) {
+    if (alerts_only && !json_is_true(json_object_get(event, "alert")) &&
+        !json_is_true(json_object_get(event, "withdraws_alert"))) {
         json_decref(event);
         return BATCH_PASSED_OVER;
     }

@@ -20,8 +20,9 @@ enum batch_added { BATCH_ADDED, BATCH_PASSED_OVER, BATCH_NO_EVENT };
 
 /*
  * Adds an event, a JSON object, as a line that begins with its release number: {"id":7,...}. With
- * alerts_only an event whose "alert" is not true is passed over, but last becomes its number all
- * the same. BATCH_NO_EVENT: the text is no JSON object.
+ * alerts_only an event is passed over whose "alert" is not true, unless it takes back one that was
+ * ("withdraws_alert"), but last becomes its number all the same. BATCH_NO_EVENT: the text is no
+ * JSON object.
  */
 enum batch_added batch_add(struct batch *batch, int64_t number, const char *text, size_t length,
                            bool alerts_only);

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define STEADY_MS 30000 /* a stream that lasted so long was a good one */
+#define JUMP 10000000   /* numbers, at least, from one history to the next */
 
 struct following {
     const struct options *options;
@@ -90,14 +91,28 @@ static bool read_id(const struct sse *sse, int64_t *number)
 }
 
 /* Says where events are missing. Release numbers have no gaps, so a stream of all pharmacies shows
- * it. */
+ * it; but they jump where another history of the database begins, as by a restore. */
 static void watch_for_gap(const struct following *following, int64_t number)
 {
     int64_t last = following->batch.last;
 
-    if (following->options->ods == NULL && last >= 0 && number > last + 1)
+    if (following->options->ods != NULL || last < 0 || number <= last + 1)
+        return;
+    if (number - last < JUMP)
         say("events %" PRId64 " to %" PRId64 " are no longer kept by the server", last + 1,
             number - 1);
+    else
+        say("events go on with %" PRId64 ": another history of the database has begun, or those "
+            "before are no longer kept",
+            number);
+}
+
+/* Of a kind that is delivered; others may have come up after this program. */
+static bool is_known(const struct sse *sse)
+{
+    const char *kind = sse->type.bytes;
+
+    return sse->type.length == 0 || strcmp(kind, "ready") == 0 || strcmp(kind, "withdrawn") == 0;
 }
 
 static enum verdict take_event(struct following *following)
@@ -105,8 +120,8 @@ static enum verdict take_event(struct following *following)
     const struct sse *sse = &following->sse;
     int64_t number;
 
-    if (sse->type.length > 0 && strcmp(sse->type.bytes, "ready") != 0)
-        return VERDICT_ON; /* of a kind that this program does not know */
+    if (!is_known(sse))
+        return VERDICT_ON;
     if (!read_id(sse, &number)) {
         say("the gateway sent an event without a release number");
         return VERDICT_AGAIN;

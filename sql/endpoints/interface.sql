@@ -26,7 +26,7 @@ COMMENT ON COLUMN rxtrack_http.answer.stream_ods_codes IS 'Pharmacies that the s
 CREATE FUNCTION rxtrack_http.interface_number()
 RETURNS integer
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS 'SELECT 2';
+AS 'SELECT 3';
 COMMENT ON FUNCTION rxtrack_http.interface_number() IS
 	'The number of the interface between gateway and extension. A gateway made for another number does not serve';
 

@@ -98,6 +98,24 @@ CREATE INDEX readiness_event_supply ON rxtrack.readiness_event (prescription_id,
 CREATE UNIQUE INDEX readiness_event_withdraws ON rxtrack.readiness_event (withdraws) WHERE withdraws IS NOT NULL;
 CREATE INDEX readiness_event_alert ON rxtrack.readiness_event (nhs_number, ods_code, released_at) WHERE alert;
 
+-- A supplier that often says too early that an item is ready sends patients on the way for nothing.
+CREATE VIEW rxtrack.taken_back AS
+SELECT a.name AS application, pg_catalog.count(*) AS ready,
+	   pg_catalog.round(pg_catalog.avg((w.due_at <= e.due_at + interval '1 min' IS TRUE)::integer), 4) AS within_1_min,
+	   pg_catalog.round(pg_catalog.avg((w.due_at <= e.due_at + interval '5 min' IS TRUE)::integer), 4) AS within_5_min,
+	   pg_catalog.round(pg_catalog.avg((w.due_at <= e.due_at + interval '60 min' IS TRUE)::integer), 4) AS within_60_min
+FROM rxtrack.readiness_event e
+LEFT JOIN rxtrack.readiness_event w ON w.withdraws = e.release_number
+LEFT JOIN rxtrack_internal.application a ON a.application_id = e.application_id
+WHERE e.withdraws IS NULL
+GROUP BY a.name;
+COMMENT ON VIEW rxtrack.taken_back IS
+	'Which share of the ready statuses of each application was taken back soon: as 0 to 1, of the events that are kept';
+COMMENT ON COLUMN rxtrack.taken_back.ready IS 'How many events said that an item is ready';
+COMMENT ON COLUMN rxtrack.taken_back.within_1_min IS 'Which share of them was taken back within a minute of being received';
+COMMENT ON COLUMN rxtrack.taken_back.within_5_min IS 'Within five minutes';
+COMMENT ON COLUMN rxtrack.taken_back.within_60_min IS 'Within an hour';
+
 CREATE VIEW rxtrack.pending_events AS
 SELECT i.prescription_id, i.line_item_id, i.issue_number, i.task_id, i.status, i.ods_code, i.due_at, i.post_dated
 FROM rxtrack_internal.readiness_inbox i
@@ -126,6 +144,7 @@ CREATE TABLE rxtrack_internal.release_history (
 	system_identifier bigint NOT NULL,
 	timeline integer NOT NULL,
 	database_oid oid NOT NULL,
+	extension_oid oid NOT NULL,
 	begins_after bigint PRIMARY KEY
 );
 COMMENT ON TABLE rxtrack_internal.release_history IS
@@ -133,6 +152,7 @@ COMMENT ON TABLE rxtrack_internal.release_history IS
 COMMENT ON COLUMN rxtrack_internal.release_history.system_identifier IS 'Of the cluster, as pg_control_system() has it';
 COMMENT ON COLUMN rxtrack_internal.release_history.timeline IS 'The timeline that was written';
 COMMENT ON COLUMN rxtrack_internal.release_history.database_oid IS 'Of the database; 0: rxtrack.begin_new_history was called';
+COMMENT ON COLUMN rxtrack_internal.release_history.extension_oid IS 'Of the extension: it is made anew where a dump is restored';
 COMMENT ON COLUMN rxtrack_internal.release_history.begins_after IS 'Its first event has the next number';
 
 CREATE FUNCTION rxtrack.begin_new_history()
@@ -143,6 +163,10 @@ AS $$
 BEGIN
 	UPDATE rxtrack_internal.release_history h SET database_oid = 0
 	WHERE h.begins_after = (SELECT max(n.begins_after) FROM rxtrack_internal.release_history n);
+	IF NOT FOUND THEN
+		INSERT INTO rxtrack_internal.release_history (system_identifier, timeline, database_oid, extension_oid, begins_after)
+		VALUES (0, 0, 0, 0, 0);
+	END IF;
 	INSERT INTO rxtrack.audit (action) VALUES ('begin_new_history');
 END
 $$;
@@ -207,6 +231,13 @@ SET search_path = pg_catalog, rxtrack, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.release_events(integer) IS
 	'Releases readiness events that are due, at most max_rows, and returns how many were released or cancelled: numbers them, decides whether to alert the patient, and notifies the channels rxtrack_ready and rxtrack_ready_<ods code in lower case> with each event''s release number. Other releases wait until the transaction ends. For a scheduler where there is no dispatcher; beside one it is harmless. Errors: 22023 where max_rows is less than 1';
+
+CREATE FUNCTION rxtrack_internal.release_at_commit()
+RETURNS void
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION rxtrack_internal.release_at_commit() IS
+	'For who has put a row into rxtrack_internal.readiness_inbox by SQL: it is released as those of submissions are, by the dispatcher or, where there is none, at the commit';
 
 CREATE FUNCTION rxtrack_internal.setting_duration(setting text)
 RETURNS interval

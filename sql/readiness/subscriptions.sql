@@ -15,7 +15,8 @@ CREATE TYPE rxtrack.released_event AS (
 	released_at timestamptz,
 	alert boolean,
 	alert_reason rxtrack.alert_reason,
-	withdraws bigint
+	withdraws bigint,
+	withdraws_alert boolean
 );
 COMMENT ON TYPE rxtrack.released_event IS 'A readiness event as a listener gets it';
 
@@ -32,20 +33,18 @@ BEGIN
 	RETURN QUERY
 	SELECT e.release_number, e.prescription_id, e.line_item_id, e.issue_number, e.nhs_number, e.ods_code, e.status,
 		   CASE WHEN e.post_dated THEN 'predicted' ELSE 'reported' END,
-		   e.occurred_at, e.released_at, e.alert, e.alert_reason, e.withdraws
+		   e.occurred_at, e.released_at, e.alert, e.alert_reason, e.withdraws, e.withdraws_alert
 	FROM rxtrack.readiness_event e
 	WHERE e.release_number > events_after.release_number
 	  AND (events_after.ods_codes IS NULL OR e.ods_code = ANY (events_after.ods_codes))
-	  AND (e.alert OR NOT events_after.alerts_only
-		   -- whoever was told that an item is ready is told that it is not
-		   OR (e.withdraws IS NOT NULL AND EXISTS (
-				SELECT FROM rxtrack.readiness_event w WHERE w.release_number = e.withdraws AND w.alert)))
+	  -- a patient who was alerted is also told that the item is not ready
+	  AND (e.alert OR e.withdraws_alert OR NOT events_after.alerts_only)
 	ORDER BY e.release_number
 	LIMIT events_after.max_rows;
 END
 $$;
 COMMENT ON FUNCTION rxtrack_internal.events_after(bigint, integer, rxtrack.ods_code[], boolean) IS
-	'The events that were released after a number, in order, at most max_rows; of some pharmacies (NULL: all), and perhaps only those that should alert a patient';
+	'The events that were released after a number, in order, at most max_rows; of some pharmacies (NULL: all), and perhaps only those that should alert a patient, and those that take such a one back';
 
 CREATE FUNCTION rxtrack.event_json(event rxtrack.released_event)
 RETURNS text
@@ -57,7 +56,8 @@ AS $$
 		'pharmacy', event.ods_code::text, 'status', event.status::text, 'origin', event.origin,
 		'occurred', pg_catalog.to_char(event.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
 		'released', pg_catalog.to_char(event.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-		'alert', event.alert, 'reason', event.alert_reason, 'withdraws', event.withdraws)::text
+		'alert', event.alert, 'reason', event.alert_reason,
+		'withdraws', event.withdraws, 'withdraws_alert', event.withdraws_alert)::text
 $$;
 COMMENT ON FUNCTION rxtrack.event_json(rxtrack.released_event) IS
 	'An event as a JSON object on one line: what the gateway''s streams send, and rxtrack-listen prints';
@@ -76,7 +76,7 @@ CREATE TABLE rxtrack.subscription (
 COMMENT ON TABLE rxtrack.subscription IS 'Durable subscriptions to readiness events';
 COMMENT ON COLUMN rxtrack.subscription.name IS 'Its name: 1 to 128 printable characters';
 COMMENT ON COLUMN rxtrack.subscription.ods_codes IS 'Pharmacies whose events it gets; NULL: all';
-COMMENT ON COLUMN rxtrack.subscription.alerts_only IS 'Whether it gets only events for which the patient should be alerted';
+COMMENT ON COLUMN rxtrack.subscription.alerts_only IS 'Whether it gets only events for which the patient should be alerted, and those that take such a one back';
 COMMENT ON COLUMN rxtrack.subscription.acknowledged IS 'The release number up to which its consumers have acknowledged';
 COMMENT ON COLUMN rxtrack.subscription.created_by IS 'The role that it belongs to: members of that role may use it, and rxtrack_admin';
 COMMENT ON COLUMN rxtrack.subscription.last_seen_at IS 'When a consumer last fetched or acknowledged, to the minute. One that was not seen for rxtrack.subscription_expiry is dead: events are no longer kept for it';
@@ -109,7 +109,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rxtrack.add_subscription(text, text[], boolean) IS
-	'Makes a durable subscription to events released from now on, for some pharmacies (NULL: all), and perhaps only those that should alert a patient. One of that name keeps its position, and has its filters replaced. It belongs to the role that makes it, and gets events that the role is entitled to when it fetches them. Returns the release number after which it begins. Errors: 42501 where the role is entitled to none, or the subscription is another role''s; 22004 for a NULL; 22P02 for a code that is malformed';
+	'Makes a durable subscription to events released from now on, for some pharmacies (NULL: all), and perhaps only those that should alert a patient, or take such a one back. One of that name keeps its position, and has its filters replaced. It belongs to the role that makes it, and gets events that the role is entitled to when it fetches them. Returns the release number after which it begins. Errors: 42501 where the role is entitled to none, or the subscription is another role''s; 22004 for a NULL; 22P02 for a code that is malformed';
 
 CREATE FUNCTION rxtrack.drop_subscription(subscription text)
 RETURNS boolean
@@ -251,21 +251,23 @@ COMMENT ON FUNCTION rxtrack.prune_events(integer) IS
 
 CREATE VIEW rxtrack.subscription_lag AS
 SELECT s.name AS subscription, s.ods_codes, s.alerts_only, s.acknowledged,
-	   greatest(r.last_number - s.acknowledged, 0) AS behind,
+	   n.behind,
 	   n.released_at AS waiting_since,
 	   s.last_seen_at,
 	   rxtrack_internal.is_live(s) AS live,
 	   nullif(pg_catalog.concat_ws('; ',
 			CASE WHEN NOT rxtrack_internal.is_live(s)
 				THEN 'not seen for rxtrack.subscription_expiry: events are no longer kept for it' END,
-			CASE WHEN coalesce(n.release_number, r.last_number + 1) > s.acknowledged + 1
+			CASE WHEN r.last_removed > s.acknowledged
 				THEN pg_catalog.format('releases %s to %s were removed before it acknowledged them',
-									   s.acknowledged + 1, coalesce(n.release_number - 1, r.last_number)) END), '') AS warning
+									   s.acknowledged + 1, r.last_removed) END), '') AS warning
 FROM rxtrack.subscription s
-CROSS JOIN (SELECT rxtrack_internal.last_release() AS last_number) r
-LEFT JOIN LATERAL (
-	SELECT e.release_number, e.released_at FROM rxtrack.readiness_event e
-	WHERE e.release_number > s.acknowledged ORDER BY e.release_number LIMIT 1) n ON true
+CROSS JOIN (SELECT pg_catalog.max(l.release_number) AS last_removed FROM rxtrack.last_removed_release l) r
+CROSS JOIN LATERAL (
+	-- numbers may jump: it is events that are counted
+	SELECT (SELECT pg_catalog.count(*) FROM rxtrack.readiness_event e WHERE e.release_number > s.acknowledged) AS behind,
+		   (SELECT e.released_at FROM rxtrack.readiness_event e WHERE e.release_number > s.acknowledged
+			ORDER BY e.release_number LIMIT 1) AS released_at) n
 WHERE rxtrack_internal.acts_for(s.created_by);
 COMMENT ON VIEW rxtrack.subscription_lag IS 'How far behind each subscription of the caller is, and whether it still lives; all of them for rxtrack_admin';
 COMMENT ON COLUMN rxtrack.subscription_lag.subscription IS 'Its name';
@@ -274,6 +276,6 @@ COMMENT ON COLUMN rxtrack.subscription_lag.alerts_only IS 'Whether it gets only 
 COMMENT ON COLUMN rxtrack.subscription_lag.acknowledged IS 'The release number up to which it has acknowledged';
 COMMENT ON COLUMN rxtrack.subscription_lag.last_seen_at IS 'When a consumer last fetched or acknowledged, to the minute';
 COMMENT ON COLUMN rxtrack.subscription_lag.live IS 'Whether it was seen within rxtrack.subscription_expiry';
-COMMENT ON COLUMN rxtrack.subscription_lag.behind IS 'Releases after the last one it acknowledged, its filters not counted';
+COMMENT ON COLUMN rxtrack.subscription_lag.behind IS 'How many events were released after the last one that it acknowledged, its filters not counted';
 COMMENT ON COLUMN rxtrack.subscription_lag.waiting_since IS 'When the oldest of these was released';
 COMMENT ON COLUMN rxtrack.subscription_lag.warning IS 'What a DBA should know about it; NULL: nothing';

@@ -141,19 +141,19 @@ sub replace_interface
 	return;
 }
 
-replace_interface(3);
+replace_interface(4);
 is_away($gateway, qr/schema does not suit/, 'the extension is of another interface');
-replace_interface(2);
+replace_interface(3);
 recovers($gateway);
 
 # The same while its sessions go on: a call is not carried out, and _status finds out even without one.
 for my $found_by ('a call', '_status')
 {
 	my $stored = $node->safe_psql('rxtrack', 'SELECT count(*) FROM rxtrack.status_update');
-	$node->safe_psql('rxtrack', "CREATE OR REPLACE FUNCTION rxtrack_http.interface_number() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 3'");
+	$node->safe_psql('rxtrack', "CREATE OR REPLACE FUNCTION rxtrack_http.interface_number() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 4'");
 	is($gateway->request('GET', '/_status')->{status}, 503, 'the extension becomes one of another interface: _status says so') if $found_by eq '_status';
 	is_away($gateway, qr/schema does not suit/, "that is found by $found_by");
-	$node->safe_psql('rxtrack', "CREATE OR REPLACE FUNCTION rxtrack_http.interface_number() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 2'");
+	$node->safe_psql('rxtrack', "CREATE OR REPLACE FUNCTION rxtrack_http.interface_number() RETURNS integer LANGUAGE sql IMMUTABLE AS 'SELECT 3'");
 	recovers($gateway);
 	is($node->safe_psql('rxtrack', 'SELECT count(*) FROM rxtrack.status_update'), $stored, 'and nothing was stored');
 }

@@ -246,7 +246,7 @@ SELECT throws_ok(format('SELECT * FROM rxtrack_http.submit(%s)', arguments), sta
     ($$ 'x', '{}', '{}', '{}', NULL $$, '22004'),
   ($$ 'x', '{NULL}', '{}', '{NULL}', '{NULL}' $$, '2202E'),
     ($$ 'x', '{NULL}', '{NULL}', '{NULL}', '{}' $$, '2202E')) AS v (arguments, state);
-SELECT is(rxtrack_http.interface_number(), 2, 'the interface''s number');
+SELECT is(rxtrack_http.interface_number(), 3, 'the interface''s number');
 
 -- Calls share memory that a session keeps: not with a call within them, and not after an error.
 CREATE FUNCTION pg_temp.call_within() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -84,9 +84,9 @@ my %wrong = (
 		return @before >= $self->{updates_per_supply};
 	}),
 	'partly ready after ready is an event' => readiness(changes => sub {
-		my ($self, $supply, $was, $is) = @_;
+		my ($self, $supply, $was, $is, $by) = @_;
 		my @statuses = map { defined $_ ? $_->{status} : '' } $was, $is;
-		return $self->expect($supply, update => $is) if "@statuses" eq "$long{RC} $long{RCP}";
+		return $self->expect($supply, update => $is, by => $by) if "@statuses" eq "$long{RC} $long{RCP}";
 		return RxTrack::Fuzz::Readiness::changes(@_);
 	}),
 	'a prediction that is replaced is released' => readiness(received => sub {
@@ -99,8 +99,8 @@ my %wrong = (
 	'a collected item is taken back (S5)' => readiness(is_taken_back => sub { my ($self, $old, $new) = @_;
 		return defined $old && $old =~ /Collect\b/ && ($new // '') eq $long{C} || RxTrack::Fuzz::Readiness::is_taken_back(@_) }),
 	'the cooldown is forgotten' => readiness(reason => sub { my $reason = RxTrack::Fuzz::Readiness::reason(@_); ($reason // '') eq 'cooldown' ? undef : $reason }),
-	'predictions alert (S6)' => readiness(reason => sub { my ($self, $update, @more) = @_;
-		return $self->RxTrack::Fuzz::Readiness::reason({ %$update, set_at => undef }, @more) }),
+	'predictions alert (S6)' => readiness(reason => sub { my ($self, $expected, @more) = @_;
+		return $self->RxTrack::Fuzz::Readiness::reason({ %$expected, update => { %{ $expected->{update} }, set_at => undef } }, @more) }),
 );
 
 sub run

@@ -60,7 +60,7 @@ sub do_rule
 sub do_settle
 {
 	my ($self, $call) = @_;
-	my ($expected, $is) = map { $_->settle(@$call{qw(prescription_id nhs_number force)}) } @$self{qw(model server)};
+	my ($expected, $is) = map { $_->settle(@$call{qw(prescription_id nhs_number force)}, $call->{at} // $self->{server}->clock) } @$self{qw(model server)};
 	return undef if !defined $expected && !defined $is || defined $expected && defined $is;
 	return { prescriptions => [ $call->{prescription_id} ],
 		text => sprintf "settle_patient\nthe contract: %s\nthe service:  %s\n", $expected // 'done', $is // 'done' };

@@ -291,11 +291,13 @@ sub store
 # settle_patient: undef, or why it is refused: "refuses a number that neither EPS nor any update named, unless force".
 sub settle
 {
-	my ($self, $id, $number, $force) = @_;
+	my ($self, $id, $number, $force, $now) = @_;
 	my $prescription = $self->{prescription}{$id} // return 'no such prescription';
 	return 'nobody named it' unless $force || grep { $_->{nhs_number} eq $number } $prescription->updates;
+	my $before = $prescription->patient;
 	$prescription->{settled} = $number;
-	$self->{readiness}->settled($_) for $prescription->supplies;
+	return undef if $before eq $number;
+	$self->{readiness}->settled($_, $now, $prescription->supply($_)) for $prescription->supplies;
 	return undef;
 }
 

@@ -97,11 +97,18 @@ sub is_taken_back
 	return !defined $new || $new eq $long{ND} || $self->{rules}->kind($old, $new) eq 'correction';
 }
 
-# S5: a settlement may take back what is ready; the words leave open when.
+# S5: a settlement by which the patient is another takes back what was said to be ready. What a prediction that has begun says
+# was not said yet where it waits, and then is said of the right patient.
 sub settled
 {
-	my ($self, $supply) = @_;
-	$self->expect($supply, update => undef, withdraws => 1, may_come => 1);
+	my ($self, $supply, $now, @updates) = @_;
+	my $queue = $self->{expected}{$supply} //= [];
+	my @waiting = grep { $_->{waits} } @$queue;
+	my $told = @waiting || $self->{promised}{$supply} ? newest(grep { !defined $_->{set_at} } @updates) : deciding_now($now, @updates);
+	return unless $told && is_ready($told->{status});
+	@$queue = grep { !$_->{waits} } @$queue;
+	$self->expect($supply, update => $told, by => $told, withdraws => 1);
+	push @$queue, @waiting;
 	return;
 }
 
@@ -166,7 +173,9 @@ sub right
 	my $update = $expected->{update};
 	my %right = (patient => $prescription->patient);
 	@right{qw(status application)} = @$update{qw(status application)} if $update;
-	return (%right, alert => 0, withdraws => $self->to_withdraw($event->{supply})->{number}) if $expected->{withdraws};
+	# who was told is told
+	my $withdrawn = $expected->{withdraws} ? $self->to_withdraw($event->{supply}) : undef;
+	return (%right, patient => $withdrawn->{patient}, alert => 0, withdraws => $withdrawn->{number}) if $withdrawn;
 	%right = (%right, withdraws => undef, occurred_at => takes_effect_at($update), origin => defined $update->{set_at} ? 'predicted' : 'reported');
 	# of which of the two it would be a conflict isn't said
 	return %right if $prescription->names_another($update) != $prescription->names_another($expected->{by});

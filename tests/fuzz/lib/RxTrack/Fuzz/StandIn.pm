@@ -56,7 +56,9 @@ sub reset
 sub settle
 {
 	my ($self, @settlement) = @_;
-	return $self->{model}->settle(@settlement);
+	my $refused = $self->{model}->settle(@settlement[ 0 .. 2 ], $self->{now});
+	$self->release;
+	return $refused;
 }
 
 # ---------- Answers ----------
