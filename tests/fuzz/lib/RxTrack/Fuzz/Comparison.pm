@@ -131,7 +131,8 @@ sub compare_events
 		my $wrong = $prescription && $readiness->comes($event, $prescription) // next;
 		return { prescriptions => [ $event->{prescription_id} ], text => "a readiness event: $wrong\n" . described($event) };
 	}
-	my ($missing) = $readiness->missing($call->{do} eq 'dispatch') or return undef;
+	my $dispatched_at = $call->{do} eq 'dispatch' ? $call->{at} // $self->{server}->clock : 0;
+	my ($missing) = $readiness->missing($dispatched_at) or return undef;
 	return { prescriptions => [ $missing->{supply} =~ /\A(\S+)/ ], text => 'a readiness event is missing: ' .
 		($missing->{withdraws} ? 'one that withdraws the last' : $missing->{update}{status}) . " of $missing->{supply}\n" };
 }

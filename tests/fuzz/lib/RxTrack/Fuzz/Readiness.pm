@@ -18,7 +18,7 @@ sub new
 		rules => $rules,
 		alert_max_lateness => 4 * HOUR, alert_cooldown => 2 * HOUR,
 		enabled => { pharmacy => {}, application => {} }, blocked => {}, predictions => {},
-		expected => {}, released => {}, promised => {}, alerted => {}, last_number => 0 }, $class;
+		expected => {}, released => {}, promised => {}, begun => {}, unsure => {}, alerted => {}, last_number => 0 }, $class;
 }
 
 # What undoes what an operator switches on or off.
@@ -46,6 +46,7 @@ sub received
 	my ($self, $supply, $update, @before) = @_;
 	my $now = $update->{received_at};
 	$self->begin($supply, $now, @before);
+	$self->{unsure}{$supply} = 1 if ($self->{begun}{$supply} // 0) > $now;
 	$_->{waits} = 0 for @{ $self->{expected}{$supply} // [] };
 	my $was = deciding_now($now, @before);
 	my $is = deciding_now($now, @before, $update);
@@ -64,8 +65,11 @@ sub begin
 	my $newest = newest(@updates);
 	return if $newest->{last_modified} > $now;
 	delete $self->{promised}{$supply};
+	$self->{begun}{$supply} = $newest->{last_modified};
+	my $before = @{ $self->{expected}{$supply} // [] };
 	$self->changes($supply, deciding_now($newest->{last_modified} - 1, @updates), $newest, $newest);
-	$_->{waits} = 1 for @{ $self->{expected}{$supply} // [] };
+	my @expected = @{ $self->{expected}{$supply} // [] };
+	@$_{qw(waits due)} = (1, $newest->{last_modified}) for @expected[ $before .. $#expected ];
 	return;
 }
 
@@ -129,6 +133,8 @@ sub comes
 	my $wrong = $event->{number} == $self->{last_number} + 1 ? undef : "its number is not $self->{last_number} + 1";
 	$self->{last_number} = $event->{number};
 	my $queue = $self->{expected}{ $event->{supply} } // [];
+	# a prediction that had begun when the clock was set back: whether it begins once more isn't said
+	return $self->note($event) if !defined $wrong && $self->{unsure}{ $event->{supply} };
 	while (my $expected = shift @$queue)
 	{
 		next if $expected->{withdraws} && !$self->to_withdraw($event->{supply});
@@ -147,7 +153,7 @@ sub note
 	my ($withdrawn) = grep { $_->{number} == ($event->{withdraws} // -1) } @{ $self->{released}{ $event->{supply} } };
 	$withdrawn->{is_withdrawn} = 1 if $withdrawn;
 	$self->{alerted}{"$event->{patient} $event->{ods_code}"} = $event->{released_at} if $event->{alert};
-	return;
+	return undef;
 }
 
 # "The supply's newest that is not withdrawn."
@@ -198,16 +204,16 @@ sub reason
 	return undef;
 }
 
-# Those that should have come by now; after a dispatch, also those that waited for one.
+# Those that should have come by now; after a dispatch, at that time of the server's clock, also those that waited for one.
 sub missing
 {
-	my ($self, $after_dispatch) = @_;
+	my ($self, $dispatched_at) = @_;
 	my @missing;
-	for my $supply (sort keys %{ $self->{expected} })
+	for my $supply (grep { !$self->{unsure}{$_} } sort keys %{ $self->{expected} })
 	{
 		my $queue = $self->{expected}{$supply};
-		shift @$queue while @$queue && ($queue->[0]{may_come} || $queue->[0]{withdraws} && !$self->to_withdraw($supply));
-		push @missing, grep { !$_->{may_come} && ($after_dispatch || !$_->{waits}) } @$queue;
+		shift @$queue while @$queue && !$queue->[0]{waits} && ($queue->[0]{may_come} || $queue->[0]{withdraws} && !$self->to_withdraw($supply));
+		push @missing, grep { !$_->{may_come} && !($_->{withdraws} && !$self->to_withdraw($supply)) && (!$_->{waits} || $_->{due} <= $dispatched_at) } @$queue;
 		delete $self->{expected}{$supply} unless @$queue;
 	}
 	return @missing;
