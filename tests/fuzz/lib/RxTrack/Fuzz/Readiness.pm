@@ -98,6 +98,7 @@ sub is_taken_back
 {
 	my ($self, $old, $new) = @_;
 	return 0 if !is_ready($old) || is_ready($new);
+	return 0 if defined $new && ($new eq $long{C} || $new eq $long{D});	# whatever a DBA's rules say
 	return !defined $new || $new eq $long{ND} || $self->{rules}->kind($old, $new) eq 'correction';
 }
 
