@@ -60,7 +60,7 @@ $$;
 -- A valid Task: update number task of item number item, which is of prescription number item unless said otherwise.
 CREATE FUNCTION pg_temp.task(task integer, short text DEFAULT 'WP', at timestamptz DEFAULT '2026-01-05 09:00Z',
                              item integer DEFAULT 1, set_at timestamptz DEFAULT NULL, prescription integer DEFAULT NULL,
-                             repeat_number integer DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS $$
+                             issue_number integer DEFAULT NULL) RETURNS jsonb LANGUAGE sql AS $$
   SELECT jsonb_strip_nulls(jsonb_build_object(
     'resourceType', 'Task',
     'id', pg_temp.uuid(task),
@@ -79,8 +79,8 @@ CREATE FUNCTION pg_temp.task(task integer, short text DEFAULT 'WP', at timestamp
       'system', 'https://fhir.nhs.uk/CodeSystem/task-businessStatus-nppt', 'code', pg_temp.status_name(short)))),
     'lastModified', pg_temp.moment(at),
     'meta', CASE WHEN set_at IS NOT NULL THEN jsonb_build_object('lastUpdated', pg_temp.moment(set_at)) END,
-    'input', CASE WHEN repeat_number IS NOT NULL THEN jsonb_build_array(jsonb_build_object(
-      'type', jsonb_build_object('text', 'Repeat Number'), 'valueInteger', repeat_number)) END))
+    'input', CASE WHEN issue_number IS NOT NULL THEN jsonb_build_array(jsonb_build_object(
+      'type', jsonb_build_object('text', 'Repeat Number'), 'valueInteger', issue_number)) END))
 $$;
 
 -- An entry for a Task, and a Bundle of entries or of Tasks.
