@@ -168,7 +168,7 @@ SELECT set_eq($$ SELECT name::text COLLATE "C", relname::text COLLATE "C", strin
                      FROM our_relation, role, unnest('{SELECT,INSERT,UPDATE,REFERENCES}'::text[]) AS p, pg_attribute a
                      WHERE relkind <> 'S' AND attrelid = our_relation.oid AND attnum > 0 AND has_column_privilege(name, attrelid, attnum, p)
                        AND NOT has_table_privilege(name, attrelid, p) GROUP BY name, relname, p $$,
-                  $$ VALUES ('rxtrack_application', 'status_update', 'application_id completed last_modified line_item_id nhs_number ods_code post_dated_set_at prescription_id received_at repeat_number request_entries request_id status task_id') $$,
+                  $$ VALUES ('rxtrack_application', 'status_update', 'application_id completed last_modified line_item_id nhs_number ods_code post_dated_set_at prescription_id received_at issue_number request_entries request_id status task_id') $$,
                   'by columns, an application reads of its updates what tells of no others');
 SELECT set_eq($$ SELECT relname::text FROM our_relation WHERE relrowsecurity $$, '{status_update,readiness_event,readiness_promise,readiness_inbox}'::text[], 'four tables have row-level security');
 SELECT set_eq($$ SELECT polrelid::regclass::text, polname::text, polcmd::text, polpermissive, (SELECT string_agg(r::regrole::text, ' ') FROM unnest(polroles) AS r)

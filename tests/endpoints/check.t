@@ -56,7 +56,7 @@ sub pages
 
 my $prescription = random_prescription_id();
 my $task = task(prescription_id => lc $prescription, nhs_number => random_nhs_number(), ods_code => 'c9z1o', business_status => 'ready to collect',
-	task_status => 'completed', repeat_number => 3, last_modified => '2026-03-01T10:00:00+01:00', set_at => '2026-02-28T23:59:59.5Z');
+	task_status => 'completed', issue_number => 3, last_modified => '2026-03-01T10:00:00+01:00', set_at => '2026-02-28T23:59:59.5Z');
 my $request_id = post($key, $task);
 for my $id (undef, 'no UUID', uuid())
 {

@@ -61,7 +61,7 @@ my $request_id = uuid();
 my $answer = send_message($message, request_id => $request_id);
 is_response($answer, 201, [ 201, 201 ], 'a message is stored');
 my @columns = split /\|/, stored({ %$message, items => [ $message->{items}[0] ] },
-	"nhs_number, ods_code, repeat_number, last_modified AT TIME ZONE 'UTC', post_dated_set_at IS NULL, application, request_id, task_id");
+	"nhs_number, ods_code, issue_number, last_modified AT TIME ZONE 'UTC', post_dated_set_at IS NULL, application, request_id, task_id");
 my $task_id = pop @columns;
 is_deeply(\@columns, [ $message->{nHSCHI}, 'FHA82', 3, '2026-03-02 11:36:47', 't', 'A supplier', $request_id ], 'with all it says');
 like($task_id, qr/^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab]/, 'its task has a name-based UUID');

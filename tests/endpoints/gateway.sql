@@ -190,7 +190,7 @@ SELECT unalike(pg_temp.post_one(convert_to('{"nhs": "9449304130", 9449304130}', 
 
 -- A bundle cut short at every byte, all of them in one batch.
 CREATE TEMP TABLE whole AS SELECT
-  convert_to(pg_temp.bundle(pg_temp.task(60, 'RC', item => 60, set_at => '2026-01-05Z', repeat_number => 1))::text ||
+  convert_to(pg_temp.bundle(pg_temp.task(60, 'RC', item => 60, set_at => '2026-01-05Z', issue_number => 1))::text ||
   ' ', 'UTF8') AS body;
 CREATE TEMP TABLE cut AS SELECT p.* FROM whole, pg_temp.post(array(
   SELECT ('one', pg_temp.uuid(60), substr(body, 1, l))::pg_temp.request FROM generate_series(0, length(body) - 2) AS l))
@@ -208,7 +208,7 @@ CREATE FUNCTION pg_temp.odd(item integer, old text, new text) RETURNS text LANGU
   SELECT rtrim(split_part(pg_temp.words(p.status, p.body), ':',
     1) || ' ' || coalesce(substring(pg_temp.words(p.status, p.body) FROM ': (Task\S*)'), ''))
   FROM pg_temp.post(ARRAY[('one', pg_temp.uuid(item),
-    convert_to(replace(pg_temp.bundle(pg_temp.task(item, item => item, repeat_number => 5))::text, old, new), 'UTF8'))
+    convert_to(replace(pg_temp.bundle(pg_temp.task(item, item => item, issue_number => 5))::text, old, new), 'UTF8'))
                           ::pg_temp.request]) AS p
 $$;
 SELECT is(pg_temp.odd((600 + row_number() OVER ())::integer, old, new), told, new) FROM (VALUES

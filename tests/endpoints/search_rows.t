@@ -80,7 +80,7 @@ my $names = post($item,
 	[ 'theirs', 'Another', business_status => 'Ready to Collect' ],
 	[ 'of another patient', 'Another', business_status => 'Ready to Collect', nhs_number => $other ],
 	[ 'elsewhere', 'Another', business_status => 'With Pharmacy', ods_code => 'ELSEWHERE' ],
-	[ 'an issue', 'A supplier', business_status => 'With Pharmacy', repeat_number => 2 ]);
+	[ 'an issue', 'A supplier', business_status => 'With Pharmacy', issue_number => 2 ]);
 my %by_patient = (nhsnumber => $item->{nhs_number});
 is(found($names, 'A supplier', %by_patient), 'an issue own', 'an application finds its own updates');
 is(found($names, 'Another', %by_patient), 'elsewhere theirs', 'and no others');

@@ -60,7 +60,7 @@ SKIP:
 		is(fields($answer, $_), $faulty[$_], "$name: faults of entry $_") for 0 .. $#faulty;
 		my $count = $node->safe_psql($database, 'SELECT count(*) FROM rxtrack.status_update');
 		is($count, $status == 201 ? @$entries : 0, "$name: updates stored");
-		is($node->safe_psql($database, 'SELECT repeat_number FROM rxtrack.status_update'), 2, "$name: its repeat number") if $name =~ /erd/;
+		is($node->safe_psql($database, 'SELECT issue_number FROM rxtrack.status_update'), 2, "$name: its repeat number") if $name =~ /erd/;
 		$gateway->stop;
 	}
 }

@@ -40,7 +40,7 @@ my %inside = ('Bundle.entry' => 'entry', 'entry.resource' => 'Task');
 sub sample
 {
 	my $now = task()->{lastModified};
-	return bundle(task(business_status => 'Ready to Collect', repeat_number => 2, set_at => $now));
+	return bundle(task(business_status => 'Ready to Collect', issue_number => 2, set_at => $now));
 }
 
 # All places of some data, each a list of the keys on the way to it.

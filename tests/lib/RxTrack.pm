@@ -138,7 +138,7 @@ sub add_application
 A Task, valid as it is: With Pharmacy, modified now, of a random item of a random prescription. Fields:
 C<id>, C<prescription_id>, C<line_item_id>, C<nhs_number>, C<ods_code>, C<business_status>, C<task_status>
 (suits the business status unless given), C<last_modified>, C<set_at> (C<meta.lastUpdated>: post-dated),
-C<repeat_number>.
+C<issue_number>.
 
 =cut
 
@@ -161,8 +161,8 @@ sub task
 		lastModified => $field{last_modified} // now(),
 	};
 	$task->{meta} = { lastUpdated => $field{set_at} } if defined $field{set_at};
-	$task->{input} = [ { type => { text => 'Repeat Number' }, valueInteger => 0 + $field{repeat_number} } ]
-	  if defined $field{repeat_number};
+	$task->{input} = [ { type => { text => 'Repeat Number' }, valueInteger => 0 + $field{issue_number} } ]
+	  if defined $field{issue_number};
 	return $task;
 }
 

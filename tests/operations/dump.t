@@ -15,7 +15,7 @@ add_application($source, "Another's", 'updates:read');
 # ---------- What is to be saved ----------
 
 my %item = (prescription_id => random_prescription_id(), line_item_id => uuid(), nhs_number => random_nhs_number());
-my $old = [ uuid(), bundle(task(%item, business_status => 'Ready to Collect', last_modified => '2026-01-01T10:00:00.123456Z', repeat_number => 3)) ];
+my $old = [ uuid(), bundle(task(%item, business_status => 'Ready to Collect', last_modified => '2026-01-01T10:00:00.123456Z', issue_number => 3)) ];
 
 sub sql { my ($node, $database, $sql) = @_; return $node->safe_psql($database, $sql) }
 

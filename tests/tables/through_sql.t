@@ -31,12 +31,12 @@ sub scenario
 		submission(uuid(), task(%{ $item[0] }, business_status => 'Ready to Collect', last_modified => '2026-03-02T12:00:00Z')),
 		submission(uuid(), task(%{ $item[0] }, business_status => 'With Pharmacy - Preparing Remainder', last_modified => '2026-03-02T11:00:00Z')),
 		submission(uuid(), task(%{ $item[0] }, business_status => 'Ready to Dispatch - Partial', last_modified => '2026-03-02T13:00:00Z')),
-		submission(uuid(), task(%{ $item[1] }, business_status => 'Collected', last_modified => $tomorrow, set_at => '2026-03-02T11:00:00Z', repeat_number => 2)),
+		submission(uuid(), task(%{ $item[1] }, business_status => 'Collected', last_modified => $tomorrow, set_at => '2026-03-02T11:00:00Z', issue_number => 2)),
 		submission(uuid(), task(%{ $item[1] }, business_status => 'Collected', last_modified => '2026-03-02T12:00:00Z')),
 	);
 	my $answers = $node->safe_psql('rxtrack', join ";\n", @steps);
 	my $stored = sql('SELECT status, completed, receipts, post_dated FROM rxtrack.item ORDER BY 1, 3') . "\n" .
-	  sql('SELECT status, receipt, kind, changes_status, repeat_number FROM rxtrack.status_update ORDER BY 1, 2') . "\n" .
+	  sql('SELECT status, receipt, kind, changes_status, issue_number FROM rxtrack.status_update ORDER BY 1, 2') . "\n" .
 	  sql('SELECT status FROM rxtrack.readiness_event ORDER BY 1');
 	sql('TRUNCATE rxtrack.item, rxtrack.status_update, rxtrack.readiness_event');
 	return "$answers\n$stored";

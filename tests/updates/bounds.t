@@ -52,7 +52,7 @@ is_refused(post('A supplier', tasks($id, 1, sub { (line_item_id => $item, set_at
 is(post('Another', tasks($id, 1000, $of_item))->{status}, 201, 'another application may add as many');
 is_refused(post('Another', tasks($id, 1, $of_item)), 'updates_per_supply', 'and no more');
 is(post('A supplier', tasks($id, 1, sub { () }))->{status}, 201, 'of another item it may');
-is(post('A supplier', tasks($id, 1, sub { (line_item_id => $item, repeat_number => 1) }))->{status}, 201, 'of another issue too');
+is(post('A supplier', tasks($id, 1, sub { (line_item_id => $item, issue_number => 1) }))->{status}, 201, 'of another issue too');
 is(post('A supplier', tasks($id, 1, sub { (line_item_id => $item, ods_code => 'FX123') }))->{status}, 201, 'and at another pharmacy');
 
 # A retry adds nothing.
@@ -74,7 +74,7 @@ my @items = map { uuid() } 1 .. 1000;
 is(post('A supplier', tasks($id, 1000, sub { (line_item_id => $items[ $_[0] - 1 ]) }))->{status}, 201, 'a thousand supplies');
 is_refused(post('A supplier', tasks($id, 1, sub { () })), 'supplies_per_prescription', 'one more');
 is_refused(post('A supplier', tasks($id, 1, sub { (line_item_id => $items[0], ods_code => 'FX123') })), 'supplies_per_prescription', 'at another pharmacy');
-is_refused(post('A supplier', tasks($id, 1, sub { (line_item_id => $items[0], repeat_number => 1) })), 'supplies_per_prescription', 'of another issue');
+is_refused(post('A supplier', tasks($id, 1, sub { (line_item_id => $items[0], issue_number => 1) })), 'supplies_per_prescription', 'of another issue');
 is(post('A supplier', tasks($id, 1, sub { (line_item_id => $items[0], business_status => 'Ready to Collect') }))->{status}, 201, 'those that are there may be updated');
 is(post('Another', tasks($id, 1000, sub { () }))->{status}, 201, 'another application may add as many');
 is_refused(post('Another', tasks($id, 1, sub { () })), 'supplies_per_prescription', 'and no more');

@@ -176,7 +176,7 @@ SELECT is_empty($$ SELECT prescription_id FROM (SELECT DISTINCT prescription_id 
                      FROM
                      (SELECT array_agg(row(line_item_id, task_id, status, completed, last_modified, post_dated_set_at,
                        kind, nhs_number,
-                                           ods_code, repeat_number, name, request_id, received_at)::text
+                                           ods_code, issue_number, name, request_id, received_at)::text
                                        ORDER BY line_item_id, asserted_at, receipt)
                       FROM pg_temp.assertion u JOIN rxtrack_internal.application a USING (application_id)
                         WHERE u.prescription_id = p.prescription_id) $$,

@@ -49,7 +49,7 @@ $$ SELECT jsonb_build_object('resourceType', 'Bundle', 'type', 'transaction-resp
 -- ---------- 201 ----------
 
 CREATE TEMP TABLE created AS SELECT * FROM pg_temp.submit(pg_temp.bundle(
-  pg_temp.task(1, 'RC', '2026-01-05 10:00Z', item => 11, prescription => 7, repeat_number => 3),
+  pg_temp.task(1, 'RC', '2026-01-05 10:00Z', item => 11, prescription => 7, issue_number => 3),
   pg_temp.task(2, 'WP', '2026-01-05 09:00Z', item => 12, prescription => 7, set_at => '2026-01-05 08:30Z'),
   jsonb_set(pg_temp.task(3, 'D', '2026-01-05 11:00Z', item => 13, prescription => 8), '{owner,identifier,value}',
     '" ab1c "')),
@@ -63,7 +63,7 @@ SELECT results_eq(
     request_id::text,
             ods_code::text, last_modified, received_at,
               (SELECT name FROM rxtrack_internal.application a WHERE a.application_id = u.application_id),
-            receipt, kind::text, changes_status, repeat_number, post_dated_set_at
+            receipt, kind::text, changes_status, issue_number, post_dated_set_at
      FROM rxtrack.status_update u ORDER BY task_id $$,
   $$ SELECT pg_temp.prescription(p), s, c, pg_temp.nhs_number(p), pg_temp.uuid(t), pg_temp.uuid(i), pg_temp.uuid(900),
     o,
@@ -139,7 +139,7 @@ END $$;
 -- Two items, one of them twice; then the first of them moved on by another request.
 CREATE FUNCTION pg_temp.original() RETURNS jsonb LANGUAGE sql AS $$
   SELECT pg_temp.bundle(pg_temp.task(30, 'WP', '2026-01-05 09:00Z', 31, prescription => 30),
-                        pg_temp.task(31, 'RC', '2026-01-05 10:00Z', 31, prescription => 30, repeat_number => 2),
+                        pg_temp.task(31, 'RC', '2026-01-05 10:00Z', 31, prescription => 30, issue_number => 2),
                         pg_temp.task(32, 'RCP', '2026-01-05 10:00Z', 32, '2026-01-05 09:30Z', prescription => 30))
 $$;
 CREATE TEMP TABLE first_answer AS SELECT * FROM pg_temp.submit(pg_temp.original(), pg_temp.uuid(901)::uuid) AS a;

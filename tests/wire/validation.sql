@@ -6,7 +6,7 @@ SELECT plan(116);
 
 -- A bundle with every field that is read, all of them right.
 CREATE TEMP TABLE right_one AS
-SELECT pg_temp.bundle(pg_temp.task(1, 'RC', '2026-01-05 09:00Z', set_at => '2026-01-05 08:00Z', repeat_number => 2)) AS
+SELECT pg_temp.bundle(pg_temp.task(1, 'RC', '2026-01-05 09:00Z', set_at => '2026-01-05 08:00Z', issue_number => 2)) AS
   bundle;
 
 -- What a bundle is told: the faulty fields, sorted, where it is refused with 400; else the status alone.

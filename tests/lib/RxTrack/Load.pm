@@ -162,17 +162,17 @@ sub run_by_turns
 sub forget
 {
 	my ($self) = @_;
-	$self->{node}->safe_psql('rxtrack', 'TRUNCATE rxtrack.status_update, rxtrack.item, rxtrack.readiness_promise, rxtrack.readiness_event');
+	$self->{node}->safe_psql('rxtrack', 'TRUNCATE rxtrack.status_update, rxtrack.supply, rxtrack_internal.supply_party, rxtrack.prescription_patient, rxtrack.readiness_promise, rxtrack.readiness_event');
 	return;
 }
 
 sub every_event
 {
-	my $recorded = 'prescription_id, task_id, line_item_id, nhs_number, ods_code, status, post_dated, occurred_at, due_at';
+	my $recorded = 'prescription_id, task_id, line_item_id, issue_number, nhs_number, ods_code, status, post_dated, occurred_at, due_at';
 	return <<"SQL";
-(SELECT 'pending' AS state, NULL::bigint AS release_number, NULL::timestamptz AS released_at, $recorded FROM rxtrack_internal.readiness_inbox
-	UNION ALL SELECT CASE WHEN cancelled_at IS NULL THEN 'pending' ELSE 'cancelled' END, NULL, NULL, $recorded FROM rxtrack.readiness_promise
-	UNION ALL SELECT 'released', release_number, released_at, $recorded FROM rxtrack.readiness_event) AS event
+(SELECT 'pending' AS state, NULL::bigint AS release_number, NULL::timestamptz AS released_at, $recorded, is_withdrawal FROM rxtrack_internal.readiness_inbox
+	UNION ALL SELECT CASE WHEN cancelled_at IS NULL THEN 'pending' ELSE 'cancelled' END, NULL, NULL, $recorded, is_withdrawal FROM rxtrack.readiness_promise
+	UNION ALL SELECT 'released', release_number, released_at, $recorded, withdraws IS NOT NULL FROM rxtrack.readiness_event) AS event
 SQL
 }
 

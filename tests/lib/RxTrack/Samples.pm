@@ -92,7 +92,7 @@ sub bundles
 	$post->('5,001 entries', { resourceType => 'Bundle', type => 'transaction', entry => [ (1) x 5001 ] });
 	$post->('a last step', bundle(task(%item, business_status => 'Collected')));
 	$post->('a step that the rules refuse', bundle($task[2], task(%item, business_status => 'Not Dispensed')));
-	$post->('a post-dated update', bundle(task(set_at => $task[0]{lastModified}, repeat_number => 2)));
+	$post->('a post-dated update', bundle(task(set_at => $task[0]{lastModified}, issue_number => 2)));
 	return;
 }
 
