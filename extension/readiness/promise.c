@@ -33,6 +33,7 @@ struct Promises
 	TimestampTz due_at;			/* of that */
 };
 
+static const RowsKey by_task = {NULL, 2, {EVENT_PRESCRIPTION_ID, EVENT_TASK_ID}};
 static const RowsKey by_due_time = {"readiness_promise_pending", 1, {EVENT_DUE_AT}};
 
 static Statement select_overtaken = {
@@ -40,6 +41,37 @@ static Statement select_overtaken = {
 	.argument_count = 3,
 	.arguments = {&catalog_prescription_id, &catalog_uuid, &catalog_timestamptz}
 };
+
+/* ---------- Adding ---------- */
+
+/* A promise of that task is one of an update that was removed, for this one is new. */
+static void
+remove_orphan(Rows *rows, const Event *event)
+{
+	Datum		key[2] = {event->values[EVENT_PRESCRIPTION_ID], event->values[EVENT_TASK_ID]};
+	RowsPlace	place;
+
+	if (!rows_find(rows, key, 2, true))
+		return;
+	place = rows_place(rows);
+	rows_delete(rows, &place);
+}
+
+void
+promise_add(const Event *events, int count)
+{
+	Datum		values[EVENT_PROMISE_COLUMNS] = {0};
+	bool		nulls[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = true};
+	Rows	   *rows = rows_open(&event_promises, &by_task, RowExclusiveLock);
+
+	for (int i = 0; i < count; i++)
+	{
+		remove_orphan(rows, &events[i]);
+		memcpy(values, events[i].values, sizeof(events[i].values));
+		rows_insert(rows, values, nulls);
+	}
+	rows_close(rows);
+}
 
 /* ---------- Searching ---------- */
 

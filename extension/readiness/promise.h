@@ -23,6 +23,8 @@ typedef struct Promises Promises;
 
 #pragma GCC visibility push(hidden)
 
+extern void promise_add(const Event *events, int count);
+
 /*
  * Begins a search for those that are due by now, in the order in which they came due, whoever has
  * committed them; thoroughly, also for those that came due long ago.

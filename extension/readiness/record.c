@@ -11,9 +11,9 @@
 #include "readiness/at_commit.h"
 #include "readiness/event.h"
 #include "readiness/inbox.h"
+#include "readiness/promise.h"
 #include "readiness/record.h"
 #include "tables/cached.h"
-#include "tables/rows.h"
 #include "tables/statement.h"
 #include "types/types.h"
 
@@ -61,60 +61,56 @@ is_promise(const Update *update)
 	return update->post_dated && update->last_modified > GetCurrentTransactionStartTimestamp();
 }
 
-static void
-record_event(Rows *rows, const StatusChange *change, bool for_promises)
+/* The event of a change, whose values point into the update. */
+static Event
+make_event(const StatusChange *change)
 {
 	const Update *update = change->update;
-	TimestampTz due_at = for_promises ? update->last_modified : GetCurrentTransactionStartTimestamp();
-	/* of a promise one column more, that is null */
-	Datum		values[EVENT_PROMISE_COLUMNS] = {0};
-	bool		nulls[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = true};
+	TimestampTz due_at = is_promise(update) ? update->last_modified : GetCurrentTransactionStartTimestamp();
 
-	values[EVENT_PRESCRIPTION_ID] = PrescriptionIdGetDatum(&update->prescription_id);
-	values[EVENT_STATUS] = BusinessStatusGetDatum(update->status);
-	values[EVENT_POST_DATED] = BoolGetDatum(update->post_dated);
-	values[EVENT_NHS_NUMBER] = NhsNumberGetDatum(update->nhs_number);
-	values[EVENT_TASK_ID] = PointerGetDatum(&update->task_id);
-	values[EVENT_LINE_ITEM_ID] = PointerGetDatum(&update->line_item_id);
-	values[EVENT_ODS_CODE] = OdsCodeGetDatum(update->ods_code);
-	values[EVENT_OCCURRED_AT] = TimestampTzGetDatum(update->last_modified);
-	values[EVENT_DUE_AT] = TimestampTzGetDatum(due_at);
-	values[EVENT_APPLICATION_ID] = Int32GetDatum(change->application_id);
-	if (for_promises)
-		rows_insert(rows, values, nulls);
-	else
-		inbox_add(rows, values, nulls);
-}
-
-/* Records the events that belong into one of the two tables; returns whether there were any. */
-static bool
-record_into(const RowsTable *table, const StatusChange *changes, int count)
-{
-	bool		for_promises = table == &event_promises;
-	Rows	   *rows = NULL;
-
-	for (int i = 0; i < count; i++)
+	return (Event)
 	{
-		if (!is_ready(changes[i].update->status) || is_promise(changes[i].update) != for_promises)
-			continue;
-		if (rows == NULL)
-			rows = rows_open(table, NULL, RowExclusiveLock);
-		record_event(rows, &changes[i], for_promises);
-	}
-	if (rows == NULL)
-		return false;
-	rows_close(rows);
-	return true;
+		.values = {
+			[EVENT_PRESCRIPTION_ID] = PrescriptionIdGetDatum(&update->prescription_id),
+			[EVENT_STATUS] = BusinessStatusGetDatum(update->status),
+			[EVENT_POST_DATED] = BoolGetDatum(update->post_dated),
+			[EVENT_NHS_NUMBER] = NhsNumberGetDatum(update->nhs_number),
+			[EVENT_TASK_ID] = PointerGetDatum(&update->task_id),
+			[EVENT_LINE_ITEM_ID] = PointerGetDatum(&update->line_item_id),
+			[EVENT_ODS_CODE] = OdsCodeGetDatum(update->ods_code),
+			[EVENT_OCCURRED_AT] = TimestampTzGetDatum(update->last_modified),
+			[EVENT_DUE_AT] = TimestampTzGetDatum(due_at),
+			[EVENT_APPLICATION_ID] = Int32GetDatum(change->application_id)
+		}
+	};
 }
 
 void
 record_events(const StatusChange *changes, int count)
 {
-	bool		recorded = record_into(&event_inbox, changes, count);
+	Event	   *due = palloc(count * sizeof(Event));
+	Event	   *promised = palloc(count * sizeof(Event));
+	int			due_count = 0;
+	int			promised_count = 0;
 
-	if (record_into(&event_promises, changes, count) || recorded)
+	for (int i = 0; i < count; i++)
+	{
+		if (!is_ready(changes[i].update->status))
+			continue;
+		if (is_promise(changes[i].update))
+			promised[promised_count++] = make_event(&changes[i]);
+		else
+			due[due_count++] = make_event(&changes[i]);
+	}
+	if (due_count > 0)
+		inbox_add(due, due_count);
+	if (promised_count > 0)
+		promise_add(promised, promised_count);
+	if (due_count + promised_count > 0)
 	{
 		CommandCounterIncrement();	/* a release at the commit sees them */
 		at_commit_release();
 	}
+	pfree(due);
+	pfree(promised);
 }
