@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "config.h"
 #include "database/database.h"
+#include "database/hosts.h"
 #include "events/feed.h"
 #include "events/hub.h"
 #include "exchange/loop.h"
@@ -139,7 +140,7 @@ static void drain(int signals, const struct config *config)
 /* Starts what serve() needs; false after a message on stderr. */
 static bool start(const struct config *config)
 {
-    if (!hub_start(config, feed_wake) || !database_start(config))
+    if (!hosts_start(config) || !hub_start(config, feed_wake) || !database_start(config))
         return false;
     database_wait(FIRST_WAIT_MS);
     if (feed_start(config)) {
@@ -165,6 +166,7 @@ static int run(const struct config *config, int listening, int signals)
     database_stop();
     http_stop();
     hub_stop();
+    hosts_stop();
     tls_stop();
     log_event("stopped", NULL);
     return EXIT_OK;

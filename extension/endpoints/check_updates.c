@@ -3,9 +3,9 @@
  *		GET /checkprescriptionstatusupdates: an application's own updates, a page
  *		at a time.
  *
- * Pages are in the order of the primary key, and a page begins where the last one
- * ended: what is stored meanwhile can neither repeat nor hide an update that was
- * there before.
+ * Pages are in the order of the primary key, and each begins after the key that
+ * the last one ended with: what is stored between two pages neither repeats nor
+ * hides an update that was there before.
  */
 #include "postgres.h"
 
@@ -26,22 +26,22 @@
 #define START_PRESCRIPTION "exclusivestartkey-prescriptionid"
 #define START_TASK "exclusivestartkey-taskid"
 
-/* What is asked for; a part that is not given is null. */
+/* The criteria of a search, and where it goes on. */
 typedef struct Search
 {
 	int			application_id;
 	bool		by_prescription;
 	bool		by_patient;
 	bool		by_pharmacy;
-	bool		continued;		/* from a page before */
+	bool		continued;		/* after the page before, from here: */
+	PrescriptionId start_prescription;
+	Uuid		start_task;
 	PrescriptionId prescription_id;
 	NhsNumber	nhs_number;
 	OdsCode		ods_code;
-	PrescriptionId start_prescription;
-	Uuid		start_task;
 } Search;
 
-/* Arguments: application, prescription, patient, pharmacy, and where to start. */
+/* Arguments: application; prescription, patient, pharmacy (NULL: any); where to go on. */
 #define SEARCH_ARGUMENTS {&catalog_integer, &catalog_prescription_id, &catalog_nhs_number, \
 	&catalog_ods_code, &catalog_prescription_id, &catalog_uuid}
 #define SEARCH_ARGUMENT_COUNT 6
@@ -85,8 +85,9 @@ static Statement search_pharmacy = {
 	.arguments = SEARCH_ARGUMENTS
 };
 
-/* ---------- What is asked ---------- */
+/* ---------- Parameters ---------- */
 
+/* Both parts of a key are there, or neither. */
 static void
 read_start(Search *search, const JsonNode *parameters, FaultList *faults)
 {
@@ -127,9 +128,9 @@ read_search(Search *search, const JsonNode *parameters, FaultList *faults)
 	read_start(search, parameters, faults);
 }
 
-/* ---------- What is found ---------- */
+/* ---------- Rows ---------- */
 
-/* Leaves at most a page and one in SPI_tuptable. */
+/* Leaves a page and one row more in SPI_tuptable, at most. */
 static void
 run_search(Search *search)
 {
@@ -140,7 +141,7 @@ run_search(Search *search)
 		PrescriptionIdGetDatum(&search->prescription_id),
 		NhsNumberGetDatum(search->nhs_number),
 		OdsCodeGetDatum(search->ods_code),
-		PrescriptionIdGetDatum(&search->start_prescription),	/* the least of all on a first page */
+		PrescriptionIdGetDatum(&search->start_prescription),	/* on a first page the least there is */
 		PointerGetDatum(&search->start_task)
 	};
 	bool		nulls[SEARCH_ARGUMENT_COUNT] = {
@@ -153,6 +154,7 @@ run_search(Search *search)
 	statement_execute(statement, arguments);
 }
 
+/* A column of a row of the result. */
 static Datum
 found(uint64 row, int column, bool *isnull)
 {
@@ -209,7 +211,7 @@ append_item(StringInfo out, uint64 row, const char *application)
 	appendStringInfoChar(out, '}');
 }
 
-/* Where the next page is to begin, if there is one. */
+/* The header lines, with the key after which the next page begins, if there is one. */
 static const char *
 page_headers(void)
 {

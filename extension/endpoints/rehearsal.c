@@ -1,6 +1,6 @@
 /*
  * rehearsal.c
- *		Rehearsed answers, in a sandbox.
+ *		Faults on demand, in a sandbox.
  */
 #include "postgres.h"
 
@@ -20,11 +20,11 @@ typedef struct Rehearsal
 	PrescriptionId prescription_id;
 	int			answer;
 	bool		always;
-	int			remaining;		/* unless always */
-	int			taken;			/* of these, by this batch */
+	int			remaining;		/* how many times still, unless always */
+	int			taken;			/* how many of these by this batch */
 } Rehearsal;
 
-/* In the order of locking, so that no two batches can wait for each other. */
+/* In one order for all batches, so that no two of them deadlock. */
 static Statement lock_rehearsals = {
 	.sql = "SELECT r.prescription_id, r.answer, r.remaining FROM rxtrack.rehearsal r"
 	" WHERE r.prescription_id = ANY ($1) ORDER BY r.prescription_id FOR UPDATE",
@@ -52,19 +52,7 @@ static const struct
 	{504, "timeout", NULL, "It took too long (rehearsed)"}
 };
 
-static void
-answer_rehearsed(Submission *submission, int status, int64 now)
-{
-	for (int i = 0; i < (int) lengthof(answers); i++)
-	{
-		if (answers[i].status != status)
-			continue;
-		submission_fault(submission, now, status, answers[i].code, answers[i].diagnostics);
-		submission->headers = answers[i].headers;
-	}
-}
-
-/* The prescriptions that the valid ones of the submissions name, as an array. */
+/* The prescriptions that the valid submissions name, as an array. */
 static Datum
 named_prescriptions(const Submission *submissions, int count)
 {
@@ -85,7 +73,7 @@ named_prescriptions(const Submission *submissions, int count)
 	return statement_array(&catalog_prescription_id, ids, NULL, n);
 }
 
-/* Locks and reads the rehearsals of these prescriptions; they come in order. */
+/* Locks and reads the rehearsals of these prescriptions, sorted by prescription. */
 static Rehearsal *
 take_rehearsals(Datum prescriptions, int *count)
 {
@@ -130,6 +118,7 @@ find_rehearsal(const Bundle *bundle, Rehearsal *rehearsals, int count)
 	return NULL;
 }
 
+/* Counts down those that this batch has taken. */
 static void
 store_remainders(const Rehearsal *rehearsals, int count)
 {
@@ -152,7 +141,7 @@ store_remainders(const Rehearsal *rehearsals, int count)
 	statement_execute(&count_down, arguments);
 }
 
-/* One submission after the other, as if they had not come together. */
+/* One submission after the other, as if each had come by itself. */
 void
 rehearsal_answer(Submission *submissions, int count, int64 now)
 {
@@ -171,7 +160,13 @@ rehearsal_answer(Submission *submissions, int count, int64 now)
 		if (rehearsal == NULL)
 			continue;
 		rehearsal->taken++;
-		answer_rehearsed(&submissions[i], rehearsal->answer, now);
+		for (int j = 0; j < (int) lengthof(answers); j++)
+		{
+			if (answers[j].status != rehearsal->answer)
+				continue;
+			submission_fault(&submissions[i], now, answers[j].status, answers[j].code, answers[j].diagnostics);
+			submissions[i].headers = answers[j].headers;
+		}
 	}
 	store_remainders(rehearsals, rehearsal_count);
 }

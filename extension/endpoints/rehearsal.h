@@ -1,7 +1,7 @@
 /*
  * rehearsal.h
- *		A sandbox's answers on demand, for suppliers who rehearse what is hard to
- *		provoke.
+ *		Faults on demand in a sandbox, for suppliers whose tests need faults that
+ *		are hard to provoke.
  */
 #ifndef RXTRACK_REHEARSAL_H
 #define RXTRACK_REHEARSAL_H
@@ -11,8 +11,8 @@
 #pragma GCC visibility push(hidden)
 
 /*
- * Where rxtrack.sandbox is on: answers those submissions that name a prescription
- * of rxtrack.rehearsal with what is written there.  To be called inside SPI.
+ * Where rxtrack.sandbox is on, answers the submissions that name a prescription
+ * of rxtrack.rehearsal with the fault in its row.  To be called inside SPI.
  */
 extern void rehearsal_answer(Submission *submissions, int count, int64 now);
 

@@ -109,7 +109,7 @@ latch_here(void)
 bool
 dispatcher_state_is_served(void)
 {
-	char	   *name;
+	const char *name;
 
 	if (state == NULL || settings_database[0] == '\0')
 		return false;

@@ -56,16 +56,24 @@ struct Inbox
 
 /* ---------- Adding ---------- */
 
-void
-inbox_add(Rows *rows, const Datum *values, const bool *nulls)
+/* This transaction has an event in that block; InvalidBlockNumber: in whichever. */
+static void
+note_own_block(BlockNumber block)
 {
-	BlockNumber block;
-
-	if (!rows_insert(rows, values, nulls))
-		return;
-	block = rows_inserted_block(rows);
 	own_first = Min(own_first, block == InvalidBlockNumber ? 0 : block);
 	own_last = Max(own_last, block == InvalidBlockNumber ? MaxBlockNumber : block);
+}
+
+void
+inbox_add(const Event *events, int count)
+{
+	static const bool nulls[EVENT_RECORDED_COLUMNS] = {false};
+	Rows	   *rows = rows_open(&event_inbox, NULL, RowExclusiveLock);
+
+	for (int i = 0; i < count; i++)
+		if (rows_insert(rows, events[i].values, nulls))
+			note_own_block(rows_inserted_block(rows));
+	rows_close(rows);
 }
 
 void

@@ -29,8 +29,7 @@ typedef struct Inbox Inbox;
 
 #pragma GCC visibility push(hidden)
 
-/* Inserts an event into the table, which is open. */
-extern void inbox_add(Rows *rows, const Datum *values, const bool *nulls);
+extern void inbox_add(const Event *events, int count);
 
 /*
  * Reads events that are there, whoever has committed them, as many as fit into memory.  Of the end alone, those

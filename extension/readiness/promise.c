@@ -36,6 +36,7 @@ struct Promises
 };
 
 const RowsKey promise_key = {"readiness_promise_supply", EVENT_SUPPLY_COLUMN_COUNT, EVENT_SUPPLY_COLUMNS};
+static const RowsKey by_task = {NULL, 2, {EVENT_PRESCRIPTION_ID, EVENT_TASK_ID}};
 
 static const RowsKey by_due_time = {"readiness_promise_pending", 1, {EVENT_DUE_AT}};
 
@@ -83,6 +84,39 @@ static const RowsTable patients = {
 };
 
 static const RowsKey patient_key = {.count = 1, .columns = {PATIENT_PRESCRIPTION_ID}};
+
+/* ---------- Adding ---------- */
+
+/* A promise of that task is one of an update that was removed, for this one is new. */
+static void
+remove_orphan(Rows *rows, const Event *event)
+{
+	Datum		key[2] = {event->values[EVENT_PRESCRIPTION_ID], event->values[EVENT_TASK_ID]};
+	RowsPlace	place;
+
+	if (!rows_find(rows, key, 2, true))
+		return;
+	place = rows_place(rows);
+	rows_delete(rows, &place);
+}
+
+void
+promise_add(const Event *events, const TimestampTz *cancelled_at, int count)
+{
+	Rows	   *rows = rows_open(&event_promises, &by_task, RowExclusiveLock);
+
+	for (int i = 0; i < count; i++)
+	{
+		Datum		values[EVENT_PROMISE_COLUMNS];
+		bool		nulls[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = cancelled_at[i] == DT_NOEND};
+
+		remove_orphan(rows, &events[i]);
+		memcpy(values, events[i].values, sizeof(events[i].values));
+		values[EVENT_CANCELLED_AT] = TimestampTzGetDatum(cancelled_at[i]);
+		rows_insert(rows, values, nulls);
+	}
+	rows_close(rows);
+}
 
 /* ---------- Searching ---------- */
 

@@ -27,6 +27,9 @@ typedef struct Promises Promises;
 /* By which an open table of promises can be searched for the pending one of a supply. */
 extern const RowsKey promise_key;
 
+/* Adds promises; those that are replaced already as cancelled, at a time (DT_NOEND: pending). */
+extern void promise_add(const Event *events, const TimestampTz *cancelled_at, int count);
+
 /*
  * Begins a search for those that are due by now, in the order in which they came due, whoever has
  * committed them; thoroughly, also for those that came due long ago.

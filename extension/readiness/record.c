@@ -44,12 +44,10 @@ is_recorded(const StatusChange *change)
 }
 
 static void
-record_change(Rows *rows, const StatusChange *change)
+make_event(Event *event, const StatusChange *change)
 {
 	const Update *update = change->update;
-	/* of a promise one column more */
-	Datum		values[EVENT_PROMISE_COLUMNS] = {0};
-	bool		nulls[EVENT_PROMISE_COLUMNS] = {false};
+	Datum	   *values = event->values;
 
 	values[EVENT_PRESCRIPTION_ID] = PrescriptionIdGetDatum(&update->prescription_id);
 	values[EVENT_STATUS] = BusinessStatusGetDatum(change->becomes != 0 ? change->becomes : update->status);
@@ -65,35 +63,6 @@ record_change(Rows *rows, const StatusChange *change)
 	values[EVENT_IS_WITHDRAWAL] = BoolGetDatum(is_withdrawal(change));
 	values[EVENT_IN_CONFLICT] = BoolGetDatum(change->in_conflict);
 	values[EVENT_RECEIPT] = Int32GetDatum(change->receipt);
-	values[EVENT_CANCELLED_AT] = TimestampTzGetDatum(change->received_at);
-	nulls[EVENT_CANCELLED_AT] = !change->is_replaced;
-	if (is_promise(change))
-		rows_insert(rows, values, nulls);
-	else
-		inbox_add(rows, values, nulls);
-}
-
-/* Records the events that belong into one of the two tables; returns whether there were any. */
-static bool
-record_into(const RowsTable *table, const StatusChange *changes, int count)
-{
-	bool		for_promises = table == &event_promises;
-	Rows	   *rows = NULL;
-
-	for (int i = 0; i < count; i++)
-	{
-		const StatusChange *change = &changes[i];
-
-		if (is_promise(change) != for_promises || !is_recorded(change))
-			continue;
-		if (rows == NULL)
-			rows = rows_open(table, NULL, RowExclusiveLock);
-		record_change(rows, change);
-	}
-	if (rows == NULL)
-		return false;
-	rows_close(rows);
-	return true;
 }
 
 /* A release at the commit sees what was recorded. */
@@ -107,25 +76,33 @@ release_at_commit(void)
 void
 record_changes(const StatusChange *changes, int count)
 {
-	bool		recorded = record_into(&event_inbox, changes, count);
+	Event	   *due = palloc(count * sizeof(Event));
+	Event	   *promised = palloc(count * sizeof(Event));
+	TimestampTz *cancelled_at = palloc(count * sizeof(TimestampTz));
+	int			due_count = 0;
+	int			promised_count = 0;
 
-	if (record_into(&event_promises, changes, count) || recorded)
+	for (int i = 0; i < count; i++)
+	{
+		if (!is_recorded(&changes[i]))
+			continue;
+		if (!is_promise(&changes[i]))
+			make_event(&due[due_count++], &changes[i]);
+		else
+		{
+			cancelled_at[promised_count] = changes[i].is_replaced ? changes[i].received_at : DT_NOEND;
+			make_event(&promised[promised_count++], &changes[i]);
+		}
+	}
+	if (due_count > 0)
+		inbox_add(due, due_count);
+	if (promised_count > 0)
+		promise_add(promised, cancelled_at, promised_count);
+	if (due_count > 0 || promised_count > 0)
 		release_at_commit();
 }
 
 /* ---------- Predictions ---------- */
-
-/* Puts the event of a promise that has come true into the inbox. */
-static void
-record_kept_promise(const Event *event)
-{
-	Rows	   *rows = rows_open(&event_inbox, NULL, RowExclusiveLock);
-	bool		nulls[EVENT_RECORDED_COLUMNS] = {false};
-
-	inbox_add(rows, event->values, nulls);
-	rows_close(rows);
-	release_at_commit();
-}
 
 void
 record_predictions(const Prediction *predictions, int count)
@@ -148,7 +125,10 @@ record_predictions(const Prediction *predictions, int count)
 			promise_cancel(rows, predictions[i].received_at);
 		else if (promise_settle(rows, &event, predictions[i].was, predictions[i].nhs_number,
 								predictions[i].received_at) == PROMISE_KEPT)
-			record_kept_promise(&event);
+		{
+			inbox_add(&event, 1);
+			release_at_commit();
+		}
 	}
 	if (rows != NULL)
 		rows_close(rows);

@@ -8,7 +8,9 @@
 #include "database/database.h"
 
 #include "clock.h"
+#include "database/hosts.h"
 #include "database/link.h"
+#include "database/probe.h"
 #include "database/schedule.h"
 #include "exchange/queue.h"
 #include "log.h"
@@ -39,6 +41,7 @@ static struct {
     /* the database thread's */
     struct link *links;
     size_t link_count;
+    struct probe probe;
     bool was_reported; /* why the database is away, since it was last usable */
     unsigned random;   /* seed of the back-off's jitter */
 } database = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
@@ -73,7 +76,7 @@ static void publish_state(void)
 /* Logs why the database is away, once until it is back. */
 static void report_failure(const struct link *link)
 {
-    if (database.was_reported || atomic_load(&database.state) == DATABASE_USABLE ||
+    if (database.was_reported || link->served || atomic_load(&database.state) == DATABASE_USABLE ||
         (!link->unsuitable && link->reason[0] == '\0'))
         return;
     database.was_reported = true;
@@ -107,9 +110,27 @@ static void distrust_links(int64_t now_ms)
 static void lose_link(struct link *link, int64_t now_ms)
 {
     link->unsuitable = false;
-    schedule_failed(link, link->deadline_ms != 0 && now_ms >= link->deadline_ms ? FAULT_SLOW
-                                                                                : FAULT_AWAY);
+    if (link->reason[0] == '\0')
+        snprintf(link->reason, sizeof link->reason, "the connection was lost");
+    schedule_failed(link, FAULT_AWAY);
     drop_link(link, now_ms);
+}
+
+/* All links to a host share what has become of its probe. */
+static void judge_host(size_t host, enum probe_outcome outcome, int64_t now_ms)
+{
+    for (size_t i = 0; i < database.link_count && outcome != PROBE_NOTHING; i++) {
+        struct link *link = &database.links[i];
+
+        if (link->connection == NULL || link->walk.host != host)
+            continue;
+        if (outcome == PROBE_ALIVE) {
+            link_is_alive(link, now_ms);
+        } else {
+            link_is_out(link);
+            lose_link(link, now_ms);
+        }
+    }
 }
 
 /* Its call has ended: the one that followed it, if any, is under way from now on. */
@@ -144,6 +165,11 @@ static void handle_event(struct link *link, enum link_event event, int64_t now_m
         schedule_refused(link, now_ms);
         end_call(link, now_ms);
         break;
+    case LINK_GIVEN_UP:
+        log_event("database_call_given_up", "s:I", "requests",
+                  (json_int_t)(link->count + link->next_count));
+        schedule_failed(link, FAULT_SLOW);
+        break;
     case LINK_LOST:
         lose_link(link, now_ms);
         break;
@@ -155,8 +181,7 @@ static void connect_links(int64_t now_ms)
     for (size_t i = 0; i < database.link_count; i++) {
         struct link *link = &database.links[i];
 
-        if (link->state == LINK_DOWN && now_ms >= link->retry_ms &&
-            !link_connect(link, database.config, now_ms))
+        if (link->state == LINK_DOWN && now_ms >= link->retry_ms && !link_connect(link, now_ms))
             handle_event(link, LINK_LOST, now_ms);
     }
 }
@@ -221,6 +246,7 @@ static int next_timeout(int64_t now_ms)
             clock_sooner(&earliest, link->retry_ms);
         else if (link->deadline_ms != 0)
             clock_sooner(&earliest, link->deadline_ms);
+        probe_due(&database.probe, link, &earliest);
     }
     earliest = schedule_due(now_ms, earliest);
     return earliest > now_ms ? (int)(earliest - now_ms) : 0;
@@ -242,7 +268,7 @@ static void step(struct link *link, short revents, int64_t now_ms)
  * each link as far as it goes. */
 static void wait_and_step(int64_t now_ms)
 {
-    struct pollfd polled[CONFIG_CONNECTIONS_MAX + 1];
+    struct pollfd polled[CONFIG_CONNECTIONS_MAX + 2];
     size_t wanted = schedule_wanted(now_ms);
 
     pthread_mutex_lock(&database.lock);
@@ -256,9 +282,11 @@ static void wait_and_step(int64_t now_ms)
         polled[i].fd = link->connection != NULL ? PQsocket(link->connection) : -1;
         polled[i].events = link->state == LINK_IDLE ? POLLIN : link->events;
         polled[i].revents = 0;
+        probe_begin(&database.probe, link, now_ms);
     }
     polled[database.link_count] = (struct pollfd){.fd = database.wakeup, .events = POLLIN};
-    if (poll(polled, database.link_count + 1, enough ? 0 : next_timeout(now_ms)) < 0)
+    polled[database.link_count + 1] = probe_poll(&database.probe);
+    if (poll(polled, database.link_count + 2, enough ? 0 : next_timeout(now_ms)) < 0)
         return; /* EINTR: nothing is ready, the loop comes round again */
     now_ms = clock_ms();
     for (size_t i = 0; i < database.link_count; i++) {
@@ -267,6 +295,9 @@ static void wait_and_step(int64_t now_ms)
         if (link->state != LINK_DOWN)
             step(link, polled[i].revents, now_ms);
     }
+    size_t host = database.probe.host;
+    judge_host(host, probe_step(&database.probe, polled[database.link_count + 1].revents, now_ms),
+               now_ms);
 }
 
 static void *run(void *unused)
@@ -288,6 +319,7 @@ static void *run(void *unused)
         publish_state();
     }
     schedule_send_answers();
+    probe_end(&database.probe);
     for (size_t i = 0; i < database.link_count; i++) {
         schedule_failed(&database.links[i], FAULT_STOPPING);
         link_close(&database.links[i]);

@@ -5,6 +5,7 @@
  */
 #include "database/link.h"
 
+#include "clock.h"
 #include "log.h"
 
 #include <inttypes.h>
@@ -15,10 +16,11 @@
 
 #define UNDEFINED_FUNCTION "42883"
 #define UNDEFINED_SCHEMA "3F000"
-#define READ_ONLY "25006"   /* read_only_sql_transaction */
+#define READ_ONLY "25006" /* read_only_sql_transaction */
+#define CONNECTION_EXCEPTION "08000"
 #define COMMIT_NEXT "RX001" /* extension/endpoints/submissions.c says so before a commit */
-#define CONNECT_SECONDS 10  /* for connecting and checking together */
 #define GRACE_MS 1000       /* how much longer we wait than statement_timeout */
+#define PROBE_MS 1000       /* a host that has not answered for so long is asked whether it lives */
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
 
@@ -40,15 +42,11 @@ static void take_reason(struct link *link)
     snprintf(link->reason, sizeof link->reason, "%.*s", (int)strcspn(reason, "\n"), reason);
 }
 
-bool link_connect(struct link *link, const struct config *config, int64_t now_ms)
+bool link_connect(struct link *link, int64_t now_ms)
 {
-    /* What comes after dbname takes precedence over the connection string. */
-    const char *const keywords[] = {"dbname", "application_name", "client_encoding", NULL};
-    const char *const values[] = {config->database, "rxtrack-gateway/" RXTRACK_VERSION, "UTF8",
-                                  NULL};
-
     link->reason[0] = link->sqlstate[0] = '\0';
-    link->connection = PQconnectStartParams(keywords, values, 1);
+    link->served = link->is_out = false;
+    link->connection = hosts_connect(&link->walk);
     if (link->connection == NULL || PQstatus(link->connection) == CONNECTION_BAD) {
         take_reason(link);
         link_close(link);
@@ -57,7 +55,7 @@ bool link_connect(struct link *link, const struct config *config, int64_t now_ms
     PQsetNoticeReceiver(link->connection, take_notice, link);
     link->state = LINK_CONNECTING;
     link->events = POLLOUT;
-    link->deadline_ms = now_ms + CONNECT_SECONDS * 1000;
+    link->deadline_ms = now_ms + hosts_timeout_ms();
     link->prepared = 0;
     return true;
 }
@@ -68,7 +66,7 @@ void link_close(struct link *link)
     PQfinish(link->connection);
     link->connection = NULL;
     link->state = LINK_DOWN;
-    link->deadline_ms = 0;
+    link->deadline_ms = link->silent_ms = link->probe_ms = 0;
     link->events = 0;
 }
 
@@ -78,21 +76,46 @@ void link_drop_rows(struct link *link)
     link->rows = NULL;
 }
 
+/* A server that has served is tried first again, since a session may end for reasons of its own. */
 void link_retry_later(struct link *link, int64_t now_ms, unsigned *random)
 {
     int64_t wait = BACKOFF_FIRST_MS;
 
+    if (link->reason[0] != '\0')
+        hosts_report(&link->walk, link->reason);
+    link->retry_ms = now_ms;
+    if (link->served || link->is_out)
+        hosts_begin(&link->walk, link->is_out);
+    else if (!link->unsuitable && hosts_next(&link->walk))
+        return;
     for (unsigned i = 0; i < link->failures && wait < BACKOFF_MAX_MS; i++)
         wait *= 2;
     if (wait > BACKOFF_MAX_MS)
         wait = BACKOFF_MAX_MS;
     link->failures++;
-    link->retry_ms = now_ms + wait / 2 + rand_r(random) % (wait / 2 + 1);
+    link->retry_ms += wait / 2 + rand_r(random) % (wait / 2 + 1);
+}
+
+void link_is_alive(struct link *link, int64_t now_ms)
+{
+    if (link->silent_ms == 0)
+        return;
+    link->silent_ms = now_ms;
+    link->probe_ms = now_ms + hosts_timeout_ms();
+}
+
+void link_is_out(struct link *link)
+{
+    link->is_out = true;
+    snprintf(link->reason, sizeof link->reason, "no answer for %lld s, nor to a further connection",
+             (long long)hosts_timeout_ms() / 1000);
 }
 
 static void begin_query(struct link *link, enum link_state state)
 {
     link->state = state;
+    link->silent_ms = clock_ms();
+    link->probe_ms = link->silent_ms + PROBE_MS;
     link->succeeded = false;
     link->commits_announced = 0;
     link->sqlstate[0] = '\0';
@@ -119,13 +142,16 @@ static bool end_query(struct link *link)
 
 /* Asks whether server and schema suit, and makes the session's settings, in one round trip. What is
  * answered with 201 must be durable, even on a server that has synchronous_commit off for others; a
- * setting of the session stays where the server's default is reloaded. */
+ * setting of the session stays where the server's default is reloaded. Behind a pooler the settings
+ * would be others', and the statements that are prepared too: there it sets nothing, and there is
+ * no row, since the process is not the one that the connection was told of. */
 static bool send_check(struct link *link)
 {
-    char timeout[32], functions[CALL_SIGNATURES_TEXT];
-    const char *const values[] = {timeout, functions};
+    char timeout[32], functions[CALL_SIGNATURES_TEXT], process[16];
+    const char *const values[] = {timeout, functions, process};
 
     snprintf(timeout, sizeof timeout, "%ld", link->timeout_ms);
+    snprintf(process, sizeof process, "%d", PQbackendPID(link->connection));
     call_signatures(functions);
     link->session_timeout_ms = link->timeout_ms;
     begin_query(link, link->count > 0 ? LINK_RECHECKING : LINK_CHECKING);
@@ -137,8 +163,9 @@ static bool send_check(struct link *link)
                              " set_config('statement_timeout', $1, false),"
                              " set_config('synchronous_commit', replace("
                              "current_setting('synchronous_commit'), 'off', 'on'), false),"
-                             " set_config('rxtrack.announce_commit', 'on', false)",
-                             2, NULL, values, NULL, NULL, 0) == 1 &&
+                             " set_config('rxtrack.announce_commit', 'on', false)"
+                             " WHERE pg_backend_pid() = $3",
+                             3, NULL, values, NULL, NULL, 0) == 1 &&
            end_query(link);
 }
 
@@ -296,22 +323,30 @@ static void take_error(struct link *link, const PGresult *result)
     snprintf(link->function, sizeof link->function, "%s", function != NULL ? function : "");
 }
 
+static bool fail_check(struct link *link, const char *sqlstate, const char *reason)
+{
+    snprintf(link->sqlstate, sizeof link->sqlstate, "%s", sqlstate);
+    snprintf(link->reason, sizeof link->reason, "%s", reason);
+    return false;
+}
+
 /* A check's row: the interface's number; whether all functions may be executed; whether the server
- * is read-only. */
+ * is read-only. No row: see send_check(). */
 static bool is_suitable(struct link *link, const PGresult *result)
 {
     char expected[16];
 
     snprintf(expected, sizeof expected, "%d", CALL_INTERFACE);
+    if (PQntuples(result) == 0)
+        return fail_check(link, CONNECTION_EXCEPTION,
+                          "there is a pooler, such as pgbouncer, before the server: connect to the "
+                          "server directly");
     if (PQntuples(result) != 1 || strcmp(PQgetvalue(result, 0, 0), expected) != 0 ||
         strcmp(PQgetvalue(result, 0, 1), "t") != 0)
         return false;
     if (strcmp(PQgetvalue(result, 0, 2), "off") == 0)
         return true;
-    snprintf(link->sqlstate, sizeof link->sqlstate, "%s", READ_ONLY);
-    snprintf(link->reason, sizeof link->reason,
-             "the server takes no writes: it is a standby, or read-only");
-    return false;
+    return fail_check(link, READ_ONLY, "the server takes no writes: it is a standby, or read-only");
 }
 
 static bool is_checking(const struct link *link)
@@ -406,7 +441,10 @@ static enum link_event finish_query(struct link *link)
             return event;
     }
     link->state = LINK_IDLE;
-    link->deadline_ms = 0;
+    link->deadline_ms = link->silent_ms = link->probe_ms = 0;
+    if (!link->served && link->succeeded)
+        hosts_serves(&link->walk);
+    link->served |= link->succeeded;
     if (!link->succeeded)
         return LINK_REFUSED;
     if (state == LINK_READING)
@@ -456,10 +494,42 @@ static enum link_event step_query(struct link *link)
     return LINK_NOTHING;
 }
 
+/* The time of what is under way is up. A session whose query goes on, in a commit that waits for a
+ * standby, cannot be ended from here. */
+static enum link_event give_up(struct link *link)
+{
+    if (link->state == LINK_CONNECTING)
+        snprintf(link->reason, sizeof link->reason, "no answer within %lld s",
+                 (long long)hosts_timeout_ms() / 1000);
+    if (link->state == LINK_CONNECTING || link->listens)
+        return LINK_LOST;
+    link->syncs_due = link->next_count > 0 && link->next_sent ? 2 : 1;
+    link->state = LINK_ENDING;
+    link->deadline_ms = 0;
+    return LINK_GIVEN_UP;
+}
+
+/* Reads what a call that was given up still brings. When it has ended, so has the work of the
+ * session, which ends with the connection. */
+static enum link_event step_ending(struct link *link)
+{
+    while (!PQisBusy(link->connection)) {
+        PGresult *result = PQgetResult(link->connection);
+        bool ended = PQresultStatus(result) == PGRES_PIPELINE_SYNC && --link->syncs_due == 0;
+
+        PQclear(result);
+        if (ended || PQstatus(link->connection) != CONNECTION_OK) {
+            snprintf(link->reason, sizeof link->reason, "a call that was given up has ended");
+            return LINK_LOST;
+        }
+    }
+    return LINK_NOTHING;
+}
+
 enum link_event link_step(struct link *link, short revents, int64_t now_ms)
 {
     if (link->deadline_ms != 0 && now_ms >= link->deadline_ms)
-        return LINK_LOST;
+        return give_up(link);
     if (revents == 0)
         return LINK_NOTHING;
     if (link->state == LINK_CONNECTING)
@@ -469,6 +539,12 @@ enum link_event link_step(struct link *link, short revents, int64_t now_ms)
     alive = flush(link) && alive;
     for (PGnotify *notify; (notify = PQnotifies(link->connection)) != NULL; PQfreemem(notify))
         link->notified = true;
+    if (link->silent_ms != 0 && link->state != LINK_ENDING)
+        link->probe_ms = (link->silent_ms = now_ms) + PROBE_MS;
+    if (link->state == LINK_ENDING) {
+        enum link_event ending = step_ending(link);
+        return alive ? ending : LINK_LOST;
+    }
     if (link->state == LINK_IDLE)
         return alive && PQstatus(link->connection) == CONNECTION_OK ? LINK_NOTHING : LINK_LOST;
     /* What was read before the connection was lost counts: an error, or even the whole answer. */

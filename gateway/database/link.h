@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "database/call.h"
+#include "database/hosts.h"
 #include "exchange/job.h"
 
 #include <libpq-fe.h>
@@ -25,6 +26,8 @@ enum link_state {
     LINK_PREPARING,  /* a route's statement, before a batch */
     LINK_CALLING,    /* carrying the batch */
     LINK_READING,    /* events, by rxtrack_http.feed() */
+    LINK_ENDING,     /* its call was given up, and is the server's still: the session keeps its
+                        place, so that there are never more than configured */
 };
 
 /* What a step has come to. */
@@ -35,6 +38,7 @@ enum link_event {
     LINK_ANSWERED,   /* every job of the batch has its answer, committed */
     LINK_READ,       /* link->rows holds the events */
     LINK_REFUSED,    /* the call failed with link->sqlstate and was rolled back */
+    LINK_GIVEN_UP,   /* the batch took too long; whether it will be committed is not known */
     LINK_LOST,       /* the connection is gone; whether the batch was committed is not known */
 };
 
@@ -45,6 +49,11 @@ struct link {
     int64_t deadline_ms; /* when the state has lasted too long and is LINK_LOST; 0: never */
     int64_t retry_ms;
     unsigned failures;          /* attempts in a row that came to nothing; sets the back-off */
+    struct walk walk;           /* which host it is connected to, or tries */
+    bool served;                /* this connection has been usable */
+    bool is_out;                /* its host gave no sign of life for too long */
+    int64_t silent_ms;          /* since when an answer is expected; 0: none is */
+    int64_t probe_ms;           /* when the host is asked for a sign of life, unless it answers */
     bool unsuitable;            /* the last check said so */
     uint64_t prepared;          /* routes whose statement is prepared, a bit each */
     bool succeeded;             /* the query under way has had its result */
@@ -56,21 +65,22 @@ struct link {
     bool notified;  /* there was one; reset by the owner */
     PGresult *rows; /* of LINK_READ; link_drop_rows() frees them */
 
-    char reason[200]; /* why the last attempt to connect failed, in libpq's words; "" for none */
+    char reason[200]; /* why it could not connect, or was lost, in libpq's words; "" for none */
 
     struct job *jobs[CONFIG_BATCH_MAX]; /* the batch, of one route */
     size_t count;
     struct job *next[CONFIG_BATCH_MAX]; /* the batch that follows it */
     size_t next_count;
     bool next_sent;
-    int64_t sent_ms; /* when the batch was sent */
+    unsigned syncs_due; /* while LINK_ENDING: calls that the server has not ended */
+    int64_t sent_ms;    /* when the batch was sent */
 
     long timeout_ms;         /* set by the owner: the statement_timeout for the next batch */
     long session_timeout_ms; /* what the session has; 0: it is to be checked first */
 };
 
 /* Starts to connect. False where that fails at once: the link is LINK_DOWN still. */
-bool link_connect(struct link *link, const struct config *config, int64_t now_ms);
+bool link_connect(struct link *link, int64_t now_ms);
 
 /*
  * Sends the link's jobs, which the caller has put there; the link is LINK_IDLE. The session is
@@ -112,11 +122,18 @@ bool link_is_stale(const struct link *link);
 /* Has the link checked before its next batch. */
 void link_distrust(struct link *link);
 
+/* The host has given a sign of life: wait on, and ask again only after a while. */
+void link_is_alive(struct link *link, int64_t now_ms);
+
+/* The host has given none: the link is to be closed, and goes to another host, if there is one. */
+void link_is_out(struct link *link);
+
 /* Closes the connection; the link is LINK_DOWN. What becomes of its jobs is for the caller. */
 void link_close(struct link *link);
 
-/* Sets when the next attempt to connect is due: exponential back-off, with jitter so that the links
- * do not all come at once. */
+/* Logs why a link was closed, and sets when the next attempt to connect is due: at once for the
+ * next host; after all of them, exponential back-off, with jitter so that the links do not all come
+ * at once. */
 void link_retry_later(struct link *link, int64_t now_ms, unsigned *random);
 
 #endif

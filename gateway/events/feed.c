@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "database/link.h"
+#include "database/probe.h"
 #include "events/hub.h"
 #include "log.h"
 
@@ -36,6 +37,7 @@ static struct {
 
     /* the thread's */
     struct link link;
+    struct probe probe;
     enum reading reading; /* what is being read, or was last */
     int64_t after;        /* it is of events after this number */
     int64_t known;        /* of a page: up to here there are events in the database */
@@ -133,6 +135,8 @@ static void lose_link(int64_t now_ms)
                   link->reason[0] != '\0' ? link->reason : NULL, "sqlstate",
                   link->sqlstate[0] != '\0' ? link->sqlstate : NULL);
     feed.was_reported = true;
+    if (link->reason[0] == '\0')
+        snprintf(link->reason, sizeof link->reason, "the connection was lost");
     link_close(link);
     link_retry_later(link, now_ms, &feed.random);
 }
@@ -145,6 +149,17 @@ static void handle_event(enum link_event event, int64_t now_ms)
         feed.is_new = feed.link.notified = true; /* there may be events that nobody told us of */
     else if (event != LINK_READ || !take_rows())
         lose_link(now_ms);
+}
+
+/* What has become of the probe; of a host that the link may have left meanwhile. */
+static void judge_host(enum probe_outcome outcome, int64_t now_ms)
+{
+    if (outcome == PROBE_ALIVE)
+        link_is_alive(&feed.link, now_ms);
+    if (outcome != PROBE_OUT || feed.link.silent_ms == 0)
+        return;
+    link_is_out(&feed.link);
+    lose_link(now_ms);
 }
 
 /* ---- the loop ---- */
@@ -204,7 +219,7 @@ static void connect_link(int64_t now_ms)
     bool unused_too;
 
     if (feed.link.state == LINK_DOWN && now_ms >= feed.link.retry_ms &&
-        hub_wants_recent(&unused, &unused_too) && !link_connect(&feed.link, feed.config, now_ms))
+        hub_wants_recent(&unused, &unused_too) && !link_connect(&feed.link, now_ms))
         lose_link(now_ms);
 }
 
@@ -213,10 +228,11 @@ static int next_timeout(int64_t now_ms)
 {
     int64_t at_ms = now_ms + LOOK_MS;
 
+    probe_due(&feed.probe, &feed.link, &at_ms);
     if (feed.link.state == LINK_DOWN && feed.link.retry_ms > now_ms)
         at_ms = feed.link.retry_ms;
     else if (feed.link.deadline_ms != 0)
-        at_ms = feed.link.deadline_ms;
+        clock_sooner(&at_ms, feed.link.deadline_ms);
     else if (feed.link.state == LINK_IDLE && feed.look_ms > now_ms)
         at_ms = feed.look_ms;
     return at_ms > now_ms ? (int)(at_ms - now_ms) : 0;
@@ -229,16 +245,20 @@ static void wait_and_step(int64_t now_ms)
         {.fd = feed.wakeup, .events = POLLIN},
         {.fd = link->connection != NULL ? PQsocket(link->connection) : -1,
          .events = link->state == LINK_IDLE ? POLLIN : link->events},
+        {.fd = -1},
     };
     uint64_t unused;
 
-    if (poll(polled, 2, next_timeout(now_ms)) < 0)
+    probe_begin(&feed.probe, link, now_ms);
+    polled[2] = probe_poll(&feed.probe);
+    if (poll(polled, 3, next_timeout(now_ms)) < 0)
         return; /* EINTR: nothing is ready, the loop comes round again */
     if (polled[0].revents != 0 && read(feed.wakeup, &unused, sizeof unused) < 0 && errno != EAGAIN)
         log_event("wakeup_failed", NULL);
     now_ms = clock_ms();
     if (link->state != LINK_DOWN)
         handle_event(link_step(link, polled[1].revents, now_ms), now_ms);
+    judge_host(probe_step(&feed.probe, polled[2].revents, now_ms), now_ms);
 }
 
 static void *run(void *unused)
@@ -251,6 +271,7 @@ static void *run(void *unused)
         read_more(now_ms);
         wait_and_step(now_ms);
     }
+    probe_end(&feed.probe);
     link_close(&feed.link);
     return NULL;
 }

@@ -33,7 +33,8 @@ static ssize_t receive(gnutls_transport_ptr_t session, void *data, size_t size)
 
     if (client_phase(client) < CLIENT_CUT)
         return recv(client_socket(client), data, size, MSG_DONTWAIT);
-    send_last(session, text, client_last_words(client, text, sizeof text));
+    size_t length = client_last_words(client, text, sizeof text);
+    send_last(session, text, length);
     return 0;
 }
 

@@ -281,7 +281,8 @@ static bool take_plain(struct options *options, int key, char *text)
 }
 
 /* Takes an option that is a number; false where it is another. */
-static bool take_number(struct options *options, struct argp_state *state, int key, char *text)
+static bool take_number(struct options *options, struct argp_state *state, int key,
+                        const char *text)
 {
     switch (key) {
     case KEY_BATCH:

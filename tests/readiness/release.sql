@@ -134,6 +134,15 @@ SELECT is(pg_temp.fate(150), 'pending', 'a promise whose update is missing waits
 INSERT INTO rxtrack.status_update SELECT * FROM to_come;
 SELECT is(rxtrack.release_events(), 1, 'and is settled when it is there');
 
+-- An update that was removed, whose promise was not: the same task may come again.
+SELECT pg_temp.tell(152, 'RC', '1 h', '-1 min') \g /dev/null
+DELETE FROM rxtrack.status_update WHERE line_item_id = pg_temp.uuid(152)::uuid;
+DELETE FROM rxtrack.item WHERE line_item_id = pg_temp.uuid(152)::uuid;
+SELECT setval('task', currval('task') - 1) \g /dev/null
+SELECT is(pg_temp.tell(152, 'RC', '200 h', '-1 min'), 201, 'a task that was removed is told again');
+SELECT is((SELECT count(*) || ' ' || bool_and(due_at > now() + interval '90 min') FROM event WHERE line_item_id = pg_temp.uuid(152)::uuid), '1 true',
+  'and its new promise takes the place of the old one');
+
 -- ---------- Whom to alert ----------
 
 SELECT pg_temp.tell(200, 'RC'), pg_temp.tell(201, 'RC', ods => 'XX001'), pg_temp.tell(202, 'RC', ods => 'BL001'),
