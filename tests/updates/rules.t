@@ -58,7 +58,7 @@ $dba->sql($forbid);
 is($other->sql($may), 'unexpected', 'a change is seen in the middle of a transaction');
 $other->sql('COMMIT');
 
-$other->sql($_) for 'BEGIN ISOLATION LEVEL REPEATABLE READ', 'SELECT count(*) FROM rxtrack.item';
+$other->sql($_) for 'BEGIN ISOLATION LEVEL REPEATABLE READ', 'SELECT count(*) FROM rxtrack.supply';
 $dba->sql($allow);
 $other->sql('SELECT count(*) FROM rxtrack.readiness_event');	# a lock, with which it hears of the change
 is($other->sql($may), 'unexpected', 'but not by a transaction that keeps to its snapshot');
@@ -81,7 +81,7 @@ is($third->sql($may), 'unexpected', 'and are read the next time');
 
 is($other->sql(submit_sql('Collected')), '201', 'an item is collected');
 is($other->sql(submit_sql('Not Dispensed')), '422', 'and cannot be undispensed');
-my $lock = "SELECT count(*) FROM (SELECT FROM rxtrack.item FOR UPDATE) AS locked";
+my $lock = "SELECT count(*) FROM (SELECT FROM rxtrack.supply FOR UPDATE) AS locked";
 $dba->sql($_) for 'BEGIN', $lock;
 $other->send(submit_sql('Not Dispensed'));
 wait_until_blocked();
@@ -132,7 +132,7 @@ is($node->safe_psql('rxtrack', 'SELECT string_agg(DISTINCT application_id::text,
 	'and after it the name is that of today');
 $dba->sql($_) for "UPDATE rxtrack_internal.application SET name = 'Another short-lived one' WHERE application_id = 3",
 	"UPDATE rxtrack_internal.application SET name = 'A pharmacy system' WHERE application_id = 1";
-$node->safe_psql('rxtrack', "DELETE FROM rxtrack.$_ WHERE application_id IN (2, 3)") for qw(status_update item);
+$node->safe_psql('rxtrack', "DELETE FROM rxtrack.$_ WHERE application_id IN (2, 3)") for qw(status_update supply prescription_patient);
 
 # ---------- An error in the middle ----------
 

@@ -11,13 +11,13 @@ CREATE TEMP TABLE contract_row (from_short text, forward text[], correction text
 INSERT INTO contract_row VALUES
   ('WP', '{WPR,RC,RCP,RD,RDP,C,D,ND}', '{}'),
   ('WPR', '{RC,RCP,RD,RDP,C,D,ND}', '{WP}'),
-  ('RC', '{C,D,RD,ND}', '{WP}'),
+  ('RC', '{C,D,RD,ND}', '{WP,WPR,RCP}'),
   ('RCP', '{WPR,RC,RD,RDP,C,D,ND}', '{WP}'),
-  ('RD', '{D,C,RC,ND}', '{WP}'),
+  ('RD', '{D,C,RC,ND}', '{WP,WPR,RDP}'),
   ('RDP', '{WPR,RD,RC,RCP,D,C,ND}', '{WP}'),
-  ('C', '{}', '{WP,RC,D}'),
-  ('D', '{}', '{WP,RC,C}'),
-  ('ND', '{}', '{WP,RC,C,D}');
+  ('C', '{}', '{WP,WPR,RC,RCP,D}'),
+  ('D', '{}', '{WP,WPR,RC,C,RDP}'),
+  ('ND', '{}', '{WP,WPR,RC,RCP,RD,RDP,C,D}');
 
 CREATE TEMP TABLE pair AS
 SELECT f.from_short, t.to_short, row_number() OVER (ORDER BY f.from_short, t.to_short)::integer AS n,
@@ -97,7 +97,7 @@ SELECT is_empty(format('SELECT * FROM pg_temp.walk_pairs(%L, false) WHERE outcom
                 format('%s: all pairs, one request after the other', policy)) FROM walk;
 SELECT is_empty(format('SELECT * FROM pg_temp.walk_pairs(%L, true) WHERE outcome IS DISTINCT FROM expected', policy),
                 format('%s: all pairs, in one bundle', policy)) FROM walk;
-SELECT is((SELECT count(*) FROM rxtrack.item), 81 * 6 - (SELECT count(*) FROM pair WHERE kind = 'unexpected'),
+SELECT is((SELECT count(*) FROM rxtrack.supply), 81 * 6 - (SELECT count(*) FROM pair WHERE kind = 'unexpected'),
           'nothing is left of the bundles that were refused');
 
 CREATE FUNCTION pg_temp.first_of(policy text, item integer, short text) RETURNS text LANGUAGE plpgsql AS $$
@@ -129,7 +129,7 @@ SELECT is(body #>> '{entry,2,response,status}', '422 Unprocessable Content', 'it
 SELECT is(pg_temp.fates((status, body)::rxtrack.answer),
           ARRAY['200 OK: informational', '200 OK: informational', '422 Unprocessable Content: business-rule'],
           'the others come back as not stored') FROM refusal;
-SELECT is_empty($$ SELECT FROM rxtrack.item
+SELECT is_empty($$ SELECT FROM rxtrack.supply
   WHERE line_item_id IN (pg_temp.uuid(5001)::uuid, pg_temp.uuid(5002)::uuid) $$,
                 'and are not');
 
@@ -156,7 +156,7 @@ FROM pg_temp.submit(pg_temp.bundle(pg_temp.task(2, 'C', '2026-01-05 08:00Z', ite
 -- The kind of WP -> RC, by check_transition and by a bundle.
 CREATE FUNCTION pg_temp.ready_is() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-  item integer := 6000 + (SELECT count(*) FROM rxtrack.item);
+  item integer := 6000 + (SELECT count(*) FROM rxtrack.supply);
   told text := rxtrack.check_transition('With Pharmacy', 'Ready to Collect');
 BEGIN
   PERFORM set_config('rxtrack.transition_policy', 'off', true);
@@ -210,7 +210,7 @@ SELECT lives_ok($$ INSERT INTO rxtrack.transition_rule (from_status, to_status, 
 SELECT is(rxtrack.check_transition('With Pharmacy', 'Collected'), 'correction', 'which then holds');
 TRUNCATE rxtrack.transition_rule;
 SELECT is(pg_temp.ready_is(), 'unexpected unexpected', 'truncated');
-SELECT is((SELECT count(*) FROM rxtrack_internal.transition_rule_removed), 53::bigint, 'which is kept, too');
+SELECT is((SELECT count(*) FROM rxtrack_internal.transition_rule_removed), 65::bigint, 'which is kept, too');
 SELECT is(rxtrack.check_transition('Collected', 'Collected'), 'repeat', 'a repeat needs no rule');
 ROLLBACK TO before;
 SELECT is(pg_temp.ready_is(), 'correction correction', 'what is rolled back is seen no more');
