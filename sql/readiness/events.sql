@@ -46,7 +46,7 @@ COMMENT ON COLUMN rxtrack_internal.readiness_inbox.due_at IS
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.application_id IS 'The application whose update it is';
 
 CREATE TABLE rxtrack.readiness_promise (
-	LIKE rxtrack_internal.readiness_inbox INCLUDING COMMENTS,
+	LIKE rxtrack_internal.readiness_inbox INCLUDING COMMENTS INCLUDING DEFAULTS,
 	cancelled_at timestamptz,
 	PRIMARY KEY (prescription_id, task_id)
 );

@@ -50,9 +50,7 @@ INSERT INTO rxtrack.transition_rule VALUES ('Not Dispensed', 'Dispatched', 'corr
 INSERT INTO rxtrack_internal.public_key (application_id, kid, pem) SELECT application_id, 'k', 'a key' FROM rxtrack_internal.application;
 INSERT INTO rxtrack_internal.used_assertion SELECT application_id, 'j', 'infinity' FROM rxtrack_internal.application;
 INSERT INTO rxtrack.last_removed_release VALUES (1);
-INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('A1');
-INSERT INTO rxtrack_internal.blocked_pharmacy VALUES ('B2');
-INSERT INTO rxtrack_internal.alert_application SELECT min(application_id) FROM rxtrack_internal.application;
+SELECT rxtrack.enable_alerts(ods_codes => '{A1}'), rxtrack.block_alerts('{B2}', 'wrong patients'), rxtrack.enable_alerts(application => 'A pharmacy system');
 SELECT rxtrack.grant_events('rxtrack_listener', '{A1,B2}');
 SELECT rxtrack.add_subscription('all');
 INSERT INTO rxtrack.rehearsal VALUES ('${\random_prescription_id()}', 503, 2), ('${\random_prescription_id()}', 429, NULL);
@@ -61,12 +59,15 @@ is(request($source, 'rxtrack', uuid(), bundle(task(%item, business_status => 'No
 	task(%item, business_status => 'Ready to Collect', last_modified => '2026-01-02T00:00:01Z'))), 201, 'one of them against the rules');
 is(sql($source, 'rxtrack', 'SELECT count(DISTINCT kind) FROM rxtrack.status_update'), 6, 'there are updates of all kinds');
 
-# One that waits in the inbox, and a promise that was cancelled.
+# One that waits in the inbox, and a patient whom another application has named.
 sql($source, 'rxtrack', <<'SQL');
-INSERT INTO rxtrack_internal.readiness_inbox (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
-SELECT prescription_id, status, post_dated, nhs_number, gen_random_uuid(), line_item_id, ods_code, occurred_at, now(), application_id FROM rxtrack.readiness_event LIMIT 1;
-UPDATE rxtrack.readiness_promise SET cancelled_at = now() WHERE task_id = (SELECT task_id FROM rxtrack.readiness_promise LIMIT 1);
+INSERT INTO rxtrack_internal.readiness_inbox (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, issue_number, ods_code, occurred_at, due_at,
+	application_id, is_withdrawal, in_conflict)
+SELECT prescription_id, status, post_dated, nhs_number, gen_random_uuid(), line_item_id, issue_number, ods_code, occurred_at, now(), application_id, false, false
+FROM rxtrack.readiness_event LIMIT 1;
 SQL
+my $other_patient = bundle(task(%item, nhs_number => random_nhs_number(), business_status => 'Ready to Collect', last_modified => '2026-01-01T08:00:00Z'));
+is(sql($source, 'rxtrack', sprintf q{SELECT status FROM rxtrack.submit('%s', '%s', 'Another''s')}, to_json($other_patient), uuid()), 201, 'another patient');
 
 # ---------- What is compared ----------
 
@@ -117,7 +118,10 @@ sub check_restored
 	is(request($node, $database, uuid(), $old->[1]), 409, "$what: the task is a duplicate for any other");
 	is(request($node, $database, uuid(), bundle(task(business_status => 'Ready to Collect'))), 201, "$what: a new update is stored");
 	ok($listener->sql('SELECT 1') eq '1' && $listener->notifications > 0, "$what: and notified") if $listener;
-	is(sql($node, $database, 'SELECT max(release_number) FROM rxtrack.readiness_event'), $last + 2, "$what: events are numbered on, that in the inbox too");
+	my ($count, $first, $highest) = split /\|/, sql($node, $database, "SELECT count(*), min(release_number), max(release_number) FROM rxtrack.readiness_event WHERE release_number > $last");
+	is($count, 2, "$what: it is released, and that in the inbox too");
+	cmp_ok($first, '>=', $last + 10_000_000, "$what: with a number that the first place can not have given");
+	is($highest, $first + 1, "$what: and the next one");
 	like(sql($node, $database, "SELECT rxtrack.add_application('A third', '{}')"), qr/^rxtrack_/, "$what: so are applications");
 	return;
 }

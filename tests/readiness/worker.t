@@ -142,8 +142,8 @@ ok(wait_until(sub { dispatcher() ne '' }), 'and once more');
 # ---------- The inbox ----------
 
 # So many events in the inbox, due by as many seconds ago as their place in it.
-my $queued = q{INSERT INTO rxtrack_internal.readiness_inbox (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
-	SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), 'Y12345', now(), now() - n * interval '1 s', 1
+my $queued = q{INSERT INTO rxtrack_internal.readiness_inbox (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id, is_withdrawal, in_conflict)
+	SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), 'Y12345', now(), now() - n * interval '1 s', 1, false, false
 	FROM generate_series(1, %d) AS n};
 my $stopped = dispatcher();
 kill 'STOP', $stopped;
@@ -164,15 +164,17 @@ is(sql('SELECT rxtrack.release_events(11500)'), 11_500, 'more than are held in m
 is(sql('SELECT rxtrack.release_events(20000)'), 13_500, 'are released in pieces');
 
 # In the order in which they were due, wherever they wait; of one transaction, in which they occurred.
-my $one = q{INSERT INTO %s (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
-	VALUES ('24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), '%s', now() + interval '%d s', now() - interval '1 min' + interval '%d s', 1)};
+my $one = q{INSERT INTO %s (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id, is_withdrawal, in_conflict)
+	VALUES ('24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), '%s', now() + interval '%d s', now() - interval '1 min' + interval '%d s', 1, false, false)};
+# The supplies of promises that are due.
+my $supplies = q{INSERT INTO rxtrack.supply (prescription_id, line_item_id, issue_number, ods_code, nhs_number, status, completed, post_dated, asserted_at, last_modified,
+	received_at, began_at, began_received_at, application_id, asserted_by, receipts, own_receipts, in_conflict)
+	SELECT prescription_id, line_item_id, issue_number, ods_code, nhs_number, status, false, true, now() - interval '1 h', due_at,
+		now() - interval '1 h', now() - interval '1 h', now() - interval '1 h', application_id, application_id, 1, 1, false FROM };
 my ($inbox, $promises) = qw(rxtrack_internal.readiness_inbox rxtrack.readiness_promise);
 sql(join '; ', 'BEGIN', map({ sprintf $one, @$_ } [ $inbox, 'A3', 9, 2 ], [ $promises, 'A4', 0, 4 ], [ $inbox, 'A5', 0, 5 ], [ $inbox, 'A2', 8, 2 ], [ $promises, 'A1', 0, 1 ]),
-	# a promise is released where its update is there
-	q{INSERT INTO rxtrack.status_update (prescription_id, task_id, line_item_id, status, completed, nhs_number, request_id, ods_code, last_modified, received_at, application_id,
-		receipt, kind, changes_status, introduces, post_dated_set_at)
-	SELECT prescription_id, task_id, line_item_id, status, false, nhs_number, gen_random_uuid(), ods_code, due_at, now() - interval '1 h', application_id,
-		1, 'first', true, true, now() - interval '1 h' FROM rxtrack.readiness_promise WHERE ods_code IN ('A1', 'A4')}, 'COMMIT');
+	# a promise is released where its supply is there
+	"$supplies rxtrack.readiness_promise WHERE ods_code IN ('A1', 'A4')", 'COMMIT');
 is(sql('SELECT rxtrack.release_events(4)') . sql('SELECT rxtrack.release_events()'), '41', 'from both tables');
 is(sql('SELECT string_agg(ods_code::text, chr(32) ORDER BY release_number) FROM rxtrack.readiness_event WHERE release_number > rxtrack_internal.last_release() - 5'), 'A1 A2 A3 A4 A5', 'in one order');
 sql('CREATE ROLE reads_all IN ROLE pg_read_all_data; ' . sprintf $one, $inbox, 'B1', 0, 0);
@@ -199,19 +201,17 @@ for my $what ('is read to its end', 'and again', 'and again, with room where it 
 # ---------- Old promises, while there are new events ----------
 
 my $begun = time;
-sql(q{WITH promise AS (INSERT INTO rxtrack.readiness_promise (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
-	SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', true, '9449304130', gen_random_uuid(), gen_random_uuid(), 'Y12345', now(), now() - interval '1 min', 1
+sql(qq{WITH promise AS (INSERT INTO rxtrack.readiness_promise (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at,
+		application_id, is_withdrawal, in_conflict)
+	SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', true, '9449304130', gen_random_uuid(), gen_random_uuid(), 'Y12345', now(), now() - interval '1 min', 1, false, false
 	FROM generate_series(1, 50) RETURNING *)
-	INSERT INTO rxtrack.status_update (prescription_id, task_id, line_item_id, status, completed, nhs_number, request_id, ods_code, last_modified, received_at, application_id,
-		receipt, kind, changes_status, introduces, post_dated_set_at)
-	SELECT prescription_id, task_id, line_item_id, status, false, nhs_number, gen_random_uuid(), ods_code, due_at, now() - interval '1 h', application_id,
-		1, 'first', true, true, now() - interval '1 h' FROM promise});
+	$supplies promise});
 make_ready($node, 1) while time < $begun + 30 && sql("SELECT count(*) FROM rxtrack.pending_events WHERE due_at < now() - interval '50 s'") > 0;
 cmp_ok(time - $begun, '<', 12, 'promises that came due long ago, as a restore brings them, are found while there is always something new');
 
 # ---------- Everybody at once ----------
 
-sql('TRUNCATE rxtrack.status_update, rxtrack.item, rxtrack.readiness_promise, rxtrack.readiness_event');
+forget_updates($node);
 my $load = RxTrack::Load->new($node, clients => 8, updates => 250);
 my $last = sql('SELECT rxtrack_internal.last_release()');
 append_to_file(my $script = PostgreSQL::Test::Utils::tempdir() . '/dispatch.sql', "SELECT rxtrack.release_events(7);\n");
