@@ -86,6 +86,7 @@ Datum
 release_at_commit(PG_FUNCTION_ARGS)
 {
 	(void) fcinfo;
+	inbox_note_withdrawal();
 	at_commit_release();
 	PG_RETURN_VOID();
 }

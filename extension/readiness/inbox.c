@@ -34,6 +34,7 @@ static BlockNumber end_block = 0;	/* where INBOX_END begins */
 /* Where this transaction has added events; first > last: nowhere. */
 static BlockNumber own_first = MaxBlockNumber;
 static BlockNumber own_last = 0;
+static bool own_withdraws = false;	/* and whether one of them takes back another */
 
 /* An event in memory, and where its row is. */
 typedef struct Entry
@@ -71,9 +72,18 @@ inbox_add(const Event *events, int count)
 	Rows	   *rows = rows_open(&event_inbox, NULL, RowExclusiveLock);
 
 	for (int i = 0; i < count; i++)
+	{
 		if (rows_insert(rows, events[i].values, nulls))
 			note_own_block(rows_inserted_block(rows));
+		own_withdraws |= event_is_withdrawal(&events[i]);
+	}
 	rows_close(rows);
+}
+
+void
+inbox_note_withdrawal(void)
+{
+	own_withdraws = true;
 }
 
 void
@@ -81,6 +91,7 @@ inbox_end_transaction(void)
 {
 	own_first = MaxBlockNumber;
 	own_last = 0;
+	own_withdraws = false;
 }
 
 /* ---------- Reading ---------- */
@@ -89,7 +100,7 @@ static void
 choose_blocks(Inbox *inbox, InboxPart part, BlockNumber count, TimestampTz now)
 {
 	was_whole_read = part == INBOX_WHOLE || now >= whole_read_at || whole_read_at > now + OWN_REST ||
-		(part == INBOX_END && end_block >= count);
+		(part == INBOX_OWN && own_withdraws) || (part == INBOX_END && end_block >= count);
 	inbox->first_block = was_whole_read ? 0 : part == INBOX_END ? end_block : own_first;
 	inbox->last_block = was_whole_read || part == INBOX_END ? MaxBlockNumber : own_last;
 }
@@ -143,7 +154,7 @@ read_entries(Inbox *inbox)
 	}
 	if (has_more)
 		inbox->is_all = false;
-	if ((has_more || (inbox->first_block > 0 && inbox->last_block == MaxBlockNumber)) && inbox->withdrawal_count > 0)
+	if ((has_more || !was_whole_read) && inbox->withdrawal_count > 0)
 		leave_withdrawals(inbox);
 }
 

@@ -31,9 +31,13 @@ typedef struct Inbox Inbox;
 
 extern void inbox_add(const Event *events, int count);
 
+/* This transaction has added, by SQL, an event that takes back another. */
+extern void inbox_note_withdrawal(void);
+
 /*
- * Reads events that are there, whoever has committed them, as many as fit into memory.  Of the end alone, those
- * that take back others are left out: what they take back may stand before it.
+ * Reads events that are there, whoever has committed them, as many as fit into memory.  Of a part, those
+ * that take back others are left out: what they take back may stand elsewhere.  Where this transaction has added such
+ * an event, its own part is the whole.
  */
 extern Inbox *inbox_read(InboxPart part);
 

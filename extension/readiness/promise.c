@@ -87,30 +87,37 @@ static const RowsKey patient_key = {.count = 1, .columns = {PATIENT_PRESCRIPTION
 
 /* ---------- Adding ---------- */
 
-/* A promise of that task is one of an update that was removed, for this one is new. */
+/* A promise of the same task, or one that is pending of the supply, is of an update that was removed. */
 static void
-remove_orphan(Rows *rows, const Event *event)
+remove_orphan(const RowsKey *by, const Event *event)
 {
-	Datum		key[2] = {event->values[EVENT_PRESCRIPTION_ID], event->values[EVENT_TASK_ID]};
-	RowsPlace	place;
+	Rows	   *rows = rows_open(&event_promises, by, RowExclusiveLock);
+	Datum		key[ROWS_MAX_KEY];
 
-	if (!rows_find(rows, key, 2, true))
-		return;
-	place = rows_place(rows);
-	rows_delete(rows, &place);
+	for (int i = 0; i < by->count; i++)
+		key[i] = event->values[by->columns[i]];
+	if (rows_find(rows, key, by->count, true))
+	{
+		RowsPlace	place = rows_place(rows);
+
+		rows_delete(rows, &place);
+	}
+	rows_close(rows);
 }
 
 void
 promise_add(const Event *events, const TimestampTz *cancelled_at, int count)
 {
-	Rows	   *rows = rows_open(&event_promises, &by_task, RowExclusiveLock);
+	Rows	   *rows = rows_open(&event_promises, NULL, RowExclusiveLock);
 
 	for (int i = 0; i < count; i++)
 	{
 		Datum		values[EVENT_PROMISE_COLUMNS];
 		bool		nulls[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = cancelled_at[i] == DT_NOEND};
 
-		remove_orphan(rows, &events[i]);
+		remove_orphan(&by_task, &events[i]);
+		if (cancelled_at[i] == DT_NOEND)
+			remove_orphan(&promise_key, &events[i]);
 		memcpy(values, events[i].values, sizeof(events[i].values));
 		values[EVENT_CANCELLED_AT] = TimestampTzGetDatum(cancelled_at[i]);
 		rows_insert(rows, values, nulls);

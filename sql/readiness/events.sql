@@ -237,7 +237,7 @@ RETURNS void
 LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack_internal.release_at_commit() IS
-	'For who has put a row into rxtrack_internal.readiness_inbox by SQL: it is released as those of submissions are, by the dispatcher or, where there is none, at the commit';
+	'For who has put an event into rxtrack_internal.readiness_inbox by SQL, which takes back another: it is released as those of submissions are, by the dispatcher or, where there is none, at the commit';
 
 CREATE FUNCTION rxtrack_internal.setting_duration(setting text)
 RETURNS interval

@@ -129,11 +129,14 @@ SELECT is(rxtrack.release_events(), 1, 'and is settled when it is there');
 -- An update that was removed, whose promise was not: the same task may come again.
 SELECT pg_temp.tell(152, 'RC', '1 h', '-1 min') \g /dev/null
 DELETE FROM rxtrack.status_update WHERE line_item_id = pg_temp.uuid(152)::uuid;
-DELETE FROM rxtrack.item WHERE line_item_id = pg_temp.uuid(152)::uuid;
+DELETE FROM rxtrack.supply WHERE line_item_id = pg_temp.uuid(152)::uuid;
 SELECT setval('task', currval('task') - 1) \g /dev/null
 SELECT is(pg_temp.tell(152, 'RC', '200 h', '-1 min'), 201, 'a task that was removed is told again');
 SELECT is((SELECT count(*) || ' ' || bool_and(due_at > now() + interval '90 min') FROM event WHERE line_item_id = pg_temp.uuid(152)::uuid), '1 true',
   'and its new promise takes the place of the old one');
+DELETE FROM rxtrack.status_update WHERE line_item_id = pg_temp.uuid(152)::uuid;
+DELETE FROM rxtrack.supply WHERE line_item_id = pg_temp.uuid(152)::uuid;
+SELECT is(pg_temp.tell(152, 'RC', '300 h', '-1 min'), 201, 'so is another task of its supply');
 
 -- ---------- Whom to alert ----------
 
