@@ -70,6 +70,7 @@ dispatcher_state_init(void)
 
 /* ---------- The dispatcher's side ---------- */
 
+/* Both or neither: a session that sees the database uses the latch. */
 static void
 set_state(Oid database, Latch *latch)
 {

@@ -1,6 +1,6 @@
 /*
  * promise.c
- *		Finding promises that are due, and whether their updates still hold.
+ *		Promises: adding them, finding those that are due, and whether their updates still hold.
  */
 #include "postgres.h"
 
@@ -149,6 +149,7 @@ promise_forget(void)
 
 /* ---------- Settling ---------- */
 
+/* Whether its update still says what the item's status is, now that it takes effect. */
 static PromiseFate
 find_fate(const Event *event)
 {
@@ -172,14 +173,13 @@ find_fate(const Event *event)
 }
 
 static bool
-cancel(Promises *promises)
+cancel(Promises *promises, const RowsPlace *place)
 {
 	static const bool changes[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = true};
 	Datum		values[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = TimestampTzGetDatum(promises->now)};
 	bool		nulls[EVENT_PROMISE_COLUMNS] = {false};
-	RowsPlace	place = rows_place(promises->rows);
 
-	return rows_update(promises->rows, &place, changes, values, nulls);
+	return rows_update(promises->rows, place, changes, values, nulls);
 }
 
 PromiseFate
@@ -194,7 +194,7 @@ promise_settle(Promises *promises, Event *event)
 	if (fate == PROMISE_KEPT)
 		is_settled = rows_delete(promises->rows, &place);
 	else if (fate == PROMISE_CANCELLED)
-		is_settled = cancel(promises);
+		is_settled = cancel(promises, &place);
 	find_next(promises);
 	return is_settled ? fate : PROMISE_WAITS;
 }

@@ -28,6 +28,7 @@ static Statement select_ready = {
 	.sql = "SELECT status FROM rxtrack.ready_status WHERE ready ORDER BY status"
 };
 
+/* A table of nine rows, which a session caches. */
 static void
 read_statuses(void)
 {

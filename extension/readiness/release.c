@@ -70,6 +70,7 @@ notify_listeners(int64 number, OdsCode ods_code)
 	Async_Notify(channel, payload);
 }
 
+/* Under the next number; false where a trigger leaves it out. */
 static bool
 insert_released(Release *release, const Event *event, AlertReason reason)
 {
