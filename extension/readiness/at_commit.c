@@ -15,7 +15,7 @@
 #include "readiness/inbox.h"
 #include "readiness/release.h"
 
-static bool has_recorded = false;
+static bool has_recorded = false;	/* this transaction, an event */
 
 /*
  * Without a dispatcher, the last thing that a transaction does is to release what is due, its own

@@ -70,6 +70,7 @@
 
 PGDLLEXPORT void dispatcher_main(Datum arg);
 
+/* Begins a transaction, seen as that activity in pg_stat_activity. */
 static void
 begin_work(const char *activity)
 {

@@ -5,6 +5,7 @@
 #include "postgres.h"
 
 #include "commands/dbcommands.h"
+#include "fmgr.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -12,6 +13,7 @@
 #include "storage/proc.h"
 #include "storage/shmem.h"
 #include "storage/spin.h"
+#include "utils/builtins.h"
 
 #include "readiness/dispatcher_state.h"
 #include "settings.h"
@@ -68,6 +70,7 @@ dispatcher_state_init(void)
 
 /* ---------- The dispatcher's side ---------- */
 
+/* Both or neither: a session that sees the database uses the latch. */
 static void
 set_state(Oid database, Latch *latch)
 {
@@ -118,6 +121,16 @@ dispatcher_state_is_served(void)
 	/* it may be starting or restarting, and then sees to what was committed meanwhile */
 	name = get_database_name(MyDatabaseId);
 	return name != NULL && strcmp(name, settings_database) == 0;
+}
+
+/* rxtrack_internal.dispatcher_state() */
+PG_FUNCTION_INFO_V1(dispatcher_state);
+Datum
+dispatcher_state(PG_FUNCTION_ARGS)
+{
+	bool		present = state != NULL && latch_here() != NULL;
+
+	PG_RETURN_TEXT_P(cstring_to_text(present ? "present" : dispatcher_state_is_served() ? "absent" : "none"));
 }
 
 void

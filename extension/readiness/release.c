@@ -128,7 +128,7 @@ find_withdrawn(const Event *event)
 	return newest;
 }
 
-/* An event that withdraws another is told of who was told of that; it alerts nobody, and has no reason for it. */
+/* Inserts an event under the next number; false where a trigger leaves it out. One that withdraws another names the patient of that, and alerts nobody. */
 static bool
 insert_released(Release *release, const Event *event, AlertReason reason, const Withdrawn *withdrawn)
 {

@@ -158,7 +158,7 @@ static void handle_event(struct link *link, enum link_event event, int64_t now_m
         distrust_links(now_ms);
         break;
     case LINK_ANSWERED:
-        schedule_answered(link);
+        schedule_answered(link, now_ms);
         end_call(link, now_ms);
         break;
     case LINK_REFUSED:

@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "database/backlog.h"
 #include "database/caller.h"
+#include "database/health.h"
 #include "exchange/queue.h"
 #include "log.h"
 
@@ -47,8 +48,13 @@ static void end_job(struct job *job)
     job->done(job);
 }
 
+/* What makes a call for the health fail, but for the database being away or of another schema,
+ * would make an update fail as well. */
 static void fail_job(struct job *job, enum fault fault)
 {
+    if (job->route->checks_session &&
+        (fault == FAULT_SLOW || fault == FAULT_BUSY || fault == FAULT_INTERNAL))
+        fault = FAULT_WRITES;
     answer_fault(&job->answer, job->route, fault);
     end_job(job);
 }
@@ -93,10 +99,11 @@ void schedule_fail_expired(int64_t now_ms)
 
 /* ---- ends of calls ---- */
 
-void schedule_answered(struct link *link)
+void schedule_answered(struct link *link, int64_t now_ms)
 {
     for (size_t i = 0; i < link->count; i++) {
         caller_learn(link->jobs[i]);
+        health_stored(link->jobs[i], now_ms);
         queue_push(&schedule.answered, link->jobs[i]);
     }
     link->count = 0;
@@ -148,11 +155,14 @@ void schedule_refused(struct link *link, int64_t now_ms)
 
     log_event("database_error", "s:s,s:s,s:I", "sqlstate", link->sqlstate, "function",
               link->function, "requests", (json_int_t)link->count);
+    health_failed(link->sqlstate, now_ms);
     for (size_t i = 0; i < link->count; i++) {
         struct job *job = link->jobs[i];
         bool again = fault == FAULT_INTERNAL && link->count > 1;
 
-        if (fault == FAULT_SLOW)
+        if (job->route->checks_session)
+            again = false;
+        else if (fault == FAULT_SLOW)
             again = job->cut_off++ < LAST_ATTEMPT;
         else if (is_retriable(link->sqlstate))
             again = job->attempts < ATTEMPTS_MAX;
@@ -169,7 +179,9 @@ void schedule_refused(struct link *link, int64_t now_ms)
 void schedule_add(struct job *job, int64_t now_ms)
 {
     schedule.present++;
-    if (!backlog_add(job, now_ms))
+    if ((job->route->checks_session &&
+         !health_admits(job, schedule.links, schedule.link_count, now_ms)) ||
+        !backlog_add(job, now_ms))
         end_job(job);
 }
 
@@ -266,7 +278,9 @@ static void begin_attempt(struct link *link, struct job **jobs, size_t count, in
         jobs[i]->attempts++;
     if (count == 0)
         return;
-    if (jobs[0]->cut_off < LAST_ATTEMPT) {
+    if (jobs[0]->route->checks_session) {
+        link->timeout_ms = HEALTH_PROBE_MS;
+    } else if (jobs[0]->cut_off < LAST_ATTEMPT) {
         link->timeout_ms = (long)(patience() / (jobs[0]->cut_off == 0 ? FIRST_PART : SECOND_PART));
     } else {
         int64_t left = jobs[0]->queued_ms + patience() - now_ms;

@@ -55,7 +55,7 @@ int64_t schedule_due(int64_t now_ms, int64_t latest_ms);
 
 /* Every job of the call has its answer. They are given back by schedule_send_answers(), so that the
  * next call can be sent first. */
-void schedule_answered(struct link *link);
+void schedule_answered(struct link *link, int64_t now_ms);
 
 /* The call failed with link->sqlstate and was rolled back. Its jobs are tried again where that may
  * help, and fail otherwise. */

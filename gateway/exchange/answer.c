@@ -45,6 +45,7 @@ static const struct fault_text {
     [FAULT_STOPPING] = {503, "transient", "The service is stopping", "Retry-After: 5\n"},
     [FAULT_STREAMS] = {503, "transient", "There are too many open streams", "Retry-After: 30\n"},
     [FAULT_SLOW] = {504, "timeout", "The database took too long", NULL},
+    [FAULT_WRITES] = {503, "transient", "An update cannot be stored now", "Retry-After: 5\n"},
 };
 
 unsigned answer_fault_status(enum fault fault)
@@ -99,17 +100,28 @@ static char *token_error_text(const struct fault_text *fault)
         json_pack("{s:s,s:s}", "error", error, "error_description", fault->diagnostics));
 }
 
+/* The name of the health's check that a fault makes fail. */
+static const char *check_of(const struct fault_text *fault)
+{
+    if (fault == &faults[FAULT_WRITES])
+        return "writes";
+    if (fault == &faults[FAULT_UNSUITABLE])
+        return "schema";
+    return fault == &faults[FAULT_OVERLOADED] || fault == &faults[FAULT_STOPPING] ? "capacity"
+                                                                                  : "database";
+}
+
 /* What rxtrack_http.status() answers, as far as it can be said without a database. */
-static char *failing_health_text(const char *why)
+static char *failing_health_text(const struct fault_text *fault)
 {
     char now[CLOCK_UTC_TEXT];
 
     clock_utc(now);
-    return take_json(json_pack("{s:s,s:s,s:s,s:{s:[{s:s,s:s,s:s}],s:[{s:s,s:s,s:s,s:s}]}}",
-                               "status", "fail", "releaseId", RXTRACK_VERSION, "output", why,
-                               "checks", "gateway", "componentType", "component", "status", "pass",
-                               "version", RXTRACK_VERSION, "database", "componentType", "datastore",
-                               "status", "fail", "output", why, "time", now));
+    return take_json(json_pack(
+        "{s:s,s:s,s:s,s:{s:[{s:s,s:s,s:s}],s:[{s:s,s:s,s:s,s:s}]}}", "status", "fail", "releaseId",
+        RXTRACK_VERSION, "output", fault->diagnostics, "checks", "gateway", "componentType",
+        "component", "status", "pass", "version", RXTRACK_VERSION, check_of(fault), "componentType",
+        "datastore", "status", "fail", "output", fault->diagnostics, "time", now));
 }
 
 /* Replaces the answer by one with this body, which it takes over. */
@@ -144,8 +156,7 @@ static void set_fault(struct answer *answer, enum route_faults shape, const stru
         return;
     case ROUTE_FAULTS_HEALTH:
         if (text->status >= 500) {
-            set_body(answer, text->status, HEALTH_JSON, headers,
-                     failing_health_text(text->diagnostics));
+            set_body(answer, text->status, HEALTH_JSON, headers, failing_health_text(text));
             return;
         }
         break;

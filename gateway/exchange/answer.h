@@ -58,6 +58,7 @@ enum fault {
     FAULT_STOPPING,
     FAULT_STREAMS, /* too many streams are open */
     FAULT_SLOW,    /* the database took too long */
+    FAULT_WRITES,  /* of the health: what was written last, or on trial, was not stored */
 };
 
 /* The HTTP status of a fault. */

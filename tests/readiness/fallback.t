@@ -110,6 +110,11 @@ sql('CREATE CONSTRAINT TRIGGER see AFTER INSERT ON rxtrack.readiness_event INITI
 is(sql(submission(ready())), 201, 'an update where it has a deferred trigger');
 is(sql('SELECT count(*) FROM public.path_seen'), 1, 'which is fired at the commit');
 sql('DROP FUNCTION public.see_path() CASCADE; DROP FUNCTION public.label(rxtrack.ods_code) CASCADE');
+sql(q{CREATE FUNCTION public.nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+	CREATE TRIGGER nothing AFTER INSERT ON rxtrack_internal.readiness_inbox FOR EACH STATEMENT EXECUTE FUNCTION public.nothing()});
+$session->query_safe(submission(ready())) for 1 .. 2;
+is(sql('SELECT count(*) FROM rxtrack.pending_events'), 0, 'events that SQL has put into the inbox, for a trigger\'s sake, are found there by their transactions');
+sql('DROP FUNCTION public.nothing() CASCADE');
 
 # ---------- Promises ----------
 

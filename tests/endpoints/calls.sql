@@ -290,8 +290,12 @@ SELECT is(:'health_body'::jsonb #- '{checks,database,0,time}',
             'gateway', '[{"componentType": "component", "status": "pass", "version": "9.8.7"}]'::jsonb,
             'database',
               jsonb_build_array(jsonb_build_object('componentType', 'datastore', 'status', 'pass', 'version',
-              current_setting('server_version'))))),
-          'which tells all versions');
+              current_setting('server_version'))),
+            'schema', '[{"componentType": "datastore", "status": "pass"}]'::jsonb,
+            'writes', '[{"componentType": "datastore", "status": "pass"}]'::jsonb,
+            'dispatcher', '[{"componentType": "component", "status": "pass", "output": "No dispatcher is configured: transactions release their events"}]'::jsonb,
+            'events', '[{"componentType": "datastore", "status": "pass"}]'::jsonb)),
+          'which tells all versions, and the state of each check');
 
 SELECT * FROM finish();
 ROLLBACK;
