@@ -15,6 +15,13 @@ SELECT s.prescription_id, s.line_item_id, s.issue_number, s.ods_code, s.nhs_numb
 FROM rxtrack.supply s
 WHERE s.post_dated AND s.last_modified > pg_catalog.statement_timestamp() AND s.plain_status IS NOT NULL;
 COMMENT ON VIEW rxtrack_internal.supply_now IS 'Supplies that have a status now, whomever their updates name';
+COMMENT ON COLUMN rxtrack_internal.supply_now.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
+COMMENT ON COLUMN rxtrack_internal.supply_now.terminal IS 'Whether nothing is left to do: Task.status was completed';
+COMMENT ON COLUMN rxtrack_internal.supply_now.since IS 'When the assertion that says so took effect';
+COMMENT ON COLUMN rxtrack_internal.supply_now.predicted IS 'Whether that is post-dated';
+COMMENT ON COLUMN rxtrack_internal.supply_now.asserted_by IS 'The application that made it';
+COMMENT ON COLUMN rxtrack_internal.supply_now.began_at IS 'When the supply''s earliest update was asserted';
+COMMENT ON COLUMN rxtrack_internal.supply_now.began_received_at IS 'When that was received';
 
 -- A supply that no update with the prescription's patient has named is shown to nobody.
 CREATE VIEW rxtrack.supply_status AS
@@ -59,10 +66,12 @@ COMMENT ON COLUMN rxtrack.item_status.application IS 'The application that said 
 CREATE FUNCTION rxtrack_internal.supplies_at(prescription_id rxtrack.prescription_id, at timestamptz)
 RETURNS TABLE (line_item_id uuid, issue_number integer, ods_code rxtrack.ods_code, task_id uuid,
 			   status rxtrack.business_status, began_at timestamptz, began_received_at timestamptz)
-LANGUAGE sql STABLE STRICT
+LANGUAGE plpgsql STABLE STRICT
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	WITH assertion AS (
+BEGIN
+	-- its plan is made once a session
+	RETURN QUERY WITH assertion AS (
 		SELECT u.*, least(coalesce(u.post_dated_set_at, u.last_modified), u.received_at) AS asserted_at,
 			   CASE WHEN u.post_dated_set_at IS NULL THEN least(u.last_modified, u.received_at) ELSE u.last_modified END AS takes_effect_at
 		FROM rxtrack.status_update u
@@ -78,7 +87,8 @@ AS $$
 		   a.line_item_id, a.issue_number, a.ods_code, a.task_id, a.status, a.began_at, a.began_received_at
 	FROM aged a
 	WHERE a.takes_effect_at <= supplies_at.at AND (a.age = 1 OR a.post_dated_set_at IS NULL)
-	ORDER BY a.line_item_id, a.issue_number, a.ods_code, a.age
+	ORDER BY a.line_item_id, a.issue_number, a.ods_code, a.age;
+END
 $$;
 COMMENT ON FUNCTION rxtrack_internal.supplies_at(rxtrack.prescription_id, timestamptz) IS
 	'The supplies of a prescription that have a status at a time, by all that is known now: that of the newest assertion whose effect has begun by then, but for post-dated ones that a newer assertion has replaced, which never count; and the update that says so';
@@ -86,20 +96,25 @@ COMMENT ON FUNCTION rxtrack_internal.supplies_at(rxtrack.prescription_id, timest
 CREATE FUNCTION rxtrack.status_at(
 	prescription_id text, line_item_id text, at timestamptz DEFAULT now(), issue_number integer DEFAULT 0, ods_code text DEFAULT NULL)
 RETURNS rxtrack.business_status
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	SELECT a.status
-	FROM rxtrack_internal.supplies_at(status_at.prescription_id::rxtrack.prescription_id, status_at.at) a
-	JOIN rxtrack.supply s ON s.prescription_id = status_at.prescription_id::rxtrack.prescription_id
-		AND s.line_item_id = a.line_item_id AND s.issue_number = a.issue_number AND s.ods_code = a.ods_code
-	JOIN rxtrack.prescription_patient p ON p.prescription_id = s.prescription_id AND p.nhs_number = s.nhs_number
-	WHERE a.line_item_id = rxtrack_internal.read_uuid('line_item_id', status_at.line_item_id)
-	  AND a.issue_number = coalesce(status_at.issue_number, 0)
-	  AND a.ods_code = coalesce(status_at.ods_code::rxtrack.ods_code, a.ods_code)
-	  AND NOT p.hidden
-	ORDER BY a.status <> 'Not Dispensed'::rxtrack.business_status DESC, a.began_at DESC, a.began_received_at DESC, a.ods_code DESC
-	LIMIT 1
+DECLARE
+	prescription rxtrack.prescription_id := status_at.prescription_id;
+	item uuid := rxtrack_internal.read_uuid('line_item_id', status_at.line_item_id);
+	issue integer := coalesce(status_at.issue_number, 0);
+	pharmacy rxtrack.ods_code := status_at.ods_code;
+BEGIN
+	RETURN (
+		SELECT a.status
+		FROM rxtrack_internal.supplies_at(prescription, status_at.at) a
+		JOIN rxtrack.supply s ON s.prescription_id = prescription
+			AND s.line_item_id = a.line_item_id AND s.issue_number = a.issue_number AND s.ods_code = a.ods_code
+		JOIN rxtrack.prescription_patient p ON p.prescription_id = s.prescription_id AND p.nhs_number = s.nhs_number
+		WHERE a.line_item_id = item AND a.issue_number = issue AND (pharmacy IS NULL OR a.ods_code = pharmacy) AND NOT p.hidden
+		ORDER BY a.status <> 'Not Dispensed' DESC, a.began_at DESC, a.began_received_at DESC, a.ods_code DESC
+		LIMIT 1);
+END
 $$;
 COMMENT ON FUNCTION rxtrack.status_at(text, text, timestamptz, integer, text) IS
 	'What the status of an item, of one issue of it (0: none), is, was or will be at a time, by all that is known now; at one pharmacy, or (NULL) of the item''s current supply at that time. NULL where there is none. Errors: 22P02 where one is no prescription id, UUID or ODS code';
@@ -152,6 +167,7 @@ LEFT JOIN rxtrack_internal.application a USING (application_id)
 GROUP BY a.name, u.ods_code;
 COMMENT ON VIEW rxtrack.clock_skew IS
 	'How far the asserted times of the last day''s updates are ahead of their receipt, or behind, by application and pharmacy';
+COMMENT ON COLUMN rxtrack.clock_skew.application IS 'The application that sent them';
 COMMENT ON COLUMN rxtrack.clock_skew.updates IS 'How many updates were received in the last 24 hours';
 COMMENT ON COLUMN rxtrack.clock_skew.ahead_at_most IS 'The longest that one was ahead of its receipt; NULL: none was';
 COMMENT ON COLUMN rxtrack.clock_skew.ahead_95 IS 'The 95th percentile of how far they were ahead; negative: behind';
