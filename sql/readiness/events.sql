@@ -111,6 +111,7 @@ WHERE e.withdraws IS NULL
 GROUP BY a.name;
 COMMENT ON VIEW rxtrack.taken_back IS
 	'Which share of the ready statuses of each application was taken back soon: as 0 to 1, of the events that are kept';
+COMMENT ON COLUMN rxtrack.taken_back.application IS 'The application that said so';
 COMMENT ON COLUMN rxtrack.taken_back.ready IS 'How many events said that an item is ready';
 COMMENT ON COLUMN rxtrack.taken_back.within_1_min IS 'Which share of them was taken back within a minute of being received';
 COMMENT ON COLUMN rxtrack.taken_back.within_5_min IS 'Within five minutes';
@@ -125,6 +126,7 @@ FROM rxtrack.readiness_promise p WHERE p.cancelled_at IS NULL;
 COMMENT ON VIEW rxtrack.pending_events IS
 	'Readiness events that are recorded and not yet released. One that has been due for more than a few seconds is overdue: see whether the dispatcher is at work';
 COMMENT ON COLUMN rxtrack.pending_events.task_id IS 'The task of its update';
+COMMENT ON COLUMN rxtrack.pending_events.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
 COMMENT ON COLUMN rxtrack.pending_events.due_at IS 'When it is to be released';
 COMMENT ON COLUMN rxtrack.pending_events.post_dated IS 'Whether its update is post-dated: a prediction';
 

@@ -173,5 +173,6 @@ SELECT 'pharmacy', NULL, b.ods_code, 'blocked', b.reason FROM rxtrack_internal.b
 COMMENT ON VIEW rxtrack.alerts IS
 	'For whom alerts are on: applications and pharmacies that are enabled; and pharmacies that are blocked, which wins';
 COMMENT ON COLUMN rxtrack.alerts.kind IS 'application or pharmacy';
+COMMENT ON COLUMN rxtrack.alerts.application IS 'Of an application: its name';
 COMMENT ON COLUMN rxtrack.alerts.state IS 'enabled or blocked';
 COMMENT ON COLUMN rxtrack.alerts.reason IS 'Why it is blocked';

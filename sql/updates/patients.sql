@@ -16,6 +16,7 @@ LEFT JOIN rxtrack_internal.application a ON a.application_id = n.application_id
 WHERE s.in_conflict AND n.nhs_number <> p.nhs_number;
 COMMENT ON VIEW rxtrack.patient_conflicts IS
 	'Supplies of which an update has named another patient than the prescription''s, until rxtrack.settle_patient. For operators: it shows patients';
+COMMENT ON COLUMN rxtrack.patient_conflicts.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
 COMMENT ON COLUMN rxtrack.patient_conflicts.application IS 'The application that named the other patient';
 COMMENT ON COLUMN rxtrack.patient_conflicts.named IS 'The patient that it named';
 COMMENT ON COLUMN rxtrack.patient_conflicts.patient IS 'The prescription''s patient';
@@ -67,7 +68,7 @@ COMMENT ON FUNCTION rxtrack_internal.settle_events(rxtrack.prescription_id, rxtr
 -- Supplies first, then the prescription, as submission locks them.
 CREATE FUNCTION rxtrack.settle_patient(prescription_id text, nhs_number text, reason text, force boolean DEFAULT false)
 RETURNS void
-LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
@@ -75,13 +76,16 @@ DECLARE
 	patient rxtrack.nhs_number := settle_patient.nhs_number;
 	before rxtrack.nhs_number;
 BEGIN
+	PERFORM rxtrack_internal.refuse_null('prescription_id', settle_patient.prescription_id);
+	PERFORM rxtrack_internal.refuse_null('nhs_number', settle_patient.nhs_number);
+	PERFORM rxtrack_internal.refuse_null('reason', settle_patient.reason);
 	PERFORM FROM rxtrack.supply s WHERE s.prescription_id = prescription
 	ORDER BY s.prescription_id, s.line_item_id, s.issue_number, s.ods_code FOR NO KEY UPDATE;
 	SELECT p.nhs_number INTO before FROM rxtrack.prescription_patient p WHERE p.prescription_id = prescription FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'the prescription is not known' USING ERRCODE = 'undefined_object';
 	END IF;
-	IF NOT force AND NOT EXISTS (SELECT FROM rxtrack.status_update u WHERE u.prescription_id = prescription AND u.nhs_number = patient) THEN
+	IF force IS NOT TRUE AND NOT EXISTS (SELECT FROM rxtrack.status_update u WHERE u.prescription_id = prescription AND u.nhs_number = patient) THEN
 		RAISE EXCEPTION 'no update of the prescription has named that patient'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Where it is right all the same, say force => true.';
 	END IF;
@@ -106,4 +110,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rxtrack.settle_patient(text, text, text, boolean) IS
-	'Says whose a prescription is, where updates disagree; its supplies follow: those that an update has named this patient for are shown, and what another patient''s items were said to be ready by is taken back. Audited, with the reason. Errors: 42704 where the prescription is not known, 22023 where no update has named that patient (unless force), 22P02 where one is no prescription id or NHS number';
+	'Says whose a prescription is, where updates disagree; its supplies follow: those that an update has named this patient for are shown, and what another patient''s items were said to be ready by is taken back. Audited, with the reason. Errors: 22004 where an argument is NULL, 42704 where the prescription is not known, 22023 where no update has named that patient (unless force), 22P02 where one is no prescription id or NHS number';

@@ -89,6 +89,9 @@ CREATE TABLE rxtrack.supply (
 COMMENT ON TABLE rxtrack.supply IS
 	'Each supply: one item, of one issue of a prescription, at one pharmacy; and the row that is locked while an update of it is judged. Read rxtrack.supply_status instead: a newest assertion may have yet to begin';
 COMMENT ON COLUMN rxtrack.supply.status IS 'What its newest assertion says; with completed, asserted_at, last_modified, asserted_by and post_dated';
+COMMENT ON COLUMN rxtrack.supply.completed IS 'Task.status of the newest assertion: completed (true) or in-progress (false)';
+COMMENT ON COLUMN rxtrack.supply.last_modified IS 'Task.lastModified of the newest assertion, as posted';
+COMMENT ON COLUMN rxtrack.supply.post_dated IS 'Whether the newest assertion is post-dated: a prediction, which takes effect at last_modified';
 COMMENT ON COLUMN rxtrack.supply.nhs_number IS 'The prescription''s patient, if an update of this supply has named it; else the first patient named';
 COMMENT ON COLUMN rxtrack.supply.asserted_at IS 'When the newest assertion was made, by its own word, but not later than its receipt';
 COMMENT ON COLUMN rxtrack.supply.asserted_by IS 'The application that made it';
@@ -101,6 +104,10 @@ COMMENT ON COLUMN rxtrack.supply.receipts IS 'How many updates of it are stored'
 COMMENT ON COLUMN rxtrack.supply.own_receipts IS 'Of them, how many of the application that began it';
 COMMENT ON COLUMN rxtrack.supply.in_conflict IS 'Whether an update of it has named another patient than the prescription''s';
 COMMENT ON COLUMN rxtrack.supply.plain_status IS 'Where the newest assertion is post-dated: what the newest one says that is not; with the other plain_ columns. NULL: there is none';
+COMMENT ON COLUMN rxtrack.supply.plain_completed IS 'completed of that one';
+COMMENT ON COLUMN rxtrack.supply.plain_asserted_at IS 'asserted_at of that one: when it took effect';
+COMMENT ON COLUMN rxtrack.supply.plain_last_modified IS 'last_modified of that one';
+COMMENT ON COLUMN rxtrack.supply.plain_asserted_by IS 'asserted_by of that one';
 
 -- By patient, for readers and for an application's search of its own; by pharmacy likewise, those first that are open.
 CREATE INDEX supply_patient ON rxtrack.supply (nhs_number, application_id, prescription_id);
