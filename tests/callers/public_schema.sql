@@ -1,7 +1,7 @@
 -- The public schema is the manual: what psql lists of rxtrack is what people use, with verbs in pairs, arguments that are
 -- called the same everywhere and that every driver can send, results of our types, and a comment on everything.
 BEGIN;
-SELECT plan(42);
+SELECT plan(45);
 
 CREATE TEMP TABLE our_schema AS SELECT oid, nspname FROM pg_namespace WHERE nspname IN ('rxtrack', 'rxtrack_internal', 'rxtrack_http');
 CREATE TEMP TABLE member AS
@@ -35,7 +35,7 @@ WHERE p.pronamespace = 'rxtrack'::regnamespace;
 CREATE TEMP TABLE pair (one text, other text);
 INSERT INTO pair VALUES ('add', 'drop'), ('bind', 'unbind'), ('restrict', 'unrestrict'), ('grant', 'revoke'), ('enable', 'disable'), ('block', 'unblock');
 CREATE TEMP TABLE single AS
-SELECT unnest('{alter_application,rotate_key,waive_certificate,submit,check_transition,status_at,status_history,short_name,fetch_events,ack_events,release_events,prune_events,event_json}'::text[]) AS name;
+SELECT unnest('{alter_application,rotate_key,waive_certificate,submit,check_transition,status_at,status_history,short_name,fetch_events,ack_events,release_events,prune_events,event_json,settle_patient,begin_new_history}'::text[]) AS name;
 SELECT is_empty($$ SELECT proname FROM public_function, split_part(proname, '_', 1) AS verb
                    WHERE verb NOT IN (SELECT one FROM pair UNION ALL SELECT other FROM pair) AND proname NOT IN (SELECT name FROM single) $$,
                 'each function is one of a pair, or one of those that have none');
@@ -53,7 +53,8 @@ INSERT INTO known VALUES
   ('kid', 'text'), ('pem', 'text'), ('valid_from', 'timestamp with time zone'), ('valid_until', 'timestamp with time zone'), ('fingerprint', 'text'),
   ('role', 'text'), ('ods_code', 'text'), ('ods_codes', 'text[]'), ('prescription_id', 'text'), ('line_item_id', 'text'), ('issue_number', 'integer'),
   ('at', 'timestamp with time zone'), ('from_status', 'text'), ('to_status', 'text'), ('bundle', 'text'), ('request_id', 'text'),
-  ('subscription', 'text'), ('alerts_only', 'boolean'), ('max_rows', 'integer'), ('release_number', 'bigint'), ('reason', 'text');
+  ('subscription', 'text'), ('alerts_only', 'boolean'), ('max_rows', 'integer'), ('release_number', 'bigint'), ('reason', 'text'),
+  ('nhs_number', 'text'), ('force', 'boolean'), ('alert_on_predictions', 'boolean');
 SELECT is_empty($$ SELECT signature, a.name, a.type FROM argument a WHERE (a.name, a.type) NOT IN (SELECT name, type FROM known) AND proname NOT IN ('short_name', 'event_json') $$,
                 'arguments are called and typed alike everywhere; identifiers come as text');
 SELECT is_empty($$ SELECT signature FROM argument WHERE name = 'application' AND place <> 1 AND proname <> 'submit' $$, 'what a function is about comes first');
@@ -119,14 +120,15 @@ SELECT is(pg_temp.refusal(replace(call, '?', '9990000019'), '9990000019'), '22P0
 -- nothing is done for NULL, and it is said so
 SELECT is_empty($$ SELECT signature, pg_temp.refusal(call, '?') FROM (
     SELECT signature, format('SELECT rxtrack.%I(%s)', proname, string_agg('NULL', ', ' ORDER BY place)) AS call FROM argument
-    WHERE split_part(proname, '_', 1) IN (SELECT one FROM pair UNION ALL SELECT other FROM pair) OR proname IN ('alter_application', 'rotate_key', 'waive_certificate')
-    GROUP BY signature, proname) AS c WHERE pg_temp.refusal(call, '?') <> '22004' $$, 'functions that change something refuse NULL by its name');
+    WHERE split_part(proname, '_', 1) IN (SELECT one FROM pair UNION ALL SELECT other FROM pair) OR proname IN ('alter_application', 'rotate_key', 'waive_certificate', 'settle_patient')
+    GROUP BY signature, proname) AS c WHERE pg_temp.refusal(call, '?') <> CASE WHEN signature ~ '(en|dis)able_alerts' THEN '22023' ELSE '22004' END $$,
+                'functions that change something refuse NULL by its name, and where one of two is needed, neither');
 SELECT is(pg_temp.refusal(format('SELECT rxtrack.%s', call), '?'), state, call) FROM (VALUES
   ($$restrict_application('An application', NULL)$$, '22004'), ($$restrict_application('An application', '{A1,NULL}')$$, '22004'), ($$restrict_application('An application', '{}')$$, 'none'),
   ($$restrict_application('Nobody', '{A1}')$$, '42704'), ($$unrestrict_application('Nobody')$$, '42704'), ($$drop_public_key('An application', NULL)$$, '22004'),
   ($$bind_certificate('An application', NULL)$$, '22004'), ($$unbind_certificate('An application', 'none')$$, '22023'), ($$waive_certificate('Nobody')$$, '42704'),
   ($$bind_role('An application', NULL)$$, '22004'), ($$unbind_role('An application', NULL)$$, '22004'), ($$unbind_role('An application', 'nobody')$$, 'none'), ($$grant_events('rxtrack_test_listener', '{NULL}')$$, '22004'),
-  ($$rotate_key('An application', NULL)$$, '22004'), ($$alter_application('An application')$$, 'none')) AS v (call, state);
+  ($$rotate_key('An application', NULL)$$, '22004'), ($$alter_application('An application')$$, 'none'), ($$enable_alerts('An application', '{A1}')$$, '22023'), ($$enable_alerts(ods_codes => '{A1,NULL}')$$, '22004'), ($$enable_alerts('Nobody')$$, '42704')) AS v (call, state);
 
 -- ---------- Comments ----------
 
