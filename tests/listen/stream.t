@@ -34,7 +34,7 @@ my $listener = follow('--state', $state);
 ok(wait_for_state(0), 'a stream begins with what comes from now on, and keeps where that is');
 my ($task) = make_ready($node, 1, ods_code => 'A1B2');
 my ($line) = $listener->wait_for_lines(1);
-is(join(' ', sort keys %$line), 'alert id item occurred patient pharmacy prescription reason released status',
+is(join(' ', sort keys %$line), 'alert id issue item occurred origin patient pharmacy prescription reason released status withdraws withdraws_alert',
 	'a line has what a subscription\'s has');
 is("$line->{id} $line->{pharmacy} $line->{patient}", "1 A1B2 $task->{for}{identifier}{value}", 'it is the event');
 make_ready($node, 150);
@@ -75,8 +75,7 @@ is($listener->numbers, '', 'has nothing to catch up with');
 
 # ---------- Filters ----------
 
-$node->safe_psql('rxtrack', q{INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('A1B2'), ('C3');
-	INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack_internal.application});
+$node->safe_psql('rxtrack', q{SELECT rxtrack.enable_alerts(ods_codes => '{A1B2, C3}')});
 make_ready($node, 1, ods_code => $_) for qw(A1B2 C3 D4 A1B2 D4);
 wait_until(sub { $node->safe_psql('rxtrack', 'SELECT max(release_number) FROM rxtrack.readiness_event') == 163 });
 $listener = follow('--since', 158, '--once', '--ods', ' d4,c3');
@@ -165,6 +164,36 @@ $listener = follow('--since', 100, '--once');
 is($listener->wait_for_exit, 0, 'a position from before what is kept');
 is($listener->numbers, '169 170 171', 'gets what is kept');
 like($listener->messages, qr/events 101 to 168 are no longer kept by the server/, 'and says what is gone');
+
+# ---------- What is taken back ----------
+
+sub last_release { return $node->safe_psql('rxtrack', 'SELECT max(release_number) FROM rxtrack.readiness_event') }
+
+my @ready = map { make_ready($node, 1, ods_code => $_) } qw(C3 D4);
+take_back($node, reverse @ready);
+wait_until(sub { last_release() == 175 });
+$listener = follow('--since', 173, '--once');
+is($listener->wait_for_exit, 0, 'what takes an event back');
+is(join(' ', map { "$_->{id}:$_->{withdraws}" } $listener->lines), '174:173 175:172', 'is an event that names it');
+is(join(' ', map { join ',', $_->{status}, $_->{alert} + 0, $_->{reason} // 'none', $_->{withdraws_alert} + 0 } $listener->lines),
+	'With Pharmacy,0,none,0 With Pharmacy,0,none,1', 'says what the status is now, and whether the patient was to be alerted, but does not alert');
+$listener = follow('--since', 171, '--once', '--alerts-only');
+$listener->wait_for_exit;
+is($listener->numbers, '172 175', '--alerts-only: with what takes an alert back');
+
+# ---------- Another history of the database ----------
+
+$node->safe_psql('rxtrack', 'SELECT rxtrack.begin_new_history()');
+make_ready($node, 2);
+wait_until(sub { last_release() > 10_000_000 });
+my $last = last_release();
+$listener = follow('--since', 174, '--once');
+is($listener->wait_for_exit, 0, 'a position from before another history');
+is($listener->numbers, join(' ', 175, $last - 1, $last), 'goes on with what is new');
+like($listener->messages, qr/events go on with ${\($last - 1)}: another history of the database has begun/, 'and says so');
+$listener = follow('--since', 4711, '--once');
+$listener->wait_for_exit;
+is($listener->numbers, join(' ', $last - 1, $last), 'so does one from a history that is lost');
 
 # ---------- What does not get better ----------
 

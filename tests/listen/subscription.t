@@ -62,12 +62,12 @@ is_deeply(
 		patient => $patient,
 		pharmacy => 'A1B2',
 		status => 'Ready to Collect',
-		reason => 'pharmacy not enabled',
+		reason => 'not enabled',
 	},
 	'the line says what the event says');
 ok(!$line->{alert}, 'whether to alert');
 like($line->{$_}, qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/, "when it $_") for qw(occurred released);
-is(join(' ', sort keys %$line), 'alert id item occurred patient pharmacy prescription reason released status', 'and nothing else');
+is(join(' ', sort keys %$line), 'alert id issue item occurred origin patient pharmacy prescription reason released status withdraws withdraws_alert', 'and nothing else');
 ok(wait_for_ack($node, 'app', 1), 'it is acknowledged');
 
 make_ready($node, 250);
@@ -112,16 +112,18 @@ for ([ 'two', '--ods', 'b2, a1b2' ], [ 'alerts', '--alerts-only' ], ['all'])
 	my ($name, @filter) = @$_;
 	is(follow($name, '--create', '--once', @filter)->wait_for_exit, 0, "a subscription: $name");
 }
-$node->safe_psql('rxtrack', q{INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('A1B2'), ('C3'), ('B2'); INSERT INTO rxtrack_internal.blocked_pharmacy VALUES ('B2');
-	INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack_internal.application});
+$node->safe_psql('rxtrack', q{SELECT rxtrack.enable_alerts(ods_codes => '{A1B2, C3, B2}'), rxtrack.block_alerts('{B2}', 'wrong patients')});
 my %following = map { $_ => follow($_) } qw(two alerts all);
-make_ready($node, 2, ods_code => $_) for qw(A1B2 C3 B2 D4 A1B2);
-$following{$_->[0]}->wait_for_lines($_->[1]) for [ two => 6 ], [ alerts => 6 ], [ all => 10 ];
+my @ready = map { make_ready($node, 2, ods_code => $_) } qw(A1B2 C3 B2 D4 A1B2);
+take_back($node, @ready[ 0, 6 ]);
+$following{$_->[0]}->wait_for_lines($_->[1]) for [ two => 7 ], [ alerts => 7 ], [ all => 12 ];
 is($following{two}->numbers, numbers_after($start, "ods_code IN ('A1B2', 'B2')"), '--ods: these pharmacies');
-is($following{alerts}->numbers, numbers_after($start, 'alert'), '--alerts-only: what is to alert');
+is($following{alerts}->numbers, numbers_after($start, 'alert OR withdraws_alert'), '--alerts-only: what is to alert, and what takes such a one back');
 is($following{all}->numbers, numbers_after($start), 'neither: all');
-is_deeply([ map { $_->{reason} // 'alert' } $following{all}->lines ],
-	[ qw(alert alert alert alert), ('pharmacy blocked') x 2, ('pharmacy not enabled') x 2, qw(alert alert) ], 'with the reasons');
+my %number = map { ($_->{item} => $_->{id}) } grep { !$_->{withdraws} } $following{all}->lines;
+is_deeply([ map { $_->{withdraws} ? "withdraws $_->{withdraws}" : $_->{reason} // 'alert' } $following{all}->lines ],
+	[ qw(alert alert alert alert), ('pharmacy blocked') x 2, ('not enabled') x 2, qw(alert alert), map { "withdraws $number{ uc $_->{focus}{identifier}{value} }" } @ready[ 0, 6 ] ],
+	'with the reasons, and what is taken back');
 is($_->stop, 0, 'ends') for values %following;
 
 $listener = follow('two', '--once', '--ods', 'A1B2,B2,b2');

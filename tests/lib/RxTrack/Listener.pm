@@ -32,7 +32,11 @@ C<Pharmacy>.
 
 =head2 make_ready($node, $n, %fields)
 
-Stores that n items of one prescription each have become ready to collect, in one transaction. Fields as of C<task>.
+Stores that n items of one prescription each have become ready to collect, in one transaction. Fields as of C<task>. Returns the tasks.
+
+=head2 take_back($node, @tasks)
+
+Stores that the items of these tasks are with their pharmacies, where they were said to be ready: one after the other.
 
 =head2 acknowledged($node, $name), wait_for_ack($node, $name, $number)
 
@@ -51,7 +55,7 @@ use RxTrack;
 use Time::HiRes qw(sleep time);
 use parent 'RxTrack::Child';
 
-our @EXPORT = qw(listening_node make_ready acknowledged wait_for_ack wait_until);
+our @EXPORT = qw(listening_node make_ready take_back acknowledged wait_for_ack wait_until);
 
 my $json = JSON::PP->new->utf8;
 my $started = 0;
@@ -72,10 +76,34 @@ sub make_ready
 {
 	my ($node, $count, %field) = @_;
 	my @tasks = map { task(business_status => 'Ready to Collect', %field) } 1 .. $count;
+	submit_tasks($node, @tasks);
+	return @tasks;
+}
+
+sub take_back
+{
+	my ($node, @tasks) = @_;
+	submit_tasks($node, correction($_)) for @tasks;
+	return;
+}
+
+# The item of a task is with its pharmacy now.
+sub correction
+{
+	my ($task) = @_;
+	my ($issue) = map { $_->{valueInteger} } @{ $task->{input} // [] };
+	return task(prescription_id => $task->{basedOn}[0]{identifier}{value}, line_item_id => $task->{focus}{identifier}{value},
+		nhs_number => $task->{for}{identifier}{value}, ods_code => $task->{owner}{identifier}{value}, issue_number => $issue,
+		business_status => 'With Pharmacy');
+}
+
+sub submit_tasks
+{
+	my ($node, @tasks) = @_;
 	my $status = $node->safe_psql('rxtrack',
 		sprintf(q{SELECT status FROM rxtrack.submit('%s', '%s', 'Pharmacy')}, to_json(bundle(@tasks)), uuid()));
 	die "not stored: $status" if $status ne '201';
-	return @tasks;
+	return;
 }
 
 sub acknowledged
