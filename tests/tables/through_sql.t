@@ -35,10 +35,10 @@ sub scenario
 		submission(uuid(), task(%{ $item[1] }, business_status => 'Collected', last_modified => '2026-03-02T12:00:00Z')),
 	);
 	my $answers = $node->safe_psql('rxtrack', join ";\n", @steps);
-	my $stored = sql('SELECT status, completed, receipts, post_dated FROM rxtrack.item ORDER BY 1, 3') . "\n" .
+	my $stored = sql('SELECT status, completed, receipts, post_dated FROM rxtrack.supply ORDER BY 1, 3') . "\n" .
 	  sql('SELECT status, receipt, kind, changes_status, issue_number FROM rxtrack.status_update ORDER BY 1, 2') . "\n" .
 	  sql('SELECT status FROM rxtrack.readiness_event ORDER BY 1');
-	sql('TRUNCATE rxtrack.item, rxtrack.status_update, rxtrack.readiness_event');
+	sql('TRUNCATE rxtrack.supply, rxtrack.status_update, rxtrack.readiness_event');
 	return "$answers\n$stored";
 }
 
@@ -62,33 +62,33 @@ SQL
 # What is made, what it is made on and how it is dropped, and what it has seen in the end.
 my %kind = (
 	'a trigger after each statement' => [
-		'CREATE TRIGGER t AFTER INSERT OR UPDATE ON rxtrack.item FOR EACH STATEMENT EXECUTE FUNCTION public.see()',
-		'DROP TRIGGER t ON rxtrack.item', "t insert|2\nt update|4" ],
+		'CREATE TRIGGER t AFTER INSERT OR UPDATE ON rxtrack.supply FOR EACH STATEMENT EXECUTE FUNCTION public.see()',
+		'DROP TRIGGER t ON rxtrack.supply', "t insert|2\nt update|4" ],
 	'a trigger before each statement' => [
 		'CREATE TRIGGER t BEFORE INSERT ON rxtrack.status_update FOR EACH STATEMENT EXECUTE FUNCTION public.see()',
 		'DROP TRIGGER t ON rxtrack.status_update', 't insert|6' ],
 	'a trigger on UPDATE OF a column that changes' => [
-		'CREATE TRIGGER t AFTER UPDATE OF receipts ON rxtrack.item FOR EACH ROW EXECUTE FUNCTION public.see()',
-		'DROP TRIGGER t ON rxtrack.item', 't update|4' ],
+		'CREATE TRIGGER t AFTER UPDATE OF receipts ON rxtrack.supply FOR EACH ROW EXECUTE FUNCTION public.see()',
+		'DROP TRIGGER t ON rxtrack.supply', 't update|4' ],
 	'a trigger on UPDATE OF a column that a late update leaves' => [
-		'CREATE TRIGGER t BEFORE UPDATE OF status ON rxtrack.item FOR EACH ROW EXECUTE FUNCTION public.see()',
-		'DROP TRIGGER t ON rxtrack.item', 't update|3' ],
+		'CREATE TRIGGER t BEFORE UPDATE OF status ON rxtrack.supply FOR EACH ROW EXECUTE FUNCTION public.see()',
+		'DROP TRIGGER t ON rxtrack.supply', 't update|3' ],
 	'transition tables' => [
 		'CREATE TRIGGER t AFTER INSERT ON rxtrack.status_update REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION public.see_rows()',
 		'DROP TRIGGER t ON rxtrack.status_update', 't 1|6' ],
 	'transition tables of a trigger for each row' => [
-		'CREATE TRIGGER t AFTER UPDATE ON rxtrack.item REFERENCING OLD TABLE AS changed FOR EACH ROW EXECUTE FUNCTION public.see_rows()',
-		'DROP TRIGGER t ON rxtrack.item', 't 1|4' ],
+		'CREATE TRIGGER t AFTER UPDATE ON rxtrack.supply REFERENCING OLD TABLE AS changed FOR EACH ROW EXECUTE FUNCTION public.see_rows()',
+		'DROP TRIGGER t ON rxtrack.supply', 't 1|4' ],
 	'a rule' => [
 		q{CREATE RULE r AS ON INSERT TO rxtrack.status_update DO ALSO INSERT INTO public.seen (what) VALUES ('rule ' || NEW.kind)},
 		'DROP RULE r ON rxtrack.status_update', "rule first|2\nrule forward|2\nrule late|1\nrule repeat|1" ],
 	'a rule about updates' => [
-		q{CREATE RULE r AS ON UPDATE TO rxtrack.item WHERE NEW.receipts > 2 DO ALSO INSERT INTO public.seen (what) VALUES ('rule ' || NEW.receipts)},
-		'DROP RULE r ON rxtrack.item', 'rule 3|2' ],
+		q{CREATE RULE r AS ON UPDATE TO rxtrack.supply WHERE NEW.receipts > 2 DO ALSO INSERT INTO public.seen (what) VALUES ('rule ' || NEW.receipts)},
+		'DROP RULE r ON rxtrack.supply', 'rule 3|2' ],
 	'triggers for each row' => [
-		'CREATE TRIGGER t AFTER INSERT OR UPDATE ON rxtrack.item FOR EACH ROW EXECUTE FUNCTION public.see();
-		CREATE TRIGGER b BEFORE INSERT OR UPDATE ON rxtrack.item FOR EACH ROW EXECUTE FUNCTION public.see()',
-		'DROP TRIGGER t ON rxtrack.item; DROP TRIGGER b ON rxtrack.item', "b insert|2\nb update|4\nt insert|2\nt update|4" ],
+		'CREATE TRIGGER t AFTER INSERT OR UPDATE ON rxtrack.supply FOR EACH ROW EXECUTE FUNCTION public.see();
+		CREATE TRIGGER b BEFORE INSERT OR UPDATE ON rxtrack.supply FOR EACH ROW EXECUTE FUNCTION public.see()',
+		'DROP TRIGGER t ON rxtrack.supply; DROP TRIGGER b ON rxtrack.supply', "b insert|2\nb update|4\nt insert|2\nt update|4" ],
 );
 for my $name (sort keys %kind)
 {
@@ -105,11 +105,11 @@ my %item = (prescription_id => random_prescription_id(), line_item_id => uuid())
 sql("CREATE RULE r AS ON INSERT TO rxtrack.status_update WHERE NEW.status = 'Not Dispensed' DO INSTEAD NOTHING");
 is(sql(submission(uuid(), task(%item, business_status => 'Not Dispensed'))), 201, 'a rule that does nothing instead');
 is(sql('SELECT count(*) FROM rxtrack.status_update'), 0, 'is obeyed');
-sql('DROP RULE r ON rxtrack.status_update; TRUNCATE rxtrack.item');
+sql('DROP RULE r ON rxtrack.status_update; TRUNCATE rxtrack.supply');
 
 # ---------- In partitions ----------
 
-for my $table (qw(item status_update))
+for my $table (qw(supply status_update))
 {
 	my $key = sql("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'rxtrack.$table'::regclass AND contype = 'p'");
 	sql("ALTER TABLE rxtrack.$table RENAME TO ${table}_before; ALTER TABLE rxtrack.${table}_before RENAME CONSTRAINT ${table}_pkey TO ${table}_before_pkey;
@@ -117,9 +117,9 @@ for my $table (qw(item status_update))
 	sql("CREATE TABLE rxtrack.${table}_$_ PARTITION OF rxtrack.$table FOR VALUES WITH (MODULUS 2, REMAINDER $_)") for 0, 1;
 }
 is(scenario(), $plain, 'in partitions: the same answers, and the same is stored');
-sql('CREATE TRIGGER t AFTER INSERT OR UPDATE ON rxtrack.item FOR EACH STATEMENT EXECUTE FUNCTION public.see();
-	CREATE TRIGGER c BEFORE UPDATE OF status ON rxtrack.item FOR EACH ROW EXECUTE FUNCTION public.see();
-	CREATE TRIGGER p AFTER INSERT ON rxtrack.item_0 FOR EACH STATEMENT EXECUTE FUNCTION public.see()');
+sql('CREATE TRIGGER t AFTER INSERT OR UPDATE ON rxtrack.supply FOR EACH STATEMENT EXECUTE FUNCTION public.see();
+	CREATE TRIGGER c BEFORE UPDATE OF status ON rxtrack.supply FOR EACH ROW EXECUTE FUNCTION public.see();
+	CREATE TRIGGER p AFTER INSERT ON rxtrack.supply_0 FOR EACH STATEMENT EXECUTE FUNCTION public.see()');
 is(scenario(), $plain, 'with triggers of the partitioned table, too');
 is(sql('SELECT what, count(*) FROM public.seen GROUP BY 1 ORDER BY 1'), "c update|3\nt insert|2\nt update|4", 'which have seen all of it; one of a partition is not of the table');
 
