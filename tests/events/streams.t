@@ -135,8 +135,9 @@ sub release
 {
 	my ($count, $ods_code) = @_;
 	$ods_code //= 'Y12345';
-	sql("INSERT INTO rxtrack_internal.readiness_inbox (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
-		SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), '$ods_code', now(), now(), 1
+	sql("INSERT INTO rxtrack_internal.readiness_inbox (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at,
+			application_id, is_withdrawal, in_conflict)
+		SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), '$ods_code', now(), now(), 1, false, false
 		FROM generate_series(1, $count);
 		SELECT rxtrack.release_events($count)");
 	return last_number();
