@@ -15,7 +15,7 @@ LANGUAGE plpgsql VOLATILE STRICT
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 BEGIN
-	LOCK TABLE rxtrack.status_update, rxtrack.item IN ROW EXCLUSIVE MODE;
+	LOCK TABLE rxtrack.prescription_patient, rxtrack.supply, rxtrack.status_update IN ROW EXCLUSIVE MODE;
 	PERFORM pg_logical_emit_message(true, 'rxtrack', '');
 END
 $$;

@@ -135,8 +135,9 @@ sub release
 {
 	my ($count, $ods_code) = @_;
 	$ods_code //= 'Y12345';
-	sql("INSERT INTO rxtrack_internal.readiness_inbox (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at, application_id)
-		SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), '$ods_code', now(), now(), 1
+	sql("INSERT INTO rxtrack_internal.readiness_inbox (prescription_id, status, post_dated, nhs_number, task_id, line_item_id, ods_code, occurred_at, due_at,
+			application_id, is_withdrawal, in_conflict)
+		SELECT '24F5DA-A83008-7EFE6Z', 'Ready to Collect', false, '9449304130', gen_random_uuid(), gen_random_uuid(), '$ods_code', now(), now(), 1, false, false
 		FROM generate_series(1, $count);
 		SELECT rxtrack.release_events($count)");
 	return last_number();
@@ -337,6 +338,33 @@ ok($_->ends_well, 'are ended when the database no longer has what they have seen
 my $anew = resume($end);
 $end = release(3);
 is($anew->wait_for_events(3), range($end - 2, $end), 'and begin anew');
+
+# ---------- Taken back, and another history ----------
+
+my $ready = task(business_status => 'Ready to Collect', ods_code => 'tb1');
+my %supply = (prescription_id => $ready->{basedOn}[0]{identifier}{value}, line_item_id => $ready->{focus}{identifier}{value},
+	nhs_number => $ready->{for}{identifier}{value}, ods_code => 'TB1');
+my ($followed, $of_pharmacy) = (listener(), listener(query => '?ods=TB1'));
+is($gateway->post(bundle($_), key => $supplier)->{status}, 201, 'an item becomes ready, or is not') for $ready, task(%supply);
+is($_->wait_for_events(2), range($end + 1, $end + 2), 'both are told') for $followed, $of_pharmacy;
+is(join(' ', map { $_->{event} } @{ $of_pharmacy->{events} }), 'ready withdrawn', 'as events of two kinds');
+is_deeply([ @{ from_json($followed->{events}[1]{data}) }{qw(status withdraws alert reason)} ], [ 'With Pharmacy', $end + 1, JSON::PP::false(), undef ],
+	'the second says which one it takes back');
+my $back = resume($end);
+is($back->wait_for_events(2), range($end + 1, $end + 2), 'who comes back gets both');
+is($back->{events}[1]{event}, 'withdrawn', 'of the same kinds');
+$end += 2;
+
+sql('SELECT rxtrack.begin_new_history()');
+my $far = release(2);
+cmp_ok($far, '>', 10_000_000, 'another history begins');
+is($followed->wait_for_events(4), range($end - 1, $end) . ' ' . range($far - 1, $far), 'a stream goes on with what is new');
+is(resume($end)->wait_for_events(2), range($far - 1, $far), 'so does who comes back from before');
+is(resume($end - 2)->wait_for_events(4), range($end - 1, $end) . ' ' . range($far - 1, $far), 'or from long before');
+is(resume($end + 4711)->wait_for_events(2), range($far - 1, $far), 'and who comes from a history that is lost');
+$end = release(1);
+like($followed->wait_for_events(5), qr/ $far $end\z/, 'and from there without a gap');
+
 
 # ---------- Limits ----------
 

@@ -32,8 +32,7 @@ my %env = (RXTRACK_HTTP_THREADS => 2, RXTRACK_STREAM_HEARTBEAT => 1);
 my $gateway = gateway($node, env => \%env);
 my $port = $gateway->port;
 my %key = (supplier => add_application($node, 'Supplier'), listener => add_application($node, 'Ear', 'events:read'));
-$node->safe_psql('rxtrack', q{INSERT INTO rxtrack_internal.alert_pharmacy VALUES ('A1'), ('B2'); ALTER SYSTEM SET rxtrack.alert_cooldown = 0;
-	INSERT INTO rxtrack_internal.alert_application SELECT application_id FROM rxtrack_internal.application; SELECT pg_reload_conf()});
+$node->safe_psql('rxtrack', q{SELECT rxtrack.enable_alerts(ods_codes => '{A1, B2}'); ALTER SYSTEM SET rxtrack.alert_cooldown = 0; SELECT pg_reload_conf()});
 
 # ---------- Processes of the test's own ----------
 
@@ -96,22 +95,28 @@ sub moment
 	return sprintf '%04d-%02d-%02dT%02d:%02d:%02dZ', $year + 1900, $month + 1, $day, $hour, $minute, $second;
 }
 
-my $promise;
+my ($promise, $ready);
 
-# Most become ready at once, some later, and some of these are withdrawn before.
+# Most become ready at once, some later; some of either are taken back.
 sub some_task
 {
 	my $kind = rand;
 	my %field = (business_status => 'Ready to Collect', ods_code => $pharmacies[ rand @pharmacies ]);
-	return task(%field) if $kind < 0.7;
-	return task(%field, business_status => 'With Pharmacy') if $kind < 0.8;
-	if ($promise && $kind < 0.85)
-	{
-		my %item = (prescription_id => $promise->{basedOn}[0]{identifier}{value}, line_item_id => $promise->{focus}{identifier}{value});
-		undef $promise;
-		return task(%field, %item, business_status => 'With Pharmacy');
-	}
+	return $ready = task(%field) if $kind < 0.6;
+	return task(%field, business_status => 'With Pharmacy') if $kind < 0.7;
+	return correction(\$ready) if $ready && $kind < 0.8;
+	return correction(\$promise) if $promise && $kind < 0.85;
 	return $promise = task(%field, set_at => moment(time - 1), last_modified => moment(time + 1 + rand 2));
+}
+
+# The supply of a task, which is then forgotten, is with the pharmacy.
+sub correction
+{
+	my ($place) = @_;
+	my $task = $$place;
+	undef $$place;
+	return task(prescription_id => $task->{basedOn}[0]{identifier}{value}, line_item_id => $task->{focus}{identifier}{value},
+		nhs_number => $task->{for}{identifier}{value}, ods_code => $task->{owner}{identifier}{value}, business_status => 'With Pharmacy');
 }
 
 # The same request, until it is acknowledged.
@@ -305,6 +310,10 @@ end_process("supplier.$_") for 1 .. 3;
 sub sql { return sql_at_last(@_) }
 ok(wait_until(sub { sql('SELECT count(*) FROM rxtrack.pending_events') eq '0' }), 'in the end all events are settled');
 is(faults($node), '', 'numbers have no gap, and no event is missing');
+is(sql(q{SELECT count(*) FROM rxtrack.supply_status s WHERE s.status = 'With Pharmacy' AND EXISTS (
+	SELECT FROM rxtrack.readiness_event e LEFT JOIN rxtrack.readiness_event w ON w.withdraws = e.release_number
+	WHERE e.prescription_id = s.prescription_id AND e.line_item_id = s.line_item_id AND e.withdraws IS NULL AND w.release_number IS NULL)}), 0,
+	'what is not ready any more is taken back');
 my %stored = map { $_ => 1 } split /\n/, sql('SELECT task_id FROM rxtrack.status_update');
 my @acknowledged = noted('acknowledged');
 is(scalar(grep { !$stored{$_} } @acknowledged), 0, 'each of ' . @acknowledged . ' updates that were acknowledged is stored');
@@ -351,7 +360,7 @@ sub lines
 my $codes = sub { return 'ods_code IN (' . join(',', map { "'$_'" } @_) . ')' };
 my %repeated;
 $repeated{shared} = has_exactly('two consumers of one subscription', sub { noted('shared') }, 'true');
-$repeated{alerts} = has_exactly('a consumer without transactions, of alerts', sub { noted('alerts') }, 'alert AND ' . $codes->('B2', 'C3'));
+$repeated{alerts} = has_exactly('a consumer without transactions, of alerts', sub { noted('alerts') }, '(alert OR withdraws_alert) AND ' . $codes->('B2', 'C3'));
 $repeated{listen} = has_exactly('rxtrack-listen, of a subscription', sub { lines('listen') }, 'true');
 $repeated{exec} = has_exactly('rxtrack-listen --exec, of two pharmacies', sub { lines('exec') }, $codes->('A1', 'C3'));
 $repeated{stream} = has_exactly('rxtrack-listen, of a stream', sub { lines('stream') }, 'true');
