@@ -157,9 +157,23 @@ supplies_count_shares(Rows *rows, Batch *batch)
 
 /* ---------- Writing ---------- */
 
+/* A late update leaves what the newest assertion says, and no trigger ON UPDATE OF these columns fires. */
+static void
+choose_changes(bool *changes, const SupplyState *state)
+{
+	static const int of_newest[] = {
+		SUPPLY_STATUS, SUPPLY_COMPLETED, SUPPLY_POST_DATED, SUPPLY_ASSERTED_AT, SUPPLY_LAST_MODIFIED, SUPPLY_ASSERTED_BY
+	};
+
+	memset(changes, true, SUPPLY_COLUMNS);
+	for (int i = 0; i < (int) lengthof(of_newest); i++)
+		changes[of_newest[i]] = state->newest_entry != NULL;
+}
+
 static void
 store_supply(Rows *rows, const Supply *supply)
 {
+	bool		changes[SUPPLY_COLUMNS];
 	const SupplyState *state = &supply->state;
 	Datum		values[SUPPLY_COLUMNS];
 	bool		nulls[SUPPLY_COLUMNS] = {false};
@@ -191,7 +205,10 @@ store_supply(Rows *rows, const Supply *supply)
 	for (int i = SUPPLY_PLAIN_STATUS; i <= SUPPLY_PLAIN_ASSERTED_BY; i++)
 		nulls[i] = !has_plain;
 	if (supply->stored)
-		rows_update(rows, &supply->place, NULL, values, nulls);
+	{
+		choose_changes(changes, state);
+		rows_update(rows, &supply->place, changes, values, nulls);
+	}
 	else
 		rows_insert(rows, values, nulls);
 }

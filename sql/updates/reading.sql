@@ -119,23 +119,6 @@ $$;
 COMMENT ON FUNCTION rxtrack.status_at(text, text, timestamptz, integer, text) IS
 	'What the status of an item, of one issue of it (0: none), is, was or will be at a time, by all that is known now; at one pharmacy, or (NULL) of the item''s current supply at that time. NULL where there is none. Errors: 22P02 where one is no prescription id, UUID or ODS code';
 
--- As extension/updates/answers.c has them.
-CREATE FUNCTION rxtrack_internal.warnings_of(stored rxtrack.status_update)
-RETURNS text[]
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, rxtrack, pg_temp
-AS $$
-	SELECT nullif(array_remove(ARRAY[
-		CASE WHEN stored.warned THEN 'unexpected' END,
-		CASE WHEN stored.other_patient THEN 'other patient' END,
-		CASE WHEN stored.overtaken THEN 'overtaken' END,
-		CASE WHEN stored.post_dated_set_at IS NULL AND stored.last_modified - stored.received_at > interval '1 min' THEN 'ahead' END,
-		CASE WHEN stored.received_at - coalesce(stored.post_dated_set_at, stored.last_modified) > interval '30 days' THEN 'old' END],
-		NULL), '{}')
-$$;
-COMMENT ON FUNCTION rxtrack_internal.warnings_of(rxtrack.status_update) IS
-	'What the answer to an update warned of, in the order of its issues; NULL: of nothing';
-
 CREATE FUNCTION rxtrack.status_history(prescription_id text)
 RETURNS TABLE (line_item_id uuid, issue_number integer, ods_code rxtrack.ods_code, task_id uuid, status rxtrack.business_status,
 			   terminal boolean, last_modified timestamptz, post_dated_set_at timestamptz, kind rxtrack.transition_kind,
@@ -144,7 +127,15 @@ LANGUAGE sql STABLE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 	SELECT u.line_item_id, u.issue_number, u.ods_code, u.task_id, u.status, u.completed, u.last_modified, u.post_dated_set_at, u.kind,
-		   u.nhs_number, a.name, u.request_id, u.received_at, rxtrack_internal.warnings_of(u)
+		   u.nhs_number, a.name, u.request_id, u.received_at,
+		   -- as extension/updates/answers.c has them
+		   nullif(array_remove(ARRAY[
+				CASE WHEN u.warned THEN 'unexpected' END,
+				CASE WHEN u.other_patient THEN 'other patient' END,
+				CASE WHEN u.overtaken THEN 'overtaken' END,
+				CASE WHEN u.post_dated_set_at IS NULL AND u.last_modified - u.received_at > interval '1 min' THEN 'ahead' END,
+				CASE WHEN u.received_at - coalesce(u.post_dated_set_at, u.last_modified) > interval '30 days' THEN 'old' END],
+				NULL), '{}')
 	FROM rxtrack.status_update u
 	LEFT JOIN rxtrack_internal.application a USING (application_id)
 	WHERE u.prescription_id = status_history.prescription_id::rxtrack.prescription_id

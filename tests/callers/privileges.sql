@@ -95,7 +95,6 @@ INSERT INTO function_grant VALUES
   ('rxtrack_internal.verify_signature(text,text,bytea,bytea)', '{}'),
   ('rxtrack_internal.setting_duration(text)', '{}'),
   ('rxtrack_internal.supplies_at(rxtrack.prescription_id,timestamp with time zone)', '{}'),
-  ('rxtrack_internal.warnings_of(rxtrack.status_update)', '{}'),
   ('rxtrack_internal.has_updates(integer)', '{}'),
   ('rxtrack_internal.settle_events(rxtrack.prescription_id,rxtrack.nhs_number,rxtrack.nhs_number)', '{}'),
   ('rxtrack_internal.takes_back(rxtrack.business_status,rxtrack.business_status)', '{}'),

@@ -63,8 +63,8 @@ like(refusal('ALTER TABLE rxtrack_internal.application DROP CONSTRAINT applicati
 
 # ---------- Constraints ----------
 
-like(refusal('TRUNCATE rxtrack.status_update', 'ALTER TABLE rxtrack.status_update ALTER issue_number SET NOT NULL'),
-	qr/ERROR:  null value in column "issue_number" of relation "status_update" violates not-null constraint/, 'a column that was made NOT NULL');
+like(refusal('TRUNCATE rxtrack.status_update', 'ALTER TABLE rxtrack.status_update ALTER post_dated_set_at SET NOT NULL'),
+	qr/ERROR:  null value in column "post_dated_set_at" of relation "status_update" violates not-null constraint/, 'a column that was made NOT NULL');
 like(refusal("ALTER TABLE rxtrack.supply ADD CHECK (receipts < 4)"), qr/ERROR:  new row for relation "supply" violates check constraint/, 'a CHECK that was added');
 like(refusal('CREATE TABLE known (ods_code rxtrack.ods_code PRIMARY KEY)', 'ALTER TABLE rxtrack.supply ADD FOREIGN KEY (ods_code) REFERENCES known NOT VALID', 'TRUNCATE rxtrack.supply'),
 	qr/ERROR:  insert or update on table "supply" violates foreign key constraint/, 'a foreign key');

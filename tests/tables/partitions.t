@@ -102,7 +102,7 @@ my @next = map { next_of($_, 'Ready to Collect', '11:00') } @tasks;
 is(submit(bundle(@next)), 201, 'their next updates');
 is(sql('SELECT count(DISTINCT tableoid) > 1, count(*), sum(receipts) FROM rxtrack.supply WHERE receipts = 2'), 't|40|80', 'each has found its partition');
 is(sql('SELECT count(*) FROM rxtrack.readiness_event'), 40, 'and has raised an event');
-is(submit(bundle(next_of($next[0], 'Ready to Collect - Partial', '12:00'))), 422, 'the rules hold');
+is(submit(bundle(next_of($next[0], 'Ready to Dispatch - Partial', '12:00'))), 422, 'the rules hold');
 is(sql("SELECT string_agg(status::text, ', ') FROM rxtrack.status_history('$ids[0]')"), 'With Pharmacy, Ready to Collect', 'status_history');
 is(sql("SELECT status FROM rxtrack.item_status WHERE prescription_id = '$ids[1]'"), 'Ready to Collect', 'item_status');
 is(sql('SELECT rxtrack.release_events()'), 0, 'dispatch has nothing left to do');

@@ -31,7 +31,7 @@ sub scenario
 		submission(uuid(), task(%{ $item[0] }, business_status => 'Ready to Collect', last_modified => '2026-03-02T12:00:00Z')),
 		submission(uuid(), task(%{ $item[0] }, business_status => 'With Pharmacy - Preparing Remainder', last_modified => '2026-03-02T11:00:00Z')),
 		submission(uuid(), task(%{ $item[0] }, business_status => 'Ready to Dispatch - Partial', last_modified => '2026-03-02T13:00:00Z')),
-		submission(uuid(), task(%{ $item[1] }, business_status => 'Collected', last_modified => $tomorrow, set_at => '2026-03-02T11:00:00Z', issue_number => 2)),
+		submission(uuid(), task(%{ $item[1] }, business_status => 'Collected', last_modified => $tomorrow, set_at => '2026-03-02T11:00:00Z')),
 		submission(uuid(), task(%{ $item[1] }, business_status => 'Collected', last_modified => '2026-03-02T12:00:00Z')),
 	);
 	my $answers = $node->safe_psql('rxtrack', join ";\n", @steps);
