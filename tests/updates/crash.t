@@ -13,7 +13,7 @@ use Time::HiRes qw(sleep time);
 use constant { CLIENTS => 6, ROUNDS => 2 };
 
 # A server whose other sessions need not be durable.
-my $node = node(conf => "restart_after_crash = on\nsynchronous_commit = off\n");
+my $node = node(conf => "rxtrack.updates_per_supply = 100000\nrestart_after_crash = on\nsynchronous_commit = off\n");
 my $key = add_application($node, 'A pharmacy system');
 my $gateway = gateway($node);
 my $port = $gateway->port;
