@@ -30,10 +30,10 @@ SET synchronous_commit = off;
 CREATE TEMP TABLE made AS
 SELECT s.prescription_id, s.nhs_number, s.ods_code, gen_random_uuid() AS line_item_id, gen_random_uuid() AS task_id, gen_random_uuid() AS request_id, s.last_modified
 FROM bench.source s, generate_series(1, $count / (SELECT count(*) FROM bench.source)) AS copy ORDER BY copy, s.n;
-INSERT INTO rxtrack.item SELECT prescription_id, 'With Pharmacy', false, nhs_number, line_item_id, ods_code, last_modified, last_modified, 1, 1, false FROM made;
+INSERT INTO rxtrack.supply SELECT prescription_id, 'With Pharmacy', false, nhs_number, line_item_id, ods_code, last_modified, last_modified, 1, 1, false FROM made;
 INSERT INTO rxtrack.status_update SELECT prescription_id, 'With Pharmacy', false, nhs_number, task_id, line_item_id, request_id, ods_code, last_modified, '2026-01-01', 1, 1, 'first', false, true FROM made;
 SQL
-	$node->safe_psql('rxtrack', 'VACUUM ANALYZE rxtrack.item, rxtrack.status_update');
+	$node->safe_psql('rxtrack', 'VACUUM ANALYZE rxtrack.supply, rxtrack.status_update');
 	$node->safe_psql('rxtrack', 'CHECKPOINT');
 	return;
 }

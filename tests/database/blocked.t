@@ -42,7 +42,7 @@ for my $case ([ 1, 1, 1 ], [ 4, 2, 2 ])
 	for (1 .. $rounds)
 	{
 		$holder->sql('BEGIN');
-		$holder->sql(sprintf q{SELECT 1 FROM rxtrack.item WHERE prescription_id = '%s' FOR UPDATE}, $_->{basedOn}[0]{identifier}{value}) for @locked;
+		$holder->sql(sprintf q{SELECT 1 FROM rxtrack.supply WHERE prescription_id = '%s' FOR UPDATE}, $_->{basedOn}[0]{identifier}{value}) for @locked;
 		my $began = time;
 		my @clients = send_all($gateway, (map { task() } 1 .. 49), (map { next_of($_) } @locked[ 0 .. $hanging - 1 ]), map { task() } 1 .. 49);
 		my @hanging = splice @clients, 49, $hanging;
@@ -62,7 +62,7 @@ for my $case ([ 1, 1, 1 ], [ 4, 2, 2 ])
 	if ($connections > 1)
 	{
 		$holder->sql('BEGIN');
-		$holder->sql(sprintf q{SELECT 1 FROM rxtrack.item WHERE prescription_id = '%s' FOR UPDATE}, $locked[0]{basedOn}[0]{identifier}{value});
+		$holder->sql(sprintf q{SELECT 1 FROM rxtrack.supply WHERE prescription_id = '%s' FOR UPDATE}, $locked[0]{basedOn}[0]{identifier}{value});
 		my ($hanging) = send_all($gateway, next_of($locked[0]));
 		sleep 0.1;
 		my $began = time;
@@ -75,7 +75,7 @@ for my $case ([ 1, 1, 1 ], [ 4, 2, 2 ])
 
 	# A lock that is held for longer than a first attempt may take, but not for all the time.
 	$holder->sql('BEGIN');
-	$holder->sql(sprintf q{SELECT 1 FROM rxtrack.item WHERE prescription_id = '%s' FOR UPDATE}, $locked[0]{basedOn}[0]{identifier}{value});
+	$holder->sql(sprintf q{SELECT 1 FROM rxtrack.supply WHERE prescription_id = '%s' FOR UPDATE}, $locked[0]{basedOn}[0]{identifier}{value});
 	my ($client) = send_all($gateway, next_of($locked[0]));
 	sleep $timeout * 0.45;
 	$holder->sql('ROLLBACK');

@@ -71,7 +71,7 @@ sub follow
 	@then = splice @first, 13;
 	$commit_holder->sql("SELECT pg_advisory_lock($lock)");
 	$table_holder->sql('BEGIN');
-	$table_holder->sql('LOCK TABLE rxtrack.item IN ACCESS EXCLUSIVE MODE');
+	$table_holder->sql('LOCK TABLE rxtrack.supply IN ACCESS EXCLUSIVE MODE');
 	for ([ $one, 1 ], [ $other, 2 ])
 	{
 		my ($opener, $count) = @$_;

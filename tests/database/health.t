@@ -58,7 +58,7 @@ health_is('200 pass', 'a write on trial');
 isnt(sql('SELECT pg_current_wal_insert_lsn()'), $written, 'is one');
 
 my $holder = RxTrack::Session->new($node);
-$holder->sql('BEGIN; LOCK TABLE rxtrack.item IN ACCESS EXCLUSIVE MODE');
+$holder->sql('BEGIN; LOCK TABLE rxtrack.supply IN ACCESS EXCLUSIVE MODE');
 my $began = time;
 health_is('503 fail writes fail', 'a table is locked');
 cmp_ok(time - $began, '<', 3.5, 'which is said soon');

@@ -121,7 +121,7 @@ SELECT is((SELECT array_agg(DISTINCT status) FROM pg_temp.post(array(
             FROM generate_series(1, 200) AS n))), '{201}', 'two hundred requests on seven items');
 SELECT results_eq($$ SELECT DISTINCT count(*) - max(u.receipt), count(DISTINCT u.receipt) - max(i.receipts),
   max(u.last_modified) = i.asserted_at
-                     FROM rxtrack.status_update u JOIN rxtrack.item i USING (prescription_id, line_item_id)
+                     FROM rxtrack.status_update u JOIN rxtrack.supply i USING (prescription_id, line_item_id)
                      WHERE u.task_id >= pg_temp.uuid(2000)::uuid GROUP BY u.line_item_id, i.asserted_at $$,
                   'VALUES (0::bigint, 0::bigint, true)', 'none of them is lost');
 

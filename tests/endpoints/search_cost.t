@@ -50,7 +50,7 @@ CREATE FUNCTION test.load(first int, last int) RETURNS void LANGUAGE plpgsql AS 
 		       now() - interval '1 year' + n * interval '1 s', now() - interval '1 month', application,
 		   1 + n % 3, CASE n % 3 WHEN 0 THEN 'first' ELSE 'forward' END::rxtrack.transition_kind, true, n % 3 = 0
 	FROM batch;
-	INSERT INTO rxtrack.item (prescription_id, status, completed, nhs_number, line_item_id, ods_code, asserted_at,
+	INSERT INTO rxtrack.supply (prescription_id, status, completed, nhs_number, line_item_id, ods_code, asserted_at,
 		takes_effect_at, application_id, receipts, post_dated)
 	SELECT prescription, 'Dispatched', true, patient, md5('i' || p || '/' || i)::uuid, pharmacy, now(), now(),
 		application, 3, false FROM batch WHERE n % 3 = 2;

@@ -129,7 +129,7 @@ my $holder = $node->background_psql('rxtrack');
 my $item = task(business_status => 'With Pharmacy');
 my %same_item = (prescription_id => $item->{basedOn}[0]{identifier}{value}, line_item_id => $item->{focus}{identifier}{value});
 is($gateway->post(bundle($item), key => $key)->{status}, 201, 'an item is known');
-$holder->query_safe("BEGIN; SELECT 1 FROM rxtrack.item WHERE prescription_id = '$same_item{prescription_id}' FOR UPDATE");
+$holder->query_safe("BEGIN; SELECT 1 FROM rxtrack.supply WHERE prescription_id = '$same_item{prescription_id}' FOR UPDATE");
 my $idle = RxTrack::Connection->new($gateway);
 $idle->request('GET', '/_ping');
 is($idle->answer->{status}, 200, 'a client is idle');

@@ -117,7 +117,7 @@ $holder->quit;
 $node->safe_psql('rxtrack', 'ALTER TABLE rxtrack_internal.readiness_inbox ADD CONSTRAINT never CHECK (due_at IS NULL) NOT VALID');
 is_outcome($gateway->post(bundle(secret_task(business_status => 'Ready to Collect')), key => $key), 500, 'exception', 'a fault of ours');
 $node->safe_psql('rxtrack', 'ALTER TABLE rxtrack_internal.readiness_inbox DROP CONSTRAINT never');
-$node->safe_psql('rxtrack', 'ALTER TABLE rxtrack.item RENAME TO gone');
+$node->safe_psql('rxtrack', 'ALTER TABLE rxtrack.supply RENAME TO gone');
 like($gateway->post(bundle(secret_task()), key => $key)->{status}, qr/^50[03]$/, 'another');
 $node->safe_psql('rxtrack', 'ALTER TABLE rxtrack.gone RENAME TO item');
 is($gateway->stop, 0, 'the gateway ends well');

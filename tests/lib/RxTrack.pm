@@ -29,6 +29,7 @@ gateways of a test end with it.
 use strict;
 use warnings;
 
+use Digest::MD5 qw(md5);
 use Exporter 'import';
 use JSON::PP ();
 use PostgreSQL::Test::Cluster;
@@ -37,7 +38,7 @@ use RxTrack::Gateway;
 use RxTrack::Patients;
 
 our @EXPORT = qw(node create_gateway_role preloaded gateway add_application bundle task uuid random_prescription_id
-  prescription_id_check random_nhs_number nhs_number_check to_json from_json example nhs_example);
+  prescription_id_check random_nhs_number nhs_number_check to_json from_json example nhs_example patient_of);
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 
@@ -135,7 +136,7 @@ sub add_application
 
 =head2 task(%fields)
 
-A Task, valid as it is: With Pharmacy, modified now, of a random item of a random prescription. Fields:
+A Task, valid as it is: With Pharmacy, modified now, of a random item of a random prescription, and of that one's patient. Fields:
 C<id>, C<prescription_id>, C<line_item_id>, C<nhs_number>, C<ods_code>, C<business_status>, C<task_status>
 (suits the business status unless given), C<last_modified>, C<set_at> (C<meta.lastUpdated>: post-dated),
 C<issue_number>.
@@ -148,15 +149,16 @@ sub task
 {
 	my (%field) = @_;
 	my $status = $field{business_status} // 'With Pharmacy';
+	my $prescription_id = $field{prescription_id} // random_prescription_id();
 	my $task = {
 		resourceType => 'Task',
 		id => $field{id} // uuid(),
-		basedOn => [ { identifier => identifier('Id/prescription-order-number', $field{prescription_id} // random_prescription_id()) } ],
+		basedOn => [ { identifier => identifier('Id/prescription-order-number', $prescription_id) } ],
 		status => $field{task_status} // ($completed{ lc $status } ? 'completed' : 'in-progress'),
 		businessStatus => { coding => [ { system => 'https://fhir.nhs.uk/CodeSystem/task-businessStatus-nppt', code => $status } ] },
 		intent => 'order',
 		focus => { identifier => identifier('Id/prescription-order-item-number', $field{line_item_id} // uuid()) },
-		for => { identifier => identifier('Id/nhs-number', $field{nhs_number} // random_nhs_number()) },
+		for => { identifier => identifier('Id/nhs-number', $field{nhs_number} // patient_of($prescription_id)) },
 		owner => { identifier => identifier('Id/ods-organization-code', $field{ods_code} // 'Y12345') },
 		lastModified => $field{last_modified} // now(),
 	};
@@ -170,6 +172,24 @@ sub identifier
 {
 	my ($system, $value) = @_;
 	return { system => "https://fhir.nhs.uk/$system", value => $value };
+}
+
+=head2 patient_of($prescription_id)
+
+The NHS number of that prescription's patient, always the same one.
+
+=cut
+
+sub patient_of
+{
+	my ($prescription_id) = @_;
+	my $number = unpack '%32N*', md5(uc $prescription_id);
+	for (;; $number++)
+	{
+		my $nine = sprintf '999%06d', $number % 1_000_000;
+		my $check = nhs_number_check($nine);
+		return RxTrack::Patients::note($nine . $check) if defined $check;
+	}
 }
 
 =head2 bundle(@tasks)

@@ -75,19 +75,19 @@ BEGIN
   FOREACH value IN ARRAY '{"null",true,7,"\"x\"",[],"{}"}'::text[] LOOP
     result := result || jsonb_build_object(value, pg_temp.verdict(pg_temp.changed(original, field, value::jsonb)));
     DELETE FROM rxtrack.status_update;
-    DELETE FROM rxtrack.item;
+    DELETE FROM rxtrack.supply;
   END LOOP;
   IF field <> 'Bundle' THEN
     result := result || jsonb_build_object('missing', pg_temp.verdict(pg_temp.changed(original, field, NULL)));
   END IF;
   DELETE FROM rxtrack.status_update;
-  DELETE FROM rxtrack.item;
+  DELETE FROM rxtrack.supply;
   RETURN result;
 END $$;
 
 SELECT is(pg_temp.verdict((SELECT bundle FROM right_one)), '201', 'the bundle that is about to be spoilt is right');
 DELETE FROM rxtrack.status_update;
-DELETE FROM rxtrack.item;
+DELETE FROM rxtrack.supply;
 
 SELECT is(pg_temp.verdicts(f.name), e.expected, f.name || ' missing, null and of each type')
 FROM field f CROSS JOIN LATERAL (
@@ -190,7 +190,7 @@ DECLARE
   result text := pg_temp.verdict(pg_temp.changed((SELECT bundle FROM right_one), field, value));
 BEGIN
   DELETE FROM rxtrack.status_update;
-  DELETE FROM rxtrack.item;
+  DELETE FROM rxtrack.supply;
   RETURN result;
 END $$;
 

@@ -30,7 +30,7 @@ SELECT is((SELECT array_agg(e ->> 'fullUrl' ORDER BY n)
           (SELECT array_agg('urn:uuid:' || pg_temp.uuid(n) ORDER BY n) FROM generate_series(1, 4) AS n),
           'each under its fullUrl, in the order sent') FROM mixed;
 SELECT is_empty('SELECT FROM rxtrack.status_update', 'nothing is stored');
-SELECT is_empty('SELECT FROM rxtrack.item', 'and no item');
+SELECT is_empty('SELECT FROM rxtrack.supply', 'and no item');
 SELECT unalike(body::text, '%9449304131%', 'no value that was sent is repeated but fullUrl') FROM mixed;
 
 -- ---------- A task id twice ----------

@@ -12,7 +12,7 @@ BEGIN
     (SELECT string_agg(f, ' ' ORDER BY f COLLATE "C") FROM unnest(pg_temp.faults(answer)) AS f));
   SELECT * INTO stored FROM rxtrack.status_update;
   DELETE FROM rxtrack.status_update;
-  DELETE FROM rxtrack.item;
+  DELETE FROM rxtrack.supply;
 END $$;
 
 CREATE FUNCTION pg_temp.right_one() RETURNS jsonb LANGUAGE sql AS

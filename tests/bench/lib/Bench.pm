@@ -122,7 +122,7 @@ sub load_source
 sub fresh
 {
 	my ($node) = @_;
-	$node->safe_psql('rxtrack', 'TRUNCATE rxtrack.status_update, rxtrack.item, rxtrack.readiness_promise, rxtrack.readiness_event, bench.plain_update, bench.text_update');
+	$node->safe_psql('rxtrack', 'TRUNCATE rxtrack.status_update, rxtrack.supply, rxtrack.readiness_promise, rxtrack.readiness_event, bench.plain_update, bench.text_update');
 	$node->safe_psql('rxtrack', 'CHECKPOINT');
 	return;
 }
