@@ -82,7 +82,7 @@ SELECT set_eq('SELECT request_id::text FROM rxtrack.status_update', $$ SELECT pg
               'the good ones are stored beside the bad');
 SELECT is((SELECT regexp_replace(convert_from(body, 'UTF8'), '"lastUpdated":"[^"]*"', '') FROM sorts
   WHERE n = 1)::jsonb,
-          regexp_replace((pg_temp.submit(pg_temp.bundle(pg_temp.task(1, item => 1)), pg_temp.uuid(1)::uuid)).body::text,
+          regexp_replace((rxtrack.submit(pg_temp.bundle(pg_temp.task(1, item => 1))::text, pg_temp.uuid(1), 'Supplier one')).body::text,
             '"lastUpdated": "[^"]*"', '')::jsonb,
           'the answer is that of rxtrack.submit, which takes it for a retry');
 
@@ -284,7 +284,7 @@ SELECT is(:as_gateway_status, 201, 'the gateway''s role stores an update');
 SELECT is(row(:health_count, :health_status, :'health_headers'::text)::text,
   row(2, 200, E'Content-Type: application/health+json\n')::text, 'and asks for the health');
 SELECT is(:'health_body'::jsonb #- '{checks,database,0,time}',
-          jsonb_build_object('status', 'pass', 'version', '2', 'description', 'rxtrack: prescription tracking',
+          jsonb_build_object('status', 'pass', 'version', '3', 'description', 'rxtrack: prescription tracking',
                              'releaseId', (SELECT extversion FROM pg_extension WHERE extname = 'rxtrack'), 'checks',
                                jsonb_build_object(
             'gateway', '[{"componentType": "component", "status": "pass", "version": "9.8.7"}]'::jsonb,

@@ -69,7 +69,8 @@ is($answer->{json}{entry}[0]{fullUrl}, "urn:uuid:$task_id", 'which the answer na
 is($answer->{json}{entry}[0]{response}{location}, "Task/$task_id", 'twice');
 is($node->safe_psql('rxtrack', "SELECT count(*) FROM rxtrack.readiness_event WHERE nhs_number = '$message->{nHSCHI}'"), 1, 'and an item that is ready raises an event');
 for my $case ([ '2026-03-02T11:36:47', '2026-03-02 11:36:47' ], [ '2026-03-02T11:36:47Z', '2026-03-02 11:36:47' ], [ '2026-07-01 12:00:00+01:00', '2026-07-01 11:00:00' ],
-	[ '2026-03-02 11:36:47.5', '2026-03-02 11:36:47.5' ])
+	[ '2026-03-02 11:36:47.5', '2026-03-02 11:36:47.5' ], [ '2026-03-02 11:36', '2026-03-02 11:36:00' ], [ '2026-03-02T11:36+01:00', '2026-03-02 10:36:00' ],
+	[ '2026-03-02', '2026-03-02 00:00:00' ])
 {
 	my $dated = message(['Pending'], messageDate => $case->[0]);
 	is_response(send_message($dated), 201, [201], "messageDate $case->[0] is good");
@@ -78,7 +79,7 @@ for my $case ([ '2026-03-02T11:36:47', '2026-03-02 11:36:47' ], [ '2026-03-02T11
 my $bare = message(['Pending']);
 delete $bare->{$_} for qw(repeatNo version patientID);
 is_response(send_message($bare), 201, [201], 'repeatNo is optional, and so are fields that nobody reads');
-is_response(send_message(message(['Pending'], repeatNo => undef)), 201, [201], 'null is as good as absent');
+is_response(send_message(message(['Pending'], repeatNo => $_)), 201, [201], 'repeatNo ' . to_json($_) . ' is as good as none') for undef, 0;
 
 SKIP:
 {
@@ -94,13 +95,14 @@ SKIP:
 my $again = message([ 'Pending', 'Owed' ]);
 my %same = (request_id => uuid());
 is_response(send_message($again, %same), 201, [ 201, 201 ], 'a message is stored');
-is_response(send_message($again, %same), 201, [ 201, 201 ], 'the same with the same request id: a retry, 201');
-is_response(send_message({ %$again, version => '2', patientID => 'other' }, %same), 201, [ 201, 201 ], 'also where nothing but unread fields differs');
-$answer = send_message($again);
-is_response($answer, 409, [ 409, 409 ], 'with another request id: 409');
+is_response(send_message($again, %same), 202, [ 202, 202 ], 'the same with the same request id: 202');
+is_response(send_message({ %$again, version => '2', patientID => 'other' }, %same), 202, [ 202, 202 ], 'also where nothing but unread fields differs');
+is_response(send_message($again), 202, [ 202, 202 ], 'with another request id: 202');
+is_response(send_message({ %$again, items => [ @{ $again->{items} }, message(['Pending'])->{items}[0] ] }), 201, [ 200, 200, 201 ], 'with one item more: that is stored');
+$answer = send_message($again, key => add_application($node, 'Another supplier'));
+is_response($answer, 409, [ 409, 409 ], 'by another application: 409');
 is((issues($answer))[0]{details}{coding}[0]{code}, 'REC_CONFLICT', 'REC_CONFLICT');
-is_response(send_message({ %$again, items => [ @{ $again->{items} }, message(['Pending'])->{items}[0] ] }), 409, [ 409, 409, 200 ], 'with one item more: 409, and that is not stored');
-is($node->safe_psql('rxtrack', "SELECT count(*) FROM rxtrack.status_update WHERE prescription_id = '$again->{prescriptionUUID}'"), 2, 'each is stored once');
+is($node->safe_psql('rxtrack', "SELECT count(*) FROM rxtrack.status_update WHERE prescription_id = '$again->{prescriptionUUID}'"), 3, 'each is stored once');
 my %different = (messageDate => '2026-03-02 11:36:48', repeatNo => 4, oDSCode => 'FHA83', deliveryType => 'In-Store Collection', nHSCHI => random_nhs_number());
 is(send_message({ %$again, $_ => $different{$_} })->{status}, 201, "another $_ is another task") for sort keys %different;
 is(send_message({ %$again, items => [ { %{ $again->{items}[0] }, status => 'Owed' } ] })->{status}, 201, 'so is another status, also where it means the same');
@@ -127,10 +129,10 @@ for my $ignored (message(['Pending'], MessageType => 'PrescriptionCancelled'), {
 # ---------- Faults ----------
 
 my @required = qw(messageDate prescriptionUUID oDSCode deliveryType nHSCHI);
-my %bad = (messageDate => [ 'yesterday', '2026-03-02', '2026-13-02 11:36:47', '02/03/2026 11:36', '9999-01-01 00:00:00', 5, [] ],
+my %bad = (messageDate => [ 'yesterday', '2026-03-02Z', '2026-03-02 ', '2026-03-02 11', '2026-13-02 11:36:47', '02/03/2026 11:36', '9999-01-01 00:00:00', 5, [] ],
 	prescriptionUUID => [ '07A66F-A83008-1EEEA1', uuid(), '', 5, {} ], oDSCode => [ '', ' ', 'A' x 13, 'A-1', 5 ],
 	deliveryType => [ 'Post', 'not known', '', 5, [] ], nHSCHI => [ '9449304131', '944 930 4130', '', 9449304130 ],
-	repeatNo => [ 0, -1, 1.5, '3', 2147483648, [] ], items => [ 'x', {}, 5, undef ], MessageType => [ undef, 5, [] ]);
+	repeatNo => [ -1, 1.5, '3', 2147483648, [] ], items => [ 'x', {}, 5, undef ], MessageType => [ undef, 5, [] ]);
 for my $name (sort keys %bad)
 {
 	for my $value (@{ $bad{$name} })
@@ -143,11 +145,15 @@ for my $name (sort keys %bad)
 my %missing = %{ message(['Pending']) };
 delete @missing{@required};
 is(fields(send_message(\%missing)), join(' ', sort @required), 'all that is missing is named');
-is(fields(send_message({ %missing, items => [ { itemID => 'x', status => 'y' } ], repeatNo => 0 })), join(' ', sort(@required, 'repeatNo', 'items[0].itemID', 'items[0].status')),
+is(fields(send_message({ %missing, items => [ { itemID => 'x', status => 'y', completedStatus => 'z' } ], repeatNo => -1 })),
+	join(' ', sort(@required, 'repeatNo', map { "items[0].$_" } qw(itemID status completedStatus))),
 	'and what is wrong with the items as well');
 $answer = send_message(message([ 'Pending', { itemID => 'x' }, { status => 'pending' }, { itemID => undef, status => undef }, 'Owed', 7 ]));
 is_response($answer, 400, [ 200, 400, 400, 400, 200, 400 ], 'faulty items are told from valid ones');
 is_deeply([ map { fields($answer, $_) } 1, 2, 3 ], [ 'items[1].itemID items[1].status', 'items[2].status', 'items[3].itemID items[3].status' ], 'each by its place');
+$answer = send_message(message([ { status => 'Pending', completedStatus => 'Done' }, { status => 'DispensingComplete', completedStatus => 7 } ]));
+is_response($answer, 400, [ 400, 400 ], 'a completedStatus that is none');
+is(fields($answer, 1), 'items[1].completedStatus', 'is named');
 $answer = send_message({ %{ message(['Pending']) }, items => [ 'x', undef, [] ] });
 is_response($answer, 400, [ 400, 400, 400 ], 'items that are no objects');
 is(fields($answer, 2), 'items[2]', 'are named');

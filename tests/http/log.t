@@ -100,7 +100,7 @@ $gateway->post("\"$nhs\xff\"", key => $key);
 my $known = bundle(secret_task(business_status => 'Collected'));
 is($gateway->post($known, key => $key)->{status}, $_, "a $_") for 201, 409;
 my %item = (nhs_number => $known->{entry}[0]{resource}{for}{identifier}{value}, line_item_id => $known->{entry}[0]{resource}{focus}{identifier}{value},
-	prescription_id => $known->{entry}[0]{resource}{basedOn}[0]{identifier}{value});
+	prescription_id => $known->{entry}[0]{resource}{basedOn}[0]{identifier}{value}, ods_code => $known->{entry}[0]{resource}{owner}{identifier}{value});
 is($gateway->post(bundle(secret_task(%item, business_status => 'Not Dispensed')), key => $key)->{status}, 422, 'a 422');
 is($gateway->post('{"MessageType":"PrescriptionStatusChanged","nHSCHI":"' . $nhs . '","items":[{"itemID":"' . $nhs . '"}]}', key => $key, path => '/format-1')->{status}, 400, 'a bad message of Format 1');
 
