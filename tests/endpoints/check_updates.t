@@ -60,7 +60,7 @@ my $task = task(prescription_id => lc $prescription, nhs_number => random_nhs_nu
 my $request_id = post($key, $task);
 for my $id (undef, 'no UUID', uuid())
 {
-	my $answer = $gateway->request('GET', "$path?prescriptionid=$prescription", { Authorization => "Bearer $key", defined $id ? ('X-Request-ID' => $id) : () });
+	my $answer = $gateway->request('GET', "$path?prescriptionid=" . ($prescription =~ s{\+}{%2B}r), { Authorization => "Bearer $key", defined $id ? ('X-Request-ID' => $id) : () });
 	is(join(' ', $answer->{status}, $answer->{headers}{'x-request-id'} // ()), join(' ', 200, $id // ()), 'a search needs no request id: ' . ($id // 'none'));
 }
 my $answer = page({ prescriptionid => lc $prescription });
