@@ -5,6 +5,7 @@
 #include "database/backlog.h"
 
 #include "database/caller.h"
+#include "database/shares.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,13 +52,19 @@ static void push_turn(struct turns *turns, struct flow *flow)
 
 /* ---- in ---- */
 
+static bool is_late(const struct queue *queue, int64_t now_ms)
+{
+    int64_t half_ms = backlog.config->request_timeout * 1000 / 2;
+
+    return queue->head != NULL && now_ms - queue->head->queued_ms >= half_ms;
+}
+
 static bool may_wait(const struct caller *caller, const struct flow *flow, int64_t now_ms)
 {
     size_t room = (size_t)backlog.config->waiting_limit - backlog.waiting;
-    int64_t half_ms = backlog.config->request_timeout * 1000 / 2;
 
-    return caller->waiting < room &&
-           (flow->jobs.head == NULL || now_ms - flow->jobs.head->queued_ms < half_ms);
+    return caller->waiting < room && !is_late(&flow->jobs, now_ms) &&
+           !is_late(&caller->again, now_ms);
 }
 
 bool backlog_add(struct job *job, int64_t now_ms)
@@ -108,39 +115,73 @@ static void take_out(struct job *job)
     backlog.waiting--;
 }
 
-/* The turns of the next route that a job waits for; NULL: none does. */
-static struct turns *next_turns(void)
+/* The place, in the turns, of the first flow that may go; NULL: none may. */
+static struct flow **find_turn(struct turns *turns, bool suspects)
 {
-    for (size_t i = 0; i < routes_table_count; i++) {
-        backlog.route = (backlog.route + 1) % routes_table_count;
-        if (backlog.turns[backlog.route].head != NULL)
-            return &backlog.turns[backlog.route];
+    for (struct flow **at = &turns->head; *at != NULL; at = &(*at)->next) {
+        const struct caller *caller = (*at)->jobs.head->caller;
+
+        if (shares_allow(caller) && (suspects || !shares_is_suspect(caller)))
+            return at;
     }
     return NULL;
 }
 
-size_t backlog_take(struct job **jobs, size_t most, size_t bytes_most)
+static struct flow *take_turn(struct turns *turns, struct flow **at)
 {
-    struct turns *turns = next_turns();
+    struct flow *flow = *at;
+
+    *at = flow->next;
+    if (*at == NULL)
+        turns->tail = at;
+    return flow;
+}
+
+/* Takes jobs of one flow, which has none of the turns any more unless some are left. */
+static size_t take_flow(struct turns *turns, struct flow *flow, struct job **jobs, size_t most,
+                        size_t bytes_most)
+{
     size_t count = 0, bytes = 0;
 
-    if (turns == NULL)
-        return 0;
     do {
-        struct flow *flow = turns->head;
-        struct job *job = queue_pop(&flow->jobs);
-
-        turns->head = flow->next;
-        if (turns->head == NULL)
-            turns->tail = &turns->head;
-        if (flow->jobs.head != NULL)
-            push_turn(turns, flow);
-        take_out(job);
-        bytes += job->body_length;
-        jobs[count++] = job;
-    } while (turns->head != NULL && count < most &&
-             bytes + turns->head->jobs.head->body_length <= bytes_most);
+        jobs[count] = queue_pop(&flow->jobs);
+        take_out(jobs[count]);
+        bytes += jobs[count++]->body_length;
+    } while (flow->jobs.head != NULL && count < most &&
+             bytes + flow->jobs.head->body_length <= bytes_most);
+    if (flow->jobs.head != NULL)
+        push_turn(turns, flow);
     return count;
+}
+
+/* Takes a job of each flow in turn, but for suspects'. */
+static size_t take_turns(struct turns *turns, struct job **jobs, size_t most, size_t bytes_most)
+{
+    size_t count = 0, bytes = 0;
+    struct flow **at;
+
+    while (count < most && (at = find_turn(turns, false)) != NULL &&
+           (count == 0 || bytes + (*at)->jobs.head->body_length <= bytes_most)) {
+        bytes += (*at)->jobs.head->body_length;
+        count += take_flow(turns, take_turn(turns, at), jobs + count, 1, bytes_most);
+    }
+    return count;
+}
+
+size_t backlog_take(struct job **jobs, size_t most, size_t bytes_most, bool suspects)
+{
+    for (size_t i = 0; i < routes_table_count; i++) {
+        backlog.route = (backlog.route + 1) % routes_table_count;
+        struct turns *turns = &backlog.turns[backlog.route];
+        struct flow **at = find_turn(turns, suspects);
+
+        if (at == NULL)
+            continue;
+        return shares_is_suspect((*at)->jobs.head->caller)
+                   ? take_flow(turns, take_turn(turns, at), jobs, most, bytes_most)
+                   : take_turns(turns, jobs, most, bytes_most);
+    }
+    return 0;
 }
 
 /* The oldest job of all is the first of its flow. To find that flow's turn takes as many steps as
@@ -159,9 +200,7 @@ struct job *backlog_take_oldest(void)
 
         while (*at != flow)
             at = &(*at)->next;
-        *at = flow->next;
-        if (*at == NULL)
-            turns->tail = at;
+        take_turn(turns, at);
     }
     take_out(job);
     return job;

@@ -6,8 +6,9 @@
  * job is refused where
  * - its caller has as many jobs waiting as places are free. Of n places one caller gets n/2 at
  * most, two get n/3 each, and a caller with nothing waiting always finds one; or
- * - its caller's oldest job for the route has waited for half of request_timeout, so that this one
- *   would time out. To refuse it at once (503) costs little, a timeout (504) costs both sides.
+ * - its caller's oldest job for the route, or its oldest one to be tried again, has waited for half
+ *   of request_timeout, so that this one would time out. To refuse it at once (503) costs little, a
+ *   timeout (504) costs both sides.
  * Threads: the database thread only.
  */
 #ifndef RXTRACK_BACKLOG_H
@@ -28,9 +29,10 @@ bool backlog_add(struct job *job, int64_t now_ms);
 
 /*
  * Takes out the jobs of the next call, all of one route: at most so many, whose bodies are together
- * at most so many bytes, but for a single job. Returns how many.
+ * at most so many bytes, but for a single job. They are of callers who may hold a connection more
+ * (shares.h), and a suspect's are by themselves, where suspects may go. Returns how many.
  */
-size_t backlog_take(struct job **jobs, size_t most, size_t bytes_most);
+size_t backlog_take(struct job **jobs, size_t most, size_t bytes_most, bool suspects);
 
 /* Takes out the job that has waited the longest; NULL where none waits. */
 struct job *backlog_take_oldest(void);

@@ -42,6 +42,8 @@ static struct caller *new_caller(const char *name)
     }
     for (size_t i = 0; i < routes_table_count; i++)
         queue_clear(&caller->flows[i].jobs);
+    queue_clear(&caller->again);
+    queue_clear(&caller->last);
     caller->next = callers.first;
     callers.first = caller;
     return caller;
@@ -70,6 +72,11 @@ void caller_stop(void)
     }
     free(callers.strangers);
     memset(&callers, 0, sizeof callers);
+}
+
+struct caller *caller_first(void)
+{
+    return callers.first;
 }
 
 static struct known *row_of(const unsigned char *credential)

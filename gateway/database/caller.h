@@ -30,12 +30,17 @@ struct flow {
 };
 
 struct caller {
-    char *name;          /* of the application; NULL: strangers */
-    int64_t cost_ns;     /* of a request, which is a minute / rate; 0: no limit */
-    int64_t spent_ns;    /* the monotonic time up to which requests have been paid for */
-    size_t waiting;      /* its jobs in the backlog */
-    struct caller *next; /* of all callers */
-    struct flow flows[]; /* by route */
+    char *name;               /* of the application; NULL: strangers */
+    int64_t cost_ns;          /* of a request, which is a minute / rate; 0: no limit */
+    int64_t spent_ns;         /* the monotonic time up to which requests have been paid for */
+    size_t waiting;           /* its jobs in the backlog and to be tried again */
+    struct queue again;       /* retries.h: jobs to be tried by themselves, */
+    struct queue last;        /* and those for which it is the last time */
+    int64_t suspect_until_ms; /* shares.h: its jobs share no call with others' until then */
+    uint64_t look;            /* number of the look that held is of */
+    size_t held;              /* connections */
+    struct caller *next;      /* of all callers */
+    struct flow flows[];      /* by route */
 };
 
 /* Sets up the strangers. *config must outlive the callers. False without memory. */
@@ -53,6 +58,9 @@ int64_t caller_spend(struct caller *caller, int64_t now_ms);
 /* Remembers, from the database's answer to a job, which application its credential is of; or that
  * it is of none. */
 void caller_learn(const struct job *job);
+
+/* The first of all callers; the others follow. */
+struct caller *caller_first(void);
 
 /* Frees all callers. */
 void caller_stop(void);

@@ -8,6 +8,8 @@
 #include "database/backlog.h"
 #include "database/caller.h"
 #include "database/health.h"
+#include "database/retries.h"
+#include "database/shares.h"
 #include "exchange/queue.h"
 #include "log.h"
 
@@ -20,21 +22,26 @@
 
 /*
  * A job that hangs, at a lock for instance, must not take the jobs with it that happen to share its
- * call. So the statement_timeout of a first attempt is request_timeout / FIRST_PART. After it each
- * job of the call is tried by itself for request_timeout / SECOND_PART, and one that is cut off
- * again has all the time that it has left, when the others have had their turn.
+ * call. So the statement_timeout of a first attempt is short: FIRST_MS, doubled until it is
+ * FIRST_USUAL times what a call takes usually, and at most request_timeout / FIRST_PART, which
+ * those with large bodies have at once. After it each job of the call is tried by itself for
+ * request_timeout / SECOND_PART, and one that is cut off again has all the time that it has left,
+ * when the others have had their turn. Their callers are suspects (shares.h): all of a call that
+ * was cut off until the second attempts are over, and one whose second attempt was for SUSPECT_MS.
  */
+#define FIRST_MS 100
+#define FIRST_USUAL 4
 #define FIRST_PART 4
 #define SECOND_PART 8
-#define LAST_ATTEMPT 2 /* the one of a job that was cut off so often */
+#define SUSPECT_MS 60000
 
 static struct {
     const struct config *config;
     const struct link *links;
     size_t link_count;
     size_t calls_most;     /* under way at once, late ones not counted */
-    struct queue alone;    /* to be tried by themselves; they go before the backlog's */
-    struct queue last;     /* the same, for their last attempt */
+    bool retries_turn;     /* it is that of jobs that are tried again, not of new ones */
+    int64_t usual_us;      /* how long first attempts took lately */
     struct queue answered; /* to be given back with their answers */
     size_t present;        /* jobs that were taken in and not given back */
     size_t load;           /* the most that were present, decaying with each call */
@@ -61,10 +68,8 @@ static void fail_job(struct job *job, enum fault fault)
 
 void schedule_fail_waiting(enum fault fault)
 {
-    while (schedule.alone.head != NULL)
-        fail_job(queue_pop(&schedule.alone), fault);
-    while (schedule.last.head != NULL)
-        fail_job(queue_pop(&schedule.last), fault);
+    for (struct job *job; (job = retries_take_older(INT64_MAX)) != NULL;)
+        fail_job(job, fault);
     while (backlog_oldest() != NULL)
         fail_job(backlog_take_oldest(), fault);
 }
@@ -86,13 +91,10 @@ static bool is_expired(const struct job *job, int64_t now_ms)
     return now_ms - job->queued_ms >= patience();
 }
 
-/* The queues of retries are nearly in the order of age: a look at their heads is enough. */
 void schedule_fail_expired(int64_t now_ms)
 {
-    while (schedule.alone.head != NULL && is_expired(schedule.alone.head, now_ms))
-        fail_job(queue_pop(&schedule.alone), FAULT_SLOW);
-    while (schedule.last.head != NULL && is_expired(schedule.last.head, now_ms))
-        fail_job(queue_pop(&schedule.last), FAULT_SLOW);
+    for (struct job *job; (job = retries_take_older(now_ms - patience())) != NULL;)
+        fail_job(job, FAULT_SLOW);
     while (backlog_oldest() != NULL && is_expired(backlog_oldest(), now_ms))
         fail_job(backlog_take_oldest(), FAULT_SLOW);
 }
@@ -101,6 +103,8 @@ void schedule_fail_expired(int64_t now_ms)
 
 void schedule_answered(struct link *link, int64_t now_ms)
 {
+    if (link->jobs[0]->cut_off == 0)
+        schedule.usual_us += ((now_ms - link->sent_ms) * 1000 - schedule.usual_us) / 8;
     for (size_t i = 0; i < link->count; i++) {
         caller_learn(link->jobs[i]);
         health_stored(link->jobs[i], now_ms);
@@ -147,6 +151,15 @@ static enum fault fault_of(const char *sqlstate)
     return FAULT_INTERNAL;
 }
 
+/* Jobs that were cut off make their callers suspects. */
+static void note_cut_off(struct job *job, int64_t now_ms)
+{
+    int64_t trial_ms = patience() / SECOND_PART + LATE_MS;
+
+    shares_suspect(job->caller, now_ms + (job->cut_off == 0 ? trial_ms : SUSPECT_MS));
+    job->cut_off++;
+}
+
 /* Any job of a call may be the one to blame, so each is tried by itself. One that was by itself is
  * tried again where the database asks for it, or its time was cut short. */
 void schedule_refused(struct link *link, int64_t now_ms)
@@ -163,11 +176,13 @@ void schedule_refused(struct link *link, int64_t now_ms)
         if (job->route->checks_session)
             again = false;
         else if (fault == FAULT_SLOW)
-            again = job->cut_off++ < LAST_ATTEMPT;
+            again = job->cut_off < RETRIES_LAST;
         else if (is_retriable(link->sqlstate))
             again = job->attempts < ATTEMPTS_MAX;
+        if (fault == FAULT_SLOW)
+            note_cut_off(job, now_ms);
         if (again && !is_expired(job, now_ms))
-            queue_push(job->cut_off < LAST_ATTEMPT ? &schedule.alone : &schedule.last, job);
+            retries_add(job);
         else
             fail_job(job, again ? FAULT_SLOW : fault);
     }
@@ -185,30 +200,11 @@ void schedule_add(struct job *job, int64_t now_ms)
         end_job(job);
 }
 
-/* Whether one link more may carry a last attempt, which may well hang: one link is left to all
- * other jobs. Where there is but one, it carries last attempts when nothing else waits. */
-static bool may_hang(void)
-{
-    size_t hanging = 0;
-
-    for (size_t i = 0; i < schedule.link_count; i++)
-        hanging +=
-            schedule.links[i].count > 0 && schedule.links[i].jobs[0]->cut_off >= LAST_ATTEMPT;
-    return schedule.link_count > 1 ? hanging + 1 < schedule.link_count : backlog_count() == 0;
-}
-
-/* The queue whose first job is to be tried by itself now; NULL: it is the backlog's turn. */
-static struct queue *queue_of_retries(void)
-{
-    if (schedule.alone.head != NULL)
-        return &schedule.alone;
-    return schedule.last.head != NULL && may_hang() ? &schedule.last : NULL;
-}
-
 /* Whether a call is under way that can be expected back soon. */
 static bool is_prompt(const struct link *link, int64_t now_ms)
 {
-    return link->count > 0 && now_ms - link->sent_ms < LATE_MS;
+    return link->count > 0 && now_ms - link->sent_ms < LATE_MS && link->jobs[0]->cut_off == 0 &&
+           !shares_is_suspect(link->jobs[0]->caller);
 }
 
 static size_t count_prompt(int64_t now_ms)
@@ -263,51 +259,87 @@ size_t schedule_wanted(int64_t now_ms)
 }
 
 /* Takes the jobs of the next call out of the backlog; returns how many. */
-static size_t take_share(struct job **jobs)
+static size_t take_share(struct job **jobs, bool suspects)
 {
     schedule.load -= schedule.load / 16;
     if (schedule.present > schedule.load)
         schedule.load = schedule.present;
-    return backlog_take(jobs, share(), (size_t)schedule.config->batch_bytes);
+    return backlog_take(jobs, share(), (size_t)schedule.config->batch_bytes, suspects);
+}
+
+/* The statement_timeout of a first attempt, in few steps: the session is told of each change. */
+static int64_t first_timeout(void)
+{
+    int64_t most_ms = patience() / FIRST_PART;
+    int64_t timeout_ms = FIRST_MS;
+
+    while (timeout_ms * 1000 < schedule.usual_us * FIRST_USUAL)
+        timeout_ms *= 2;
+    return timeout_ms < most_ms ? timeout_ms : most_ms;
 }
 
 /* Counts the attempt of each job, and sets the timeout of the call that makes it. */
 static void begin_attempt(struct link *link, struct job **jobs, size_t count, int64_t now_ms)
 {
+    int64_t left_ms = count > 0 ? jobs[0]->queued_ms + patience() - now_ms : 0;
+
     for (size_t i = 0; i < count; i++)
         jobs[i]->attempts++;
     if (count == 0)
         return;
-    if (jobs[0]->route->checks_session) {
+    if (jobs[0]->cut_off > 0 || shares_is_suspect(jobs[0]->caller))
+        shares_take(jobs[0]->caller);
+    if (jobs[0]->route->checks_session)
         link->timeout_ms = HEALTH_PROBE_MS;
-    } else if (jobs[0]->cut_off < LAST_ATTEMPT) {
-        link->timeout_ms = (long)(patience() / (jobs[0]->cut_off == 0 ? FIRST_PART : SECOND_PART));
-    } else {
-        int64_t left = jobs[0]->queued_ms + patience() - now_ms;
-        link->timeout_ms = left > 0 ? (long)left : 1;
-    }
+    else if (jobs[0]->cut_off == 0)
+        link->timeout_ms = (long)first_timeout();
+    else if (jobs[0]->cut_off < RETRIES_LAST)
+        link->timeout_ms = (long)(patience() / SECOND_PART);
+    else
+        link->timeout_ms = left_ms > 0 ? (long)left_ms : 1;
+}
+
+/* Where there is but one link, it carries last attempts, which may well hang, when nothing else
+ * waits. */
+static void take_retry(struct link *link)
+{
+    struct job *job = retries_take(schedule.link_count > 1 || backlog_count() == 0);
+
+    if (job != NULL)
+        link->jobs[link->count++] = job;
 }
 
 /* While a prompt call is under way, a further one is worth making for a whole share only. */
-bool schedule_call(struct link *link, int64_t now_ms)
+static void take_new(struct link *link, int64_t now_ms)
 {
-    struct queue *retries = queue_of_retries();
     size_t prompt = count_prompt(now_ms);
 
-    if (retries != NULL)
-        link->jobs[link->count++] = queue_pop(retries);
-    else if (backlog_count() > 0 &&
-             (prompt == 0 || (prompt < schedule.calls_most && backlog_count() >= share())))
-        link->count = take_share(link->jobs);
+    if (backlog_count() > 0 &&
+        (prompt == 0 || (prompt < schedule.calls_most && backlog_count() >= share())))
+        link->count = take_share(link->jobs, shares_allow_risk());
+}
+
+/* Jobs that are tried again take turns with new ones. */
+bool schedule_call(struct link *link, int64_t now_ms)
+{
+    shares_look(schedule.links, schedule.link_count, now_ms);
+    for (int i = 0; i < 2 && link->count == 0; i++) {
+        if (schedule.retries_turn)
+            take_retry(link);
+        else
+            take_new(link, now_ms);
+        schedule.retries_turn = !schedule.retries_turn;
+    }
     begin_attempt(link, link->jobs, link->count, now_ms);
     return link->count > 0;
 }
 
 bool schedule_follow(struct link *link, int64_t now_ms)
 {
-    if (!may_follow(link, now_ms) || queue_of_retries() != NULL || backlog_count() < follow_least())
+    if (!may_follow(link, now_ms) || retries_count() > 0 || backlog_count() < follow_least())
         return false;
-    link->next_count = take_share(link->next);
+    shares_look(schedule.links, schedule.link_count, now_ms);
+    link->next_count = take_share(link->next, false);
     begin_attempt(link, link->next, link->next_count, now_ms);
     return link->next_count > 0;
 }
@@ -317,10 +349,10 @@ int64_t schedule_due(int64_t now_ms, int64_t latest_ms)
 {
     int64_t earliest_ms = latest_ms;
 
-    if (schedule.alone.head != NULL)
-        clock_sooner(&earliest_ms, schedule.alone.head->queued_ms + patience());
-    if (schedule.last.head != NULL)
-        clock_sooner(&earliest_ms, schedule.last.head->queued_ms + patience());
+    int64_t queued_ms = latest_ms - patience();
+
+    retries_oldest(&queued_ms);
+    clock_sooner(&earliest_ms, queued_ms + patience());
     if (backlog_oldest() != NULL)
         clock_sooner(&earliest_ms, backlog_oldest()->queued_ms + patience());
     for (size_t i = 0; i < schedule.link_count; i++)
@@ -342,11 +374,9 @@ bool schedule_start(const struct config *config, struct link *links, size_t link
     schedule.calls_most = processors > 2 ? (size_t)processors / 2 : 1;
     if (schedule.calls_most > link_count)
         schedule.calls_most = link_count;
-    queue_clear(&schedule.alone);
-    queue_clear(&schedule.last);
     queue_clear(&schedule.answered);
     for (size_t i = 0; i < link_count; i++)
-        links[i].timeout_ms = (long)patience() / FIRST_PART;
+        links[i].timeout_ms = (long)first_timeout();
     return backlog_start(config);
 }
 

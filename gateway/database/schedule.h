@@ -13,7 +13,8 @@
  * - A call that has nothing left but its commit is followed by the next one over the same
  *   connection, so that the session finds its next work as soon as it has committed.
  * - A call that has run for 10 ms does not count any more: further ones are made beside it.
- * - A job that is tried again has a call of its own, which does not count either.
+ * - A job that is tried again has a call of its own, which does not count either, and takes turns
+ *   with new ones; how many connections such calls may hold, shares.h says.
  * Threads: the database thread only.
  */
 #ifndef RXTRACK_SCHEDULE_H

@@ -14,11 +14,15 @@ my $node = node();
 my $key = add_application($node, 'A supplier');
 my $gateway = gateway($node, env => { RXTRACK_DATABASE_CONNECTIONS => 2 });
 
-# The commit of an update for one of these pharmacies waits until nobody holds that lock; for FAIL1 it then fails.
-my $lock = 4711;
+# The commit of an update for one of these pharmacies waits until nobody holds that lock; for FAIL1 it then fails. For HOLD1
+# it is another lock: a commit is not cut off, as a statement would be.
+my ($lock, $other_lock) = (4711, 4712);
 $node->safe_psql('rxtrack', <<SQL);
 CREATE FUNCTION public.hold_commit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS \$\$
 BEGIN
+	IF NEW.ods_code = 'HOLD1' THEN
+		PERFORM pg_advisory_xact_lock_shared($other_lock);
+	END IF;
 	IF NEW.ods_code IN ('SLOW1', 'FAIL1') THEN
 		PERFORM pg_advisory_xact_lock_shared($lock);
 	END IF;
@@ -31,8 +35,14 @@ CREATE CONSTRAINT TRIGGER hold_commit AFTER INSERT ON rxtrack.status_update DEFE
 	FOR EACH ROW EXECUTE FUNCTION public.hold_commit();
 SQL
 
-my ($table_holder, $commit_holder) = map { RxTrack::Session->new($node) } 1 .. 2;
-my $waits = q{FROM pg_stat_activity WHERE application_name LIKE 'rxtrack-gateway/%' AND wait_event_type = 'Lock' AND wait_event};
+my ($first_holder, $commit_holder) = map { RxTrack::Session->new($node) } 1 .. 2;
+
+# What waits for such a lock.
+sub waiting_for
+{
+	my ($what) = @_;
+	return "FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = $what";
+}
 
 sub post
 {
@@ -70,20 +80,19 @@ sub follow
 	my ($one, $other, @first, @then) = map { RxTrack::Connection->new($gateway) } 1 .. 26;
 	@then = splice @first, 13;
 	$commit_holder->sql("SELECT pg_advisory_lock($lock)");
-	$table_holder->sql('BEGIN');
-	$table_holder->sql('LOCK TABLE rxtrack.supply IN ACCESS EXCLUSIVE MODE');
+	$first_holder->sql("SELECT pg_advisory_lock($other_lock)");
 	for ([ $one, 1 ], [ $other, 2 ])
 	{
 		my ($opener, $count) = @$_;
-		post($opener, 'FREE1');
-		$node->poll_query_until('rxtrack', "SELECT count(*) = $count $waits = 'relation'") or die 'a connection is not blocked';
+		post($opener, 'HOLD1');
+		$node->poll_query_until('rxtrack', "SELECT count(*) = $count " . waiting_for($other_lock)) or die 'a connection is not blocked';
 	}
 	post($_, $first_code) for @first;
 	sleep 0.3;    # until the gateway has them
 	post($_, $then_code) for @then;
 	sleep 0.3;
-	$table_holder->sql('ROLLBACK');
-	$node->poll_query_until('rxtrack', "SELECT count(*) > 0 $waits = 'advisory'") or die 'no commit is held';
+	$first_holder->sql("SELECT pg_advisory_unlock($other_lock)");
+	$node->poll_query_until('rxtrack', 'SELECT count(*) > 0 ' . waiting_for($lock)) or die 'no commit is held';
 	$happens->();
 	my @told = map { statuses(@$_) } [ $one, $other ], \@first, \@then;
 	return (\@told, \@first, \@then);
@@ -106,7 +115,7 @@ for (1 .. 5)
 {
 	@before = map { stored($_) } 'SLOW1', 'FREE4';
 	($told, $first, $then) = follow('SLOW1', 'FREE4', sub {
-		$node->safe_psql('rxtrack', "SELECT pg_terminate_backend(pid) $waits = 'advisory'");
+		$node->safe_psql('rxtrack', 'SELECT pg_terminate_backend(pid) ' . waiting_for($lock));
 		release();
 	});
 	last if $told->[2]{503};
@@ -130,7 +139,7 @@ $gateway = gateway($node, env => { RXTRACK_DATABASE_CONNECTIONS => 4 });
 $commit_holder->sql("SELECT pg_advisory_lock($lock)");
 my @hanging = map { RxTrack::Connection->new($gateway) } 1 .. 24;
 post($_, 'SLOW1') for @hanging;
-$node->poll_query_until('rxtrack', "SELECT count(*) > 0 $waits = 'advisory'") or die 'no commit is held';
+$node->poll_query_until('rxtrack', 'SELECT count(*) > 0 ' . waiting_for($lock)) or die 'no commit is held';
 sleep 0.3;
 my $began = time;
 is_healthy($gateway, 'while commits hang, who asks for something else is answered');
