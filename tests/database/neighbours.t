@@ -89,14 +89,14 @@ my $holder = RxTrack::Session->new($node);
 my @neighbours = (
 	{
 		name => '20 clients post to an item that a session has locked',
-		begin => sub { $holder->sql("BEGIN; SELECT 1 FROM rxtrack.item WHERE prescription_id = '$item{prescription_id}' FOR UPDATE") },
+		begin => sub { $holder->sql("BEGIN; SELECT 1 FROM rxtrack.supply WHERE prescription_id = '$item{prescription_id}' FOR UPDATE") },
 		clients => 20,
 		make => sub { request_bytes('POST', '/', $key{Noisy}, to_json(bundle(task(%item, business_status => 'Ready to Collect')))) },
 		end => sub { $holder->sql('ROLLBACK') },
 	},
 	{
 		name => 'a tenth of the posts of 20 clients are to such an item',
-		begin => sub { $holder->sql("BEGIN; SELECT 1 FROM rxtrack.item WHERE prescription_id = '$item{prescription_id}' FOR UPDATE") },
+		begin => sub { $holder->sql("BEGIN; SELECT 1 FROM rxtrack.supply WHERE prescription_id = '$item{prescription_id}' FOR UPDATE") },
 		clients => 20,
 		make => sub { request_bytes('POST', '/', $key{Noisy}, to_json(bundle(task(rand() < 0.1 ? %item : ())))) },
 		end => sub { $holder->sql('ROLLBACK') },
