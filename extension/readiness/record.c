@@ -43,7 +43,6 @@ is_recorded(const StatusChange *change)
 	return is_withdrawal(change) || ready_status_is_event(change->was, change->becomes);
 }
 
-/* A table of nine rows, which a session caches. */
 static void
 make_event(Event *event, const StatusChange *change)
 {

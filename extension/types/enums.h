@@ -5,7 +5,7 @@
 #ifndef RXTRACK_ENUMS_H
 #define RXTRACK_ENUMS_H
 
-/* rxtrack.transition_kind: what an update is to its item. */
+/* rxtrack.transition_kind: what an update is to its supply. */
 typedef enum TransitionKind
 {
 	TRANSITION_FIRST,
