@@ -25,6 +25,8 @@ static const struct fault_text {
 } faults[] = {
     [FAULT_MALFORMED] = {400, "value", "The request's headers are not valid HTTP", NULL},
     [FAULT_TARGET] = {400, "value", "The path is not validly encoded", NULL},
+    [FAULT_UNKNOWN] = {400, "value", "is no parameter of this path", NULL},
+    [FAULT_REPEATED] = {400, "value", "must not come more than once", NULL},
     [FAULT_UNAUTHENTICATED] = {401, "processing", "A Bearer token is needed",
                                "WWW-Authenticate: Bearer\n"},
     [FAULT_NOT_FOUND] = {404, "not-found", "There is nothing at this path", NULL},
@@ -172,6 +174,18 @@ void answer_fault(struct answer *answer, const struct route *route, enum fault f
 
     set_fault(answer, shape == ROUTE_FAULTS_BUNDLE ? ROUTE_FAULTS_OUTCOME : shape, &faults[fault],
               faults[fault].headers);
+}
+
+void answer_parameter_fault(struct answer *answer, const struct route *route, enum fault fault,
+                            const char *name)
+{
+    struct fault_text text = faults[fault];
+    char diagnostics[128];
+
+    snprintf(diagnostics, sizeof diagnostics, "%s %s", name, text.diagnostics);
+    text.diagnostics = diagnostics;
+    set_fault(answer, route->faults == ROUTE_FAULTS_BUNDLE ? ROUTE_FAULTS_OUTCOME : route->faults,
+              &text, NULL);
 }
 
 void answer_throttled(struct answer *answer, const struct route *route, int64_t seconds)

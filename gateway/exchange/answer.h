@@ -42,6 +42,8 @@ enum fault {
     FAULT_NONE,
     FAULT_MALFORMED,       /* headers that are no HTTP */
     FAULT_TARGET,          /* a path that cannot be decoded */
+    FAULT_UNKNOWN,         /* a parameter that the route does not take */
+    FAULT_REPEATED,        /* one that may come once came twice */
     FAULT_UNAUTHENTICATED, /* no credential where one is needed */
     FAULT_NOT_FOUND,
     FAULT_METHOD,
@@ -70,6 +72,10 @@ unsigned answer_fault_status(enum fault fault);
  * empty.
  */
 void answer_fault(struct answer *answer, const struct route *route, enum fault fault);
+
+/* The same for a fault of a parameter, FAULT_UNKNOWN or FAULT_REPEATED, which it names. */
+void answer_parameter_fault(struct answer *answer, const struct route *route, enum fault fault,
+                            const char *name);
 
 /* Makes *answer say, in the route's shape for a caller who is known, that it has called too often,
  * and may again in so many seconds. */

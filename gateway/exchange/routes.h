@@ -38,7 +38,8 @@ struct route {
     enum route_body body;
     enum route_faults faults;
     const char *const *query;   /* names of query arguments taken as parameters; or NULL */
-    const char *const *headers; /* and of headers; both lists end with NULL */
+    const char *const *lists;   /* those that may come more than once; or NULL */
+    const char *const *headers; /* and names of headers; all three end with NULL */
     bool checks_session;        /* the session is checked before it is called, as when it was new */
 };
 

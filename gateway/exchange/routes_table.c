@@ -33,6 +33,7 @@ const struct route routes_table[] = {
      .function = "events",
      .scope = "events:read",
      .query = NAMES("ods", "last-event-id"),
+     .lists = NAMES("ods"),
      .headers = NAMES("last-event-id")},
 
     {.method = "POST",

@@ -75,7 +75,10 @@ static enum MHD_Result send_answer(struct request *request)
 
 static enum MHD_Result send_fault(struct request *request, enum fault fault)
 {
-    answer_fault(&request->job.answer, request->route, fault);
+    if (fault == FAULT_UNKNOWN || fault == FAULT_REPEATED)
+        answer_parameter_fault(&request->job.answer, request->route, fault, request->parameter);
+    else
+        answer_fault(&request->job.answer, request->route, fault);
     return send_answer(request);
 }
 

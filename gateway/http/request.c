@@ -25,22 +25,27 @@
 struct headers {
     const char *authorization, *content_type, *content_length, *transfer_encoding, *expect, *host,
         *request_id, *correlation_id;
-    bool malformed; /* a name has a blank, or one that may come once came twice */
+    bool malformed;       /* a name has a blank, or one came twice that says where the body ends,
+                             or who calls */
+    const char *repeated; /* the name of one that came twice where one is meant; or NULL */
 };
+
+/* What a second one of a name is. */
+enum repetition { IGNORED, A_FAULT, MALFORMED };
 
 static const struct {
     const char *name;
     size_t offset; /* in struct headers */
-    bool once;     /* a second one is malformed; otherwise it is ignored */
+    enum repetition repetition;
 } known_headers[] = {
-    {"Authorization", offsetof(struct headers, authorization), true},
-    {"Content-Type", offsetof(struct headers, content_type), true},
-    {"Content-Length", offsetof(struct headers, content_length), true},
-    {"Transfer-Encoding", offsetof(struct headers, transfer_encoding), true},
-    {"Expect", offsetof(struct headers, expect), false},
-    {"Host", offsetof(struct headers, host), true},
-    {"X-Request-ID", offsetof(struct headers, request_id), false},
-    {"X-Correlation-ID", offsetof(struct headers, correlation_id), false},
+    {"Authorization", offsetof(struct headers, authorization), MALFORMED},
+    {"Content-Type", offsetof(struct headers, content_type), MALFORMED},
+    {"Content-Length", offsetof(struct headers, content_length), MALFORMED},
+    {"Transfer-Encoding", offsetof(struct headers, transfer_encoding), MALFORMED},
+    {"Expect", offsetof(struct headers, expect), IGNORED},
+    {"Host", offsetof(struct headers, host), MALFORMED},
+    {"X-Request-ID", offsetof(struct headers, request_id), A_FAULT},
+    {"X-Correlation-ID", offsetof(struct headers, correlation_id), IGNORED},
 };
 
 struct request *request_of_job(struct job *job)
@@ -107,10 +112,12 @@ static enum MHD_Result note_header(void *data, enum MHD_ValueKind kind, const ch
         if (strcasecmp(name, known_headers[i].name) != 0)
             continue;
         const char **field = (const char **)((char *)headers + known_headers[i].offset);
-        if (*field != NULL && known_headers[i].once)
-            headers->malformed = true;
-        else if (*field == NULL)
+        if (*field == NULL)
             *field = value != NULL ? value : "";
+        else if (known_headers[i].repetition == MALFORMED)
+            headers->malformed = true;
+        else if (known_headers[i].repetition == A_FAULT)
+            headers->repeated = known_headers[i].name;
     }
     return MHD_YES;
 }
@@ -141,16 +148,22 @@ static void copy_id(const char *value, char out[MIRROR_TEXT])
         memcpy(out, value, length + 1);
 }
 
-/* Hashes the token of "Bearer TOKEN" into request->credential; false where there is none. The
- * certificate's hash comes from the connection's TLS, never from a header. */
-static bool read_credential(struct request *request, const char *authorization)
+/* The token of "Bearer TOKEN"; NULL where it is of another scheme. */
+static const char *bearer_token(const char *authorization)
 {
-    static const char scheme[] = "Bearer";
+    static const char scheme[] = "Bearer ";
 
-    if (authorization == NULL || strncasecmp(authorization, scheme, sizeof scheme - 1) != 0)
-        return false;
-    const char *token = authorization + sizeof scheme - 1;
-    if (*token != ' ')
+    return authorization != NULL && strncasecmp(authorization, scheme, sizeof scheme - 1) == 0
+               ? authorization + sizeof scheme - 1
+               : NULL;
+}
+
+/* Hashes a token (NULL: there is none), blanks around it left out, into request->credential; false
+ * where there is none. The certificate's hash comes from the connection's TLS, never from a header.
+ */
+static bool read_credential(struct request *request, const char *token)
+{
+    if (token == NULL)
         return false;
     token += strspn(token, " ");
     size_t length = strcspn(token, " \t");
@@ -192,7 +205,7 @@ static enum fault find_refusal(struct request *request, const struct headers *he
                                const struct config *config)
 {
     const struct route *route = request->route;
-    bool has_credential = read_credential(request, headers->authorization);
+    bool has_credential = read_credential(request, bearer_token(headers->authorization));
 
     if (route == NULL && request->path != NULL) {
         routes_allow(&request->target, request->allow, sizeof request->allow);
@@ -202,6 +215,10 @@ static enum fault find_refusal(struct request *request, const struct headers *he
         return FAULT_NOT_FOUND;
     if (route->scope != NULL && !has_credential)
         return FAULT_UNAUTHENTICATED;
+    if (headers->repeated != NULL) {
+        snprintf(request->parameter, sizeof request->parameter, "%s", headers->repeated);
+        return FAULT_REPEATED;
+    }
     enum fault fault = check_type(route, headers->content_type);
     if (fault == FAULT_NONE && request->announced > (uint64_t)config->body_limit)
         fault = FAULT_TOO_LONG;
@@ -210,41 +227,86 @@ static enum fault find_refusal(struct request *request, const struct headers *he
 
 /* ---- parameters ---- */
 
+/* The parameters of one kind, as they are gathered. */
 struct parameters {
+    struct request *request;
     json_t *object;
-    const char *const *names; /* those to take, NULL-ended */
+    const char *const *names; /* those to take, NULL-ended; or NULL */
 };
 
-/* A query argument or a header, by its name in any case; the first of a name counts. */
+/* The name of the list, which may be NULL, that a name is in any case; NULL where it is none. */
+static const char *find_name(const char *const *names, const char *name, size_t length)
+{
+    for (; names != NULL && *names != NULL; names++)
+        if (strlen(*names) == length && strcasecmp(*names, name) == 0)
+            return *names;
+    return NULL;
+}
+
+/* Refuses the request for a parameter, which is named as far as it is printable ASCII. */
+static void refuse_parameter(struct request *request, enum fault fault, const char *name,
+                             size_t length)
+{
+    size_t kept = 0;
+
+    if (request->refusal != FAULT_NONE)
+        return;
+    while (kept < length && kept < sizeof request->parameter - 1 && name[kept] > ' ' &&
+           name[kept] <= '~')
+        kept++;
+    memcpy(request->parameter, kept > 0 ? name : "?", kept > 0 ? kept : 1);
+    request->refusal = fault;
+}
+
+/* A value as JSON text. */
+static json_t *value_text(const char *value, size_t length)
+{
+    json_t *text = NULL;
+
+    if (value == NULL)
+        return json_string("");
+    if (memchr(value, '\0', length) == NULL)
+        text = json_stringn(value, length); /* NULL where it is no UTF-8 */
+    return text != NULL ? text : json_string(REPLACEMENT);
+}
+
+/* Takes a query argument or a header, by its name in any case. A filter that is dropped in silence
+ * would show more than was asked for, so an argument that nobody knows is refused, and one that
+ * comes again. */
 static enum MHD_Result note_parameter(void *data, enum MHD_ValueKind kind, const char *name,
                                       size_t name_length, const char *value, size_t value_length)
 {
     struct parameters *parameters = data;
-    const char *const *wanted = parameters->names;
+    struct request *request = parameters->request;
+    const char *wanted = find_name(parameters->names, name, name_length);
+    json_t *before = wanted != NULL ? json_object_get(parameters->object, wanted) : NULL;
 
-    (void)kind;
-    while (*wanted != NULL && (strlen(*wanted) != name_length || strcasecmp(*wanted, name) != 0))
-        wanted++;
-    if (*wanted == NULL || json_object_get(parameters->object, *wanted) != NULL)
+    if (wanted == NULL && kind == MHD_GET_ARGUMENT_KIND)
+        refuse_parameter(request, FAULT_UNKNOWN, name, name_length);
+    else if (before != NULL && find_name(request->route->lists, name, name_length) == NULL)
+        refuse_parameter(request, FAULT_REPEATED, name, name_length);
+    if (wanted == NULL || request->refusal != FAULT_NONE)
         return MHD_YES;
 
-    json_t *text = NULL;
-    if (value == NULL)
-        text = json_string("");
-    else if (memchr(value, '\0', value_length) == NULL)
-        text = json_stringn(value, value_length); /* NULL where it is no UTF-8 */
-    json_object_set_new(parameters->object, *wanted,
-                        text != NULL ? text : json_string(REPLACEMENT));
+    json_t *text = value_text(value, value_length);
+    if (before != NULL) {
+        json_t *both = json_sprintf("%s,%s", json_string_value(before), json_string_value(text));
+        json_decref(text);
+        text = both;
+    }
+    json_object_set_new(parameters->object, wanted, text);
     return MHD_YES;
 }
 
-static void add_parameters(json_t *object, struct MHD_Connection *connection,
-                           enum MHD_ValueKind kind, const char *const *names)
+/* Adds those of one kind; what is there already stays. */
+static void add_parameters(json_t *object, struct request *request, enum MHD_ValueKind kind,
+                           const char *const *names)
 {
-    struct parameters parameters = {.object = object, .names = names};
+    struct parameters parameters = {.request = request, .object = json_object(), .names = names};
 
-    if (names != NULL)
-        MHD_get_connection_values_n(connection, kind, note_parameter, &parameters);
+    MHD_get_connection_values_n(request->resumption.connection, kind, note_parameter, &parameters);
+    json_object_update_missing(object, parameters.object);
+    json_decref(parameters.object);
 }
 
 /* Adds the parameters in the path; false where a value is no UTF-8. */
@@ -265,21 +327,19 @@ static bool add_path_parameters(json_t *object, const struct route *route,
 }
 
 /* Makes request->parameters the JSON object of those that the route takes, if it takes any. */
-static enum fault read_parameters(struct request *request)
+static void read_parameters(struct request *request)
 {
     const struct route *route = request->route;
-    struct MHD_Connection *connection = request->resumption.connection;
-
-    if (route->query == NULL && route->headers == NULL && strchr(route->path, '{') == NULL)
-        return FAULT_NONE;
     json_t *object = json_object();
-    bool valid = add_path_parameters(object, route, &request->target);
-    add_parameters(object, connection, MHD_GET_ARGUMENT_KIND, route->query);
-    add_parameters(object, connection, MHD_HEADER_KIND, route->headers);
-    if (valid)
+
+    if (!add_path_parameters(object, route, &request->target))
+        request->refusal = FAULT_TARGET;
+    add_parameters(object, request, MHD_GET_ARGUMENT_KIND, route->query);
+    add_parameters(object, request, MHD_HEADER_KIND, route->headers);
+    if (request->refusal == FAULT_NONE &&
+        (route->query != NULL || route->headers != NULL || strchr(route->path, '{') != NULL))
         request->parameters = json_dumps(object, JSON_COMPACT);
     json_decref(object);
-    return valid ? FAULT_NONE : FAULT_TARGET;
 }
 
 void request_read_headers(struct request *request, const struct config *config, const char *method,
@@ -321,7 +381,7 @@ void request_read_headers(struct request *request, const struct config *config, 
     request->route = routes_find(method, &request->target, &request->path);
     request->refusal = find_refusal(request, &headers, config);
     if (request->refusal == FAULT_NONE)
-        request->refusal = read_parameters(request);
+        read_parameters(request);
 }
 
 /* ---- body ---- */

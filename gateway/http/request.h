@@ -42,6 +42,7 @@ struct request {
     char path_text[PATH_TEXT];  /* as sent, until it is taken apart; "": too long for any route */
     struct route_target target; /* points into it */
     char allow[64];             /* for FAULT_METHOD */
+    char parameter[64];         /* for FAULT_UNKNOWN and FAULT_REPEATED: its name */
     uint64_t announced;         /* Content-Length in bytes; 0 without one */
     uint64_t discarded;         /* bytes of body thrown away */
 

@@ -144,7 +144,7 @@ my $good = [ random_prescription_id(), uuid() ];
 my %fault = (
 	'nothing to search by' => [ {}, undef, 'prescriptionid,' ],
 	'empty arguments' => [ { prescriptionid => '', nhsnumber => '', odscode => '' }, undef, 'prescriptionid,' ],
-	'an unknown argument alone' => [ { nhs => $nhs }, undef, 'prescriptionid,' ],
+	'an unknown argument alone' => [ { nhs => $nhs }, undef, 'nhs' ],
 	'a bad prescription id' => [ { prescriptionid => '07A66F-A83008-1EEEA1' }, undef, 'prescriptionid' ],
 	'a bad NHS number' => [ { nhsnumber => '9449304131' }, undef, 'nhsnumber' ],
 	'an NHS number with spaces' => [ { nhsnumber => '944 930 4130' }, undef, 'nhsnumber' ],

@@ -204,12 +204,13 @@ cmp_ok(field('Threads'), '<=', 8, 'a handful of threads');
 
 # ---------- Filters ----------
 
-my %filtered = map { $_ => listener(query => "?ods=$_") } '', 'A1', 'a1,%20b2%20', 'C3', join(',', map { "Z$_" } 1 .. 999) . ',b2';
+my %filtered = map { $_ => listener(query => "?ods=$_") } '', 'A1', 'a1,%20b2%20', 'A1&ods=B2', 'C3', join(',', map { "Z$_" } 1 .. 999) . ',b2';
 release(1, $_) for qw(A1 B2 Y12345 A1);
 is($first->wait_for_events(10), range(1, 10), 'a stream without a filter gets all');
 is($filtered{''}->wait_for_events(4), range(7, 10), 'as does one with an empty one');
 is($filtered{A1}->wait_for_events(2), '7 10', 'with one: the events of that pharmacy');
 is($filtered{'a1,%20b2%20'}->wait_for_events(3), '7 8 10', 'of several pharmacies, in any case, blanks cut off');
+is($filtered{'A1&ods=B2'}->wait_for_events(3), '7 8 10', 'also where each comes by itself');
 is($filtered{ join(',', map { "Z$_" } 1 .. 999) . ',b2' }->wait_for_events(1), '8', 'of a thousand pharmacies');
 ok($filtered{C3}->wait_for(sub { grep { $_ eq ': heartbeat' } @{ $filtered{C3}{comments} } }, 5), 'a stream without events has a heartbeat');
 ok($filtered{C3}->wait_for(sub { $filtered{C3}->last_id == 10 }, 5), 'which says how far it is');

@@ -64,7 +64,32 @@ for my $path ('/%', '/%zz', '/%00', '/_ping%00', '/_ping%4')
 	is_outcome($gateway->request('GET', $path), 400, 'value', "$path: 400");
 }
 is_outcome($gateway->post(bundle(task()), key => $key, path => '/Task'), 404, 'not-found', 'POST /Task: 404');
-is($gateway->request('GET', '/_pin%67?x=y')->{status}, 200, 'an escaped letter and a query do not hide a path');
+is($gateway->request('GET', '/_pin%67?')->{status}, 200, 'an escaped letter and an empty query do not hide a path');
+
+# ---------- Parameters ----------
+
+for my $case ([ '/_ping?x=y', 'x is no parameter of this path' ], [ '/metadata?odscode=A1', 'odscode is no parameter of this path' ],
+	[ '/checkprescriptionstatusupdates?nhsnumber=9449304130&ods=A1', 'ods is no parameter of this path' ],
+	[ '/checkprescriptionstatusupdates?odscode=A1&odscode=B2', 'odscode must not come more than once' ],
+	[ '/checkprescriptionstatusupdates?odscode=A1&ODSCode=A1', 'ODSCode must not come more than once' ],
+	[ '/checkprescriptionstatusupdates?odscode=A1&%C3%A9=1', '? is no parameter of this path' ],
+	[ '/events?odscode=A1', 'odscode is no parameter of this path' ], [ '/events?last-event-id=1&last-event-id=2', 'last-event-id must not come more than once' ])
+{
+	my ($path, $diagnostics) = @$case;
+	my $answer = $gateway->request('GET', $path, { Authorization => "Bearer $key" });
+	is_outcome($answer, 400, 'value', "$path: 400");
+	is((issues($answer))[0]{diagnostics}, $diagnostics, 'which names it');
+}
+is_outcome($gateway->post(bundle(task()), key => $key, path => '/?dryrun=1'), 400, 'value', 'POST /?dryrun=1: 400');
+is($gateway->request('GET', '/checkprescriptionstatusupdates?PRESCRIPTIONID=07A66F-A83008-1EEEA0', { Authorization => "Bearer $key" })->{status}, 404, 'a name is in any case');
+for my $header ('X-Request-ID', 'ExclusiveStartKey-TaskID')
+{
+	my ($connection, $id) = (connection(), uuid());
+	$connection->send("GET /checkprescriptionstatusupdates?odscode=A1 HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer $key\r\n$header: $id\r\n$header: $id\r\n\r\n");
+	my $answer = $connection->answer;
+	is_outcome($answer, 400, 'value', "$header twice: 400");
+	like((issues($answer))[0]{diagnostics}, qr/^\Q$header\E must not come more than once/i, 'which names it');
+}
 my %allow = ('/' => 'POST', '/format-1' => 'POST', '/_ping' => 'GET', '/_status' => 'GET', '/metadata' => 'GET', '/checkprescriptionstatusupdates' => 'GET');
 for my $path (sort keys %allow)
 {
