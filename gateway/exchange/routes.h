@@ -37,6 +37,7 @@ struct route {
     const char *scope;    /* what the caller must hold; NULL: open to all */
     enum route_body body;
     enum route_faults faults;
+    bool takes_api_key;         /* the credential may come in a header apikey, too */
     const char *const *query;   /* names of query arguments taken as parameters; or NULL */
     const char *const *lists;   /* those that may come more than once; or NULL */
     const char *const *headers; /* and names of headers; all three end with NULL */

@@ -18,6 +18,7 @@ const struct route routes_table[] = {
      .path = "/format-1",
      .function = "format_1",
      .scope = "updates:write",
+     .takes_api_key = true,
      .body = ROUTE_BODY_JSON,
      .faults = ROUTE_FAULTS_BUNDLE},
 

@@ -23,8 +23,8 @@
 
 /* The request headers that the gateway itself reads. */
 struct headers {
-    const char *authorization, *content_type, *content_length, *transfer_encoding, *expect, *host,
-        *request_id, *correlation_id;
+    const char *authorization, *api_key, *content_type, *content_length, *transfer_encoding,
+        *expect, *host, *request_id, *correlation_id;
     bool malformed;       /* a name has a blank, or one came twice that says where the body ends,
                              or who calls */
     const char *repeated; /* the name of one that came twice where one is meant; or NULL */
@@ -39,6 +39,7 @@ static const struct {
     enum repetition repetition;
 } known_headers[] = {
     {"Authorization", offsetof(struct headers, authorization), MALFORMED},
+    {"apikey", offsetof(struct headers, api_key), MALFORMED},
     {"Content-Type", offsetof(struct headers, content_type), MALFORMED},
     {"Content-Length", offsetof(struct headers, content_length), MALFORMED},
     {"Transfer-Encoding", offsetof(struct headers, transfer_encoding), MALFORMED},
@@ -205,7 +206,9 @@ static enum fault find_refusal(struct request *request, const struct headers *he
                                const struct config *config)
 {
     const struct route *route = request->route;
-    bool has_credential = read_credential(request, bearer_token(headers->authorization));
+    bool by_api_key = route != NULL && route->takes_api_key && headers->authorization == NULL;
+    bool has_credential = read_credential(
+        request, by_api_key ? headers->api_key : bearer_token(headers->authorization));
 
     if (route == NULL && request->path != NULL) {
         routes_allow(&request->target, request->allow, sizeof request->allow);
