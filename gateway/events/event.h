@@ -19,8 +19,8 @@ struct event {
 };
 
 /* Makes an event out of a row of the feed, whose JSON is one line: of the kind "ready" or, where it
- * takes another one back, "withdrawn". free() frees it. NULL without memory, or where the ODS code is
- * none. */
+ * takes another one back, "withdrawn". free() frees it. NULL without memory, or where the ODS code
+ * is none. */
 struct event *event_new(int64_t number, const char *ods_code, bool withdraws, const char *json);
 
 #endif

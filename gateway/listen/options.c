@@ -45,7 +45,8 @@ static const struct argp_option described[] = {
     {0, 0, 0, 0, "Which events:", 2},
     {"ods", KEY_ODS, "CODES", 0,
      "only those of these pharmacies: ODS codes, with commas between them", 2},
-    {"alerts-only", KEY_ALERTS_ONLY, 0, 0, "only those that should alert the patient, and those that take one back", 2},
+    {"alerts-only", KEY_ALERTS_ONLY, 0, 0,
+     "only those that should alert the patient, and those that take one back", 2},
     {0, 0, 0, 0, "What is done with them:", 3},
     {"exec", KEY_EXEC, "COMMAND", 0,
      "instead of printing, run COMMAND by sh for each batch, with its lines on standard input; a "
