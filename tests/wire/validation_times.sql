@@ -116,7 +116,7 @@ CREATE FUNCTION pg_temp.try_ahead(modified interval, set_at interval DEFAULT NUL
     pg_temp.task(1, at => clock_timestamp() + modified, set_at => clock_timestamp() + set_at)))
 $$;
 
-SELECT is(pg_temp.try_ahead('23:59:55'), '201', 'lastModified 5 seconds short of 24 hours ahead');
+SELECT is(left(pg_temp.try_ahead('23:59:55'), 3), '201', 'lastModified 5 seconds short of 24 hours ahead');
 SELECT is(pg_temp.try_ahead('24:00:05'), '400 0 Task.lastModified', 'lastModified 5 seconds more than 24 hours ahead');
 SELECT is(pg_temp.try_ahead('998:59:55'), '400 0 Task.lastModified',
   '999 hours are not for an update that is not post-dated');
