@@ -54,16 +54,17 @@ typedef struct Search
 	" AND (($6)[1] IS NULL OR (u.prescription_id, u.task_id) > (($5)[1], ($6)[1]))"
 #define PAGE "LIMIT 16"			/* one more than a page tells whether there is another */
 
-/* The prescriptions that a search finds, each once and in order, with their updates; a condition begins each part. */
+/* The prescriptions that a search finds, each once and in order, with their updates. */
 #define BY_INDEX(parts) \
 	"SELECT " UPDATE_COLUMNS " FROM (SELECT DISTINCT s.prescription_id FROM (" parts ") AS s ORDER BY s.prescription_id) AS p" \
 	" CROSS JOIN LATERAL (SELECT * FROM rxtrack.status_update u" \
 	"  WHERE u.prescription_id = p.prescription_id AND " OWN_UPDATES " ORDER BY u.task_id) AS u " PAGE
 
-#define SUPPLIES "SELECT s.prescription_id FROM rxtrack.supply s" \
-	" WHERE s.application_id = ($1)[1] AND s.prescription_id >= ($5)[1] AND "
-#define PARTIES " UNION ALL SELECT y.prescription_id FROM rxtrack_internal.supply_party y" \
-	" WHERE y.application_id = ($1)[1] AND y.prescription_id >= ($5)[1] AND "
+/* Each part has an order of its own, so that they are merged: without it the planner sorts all of them for a page. */
+#define PART(table, condition) "(SELECT s.prescription_id FROM " table " s" \
+	" WHERE s.application_id = ($1)[1] AND s.prescription_id >= ($5)[1] AND " condition " ORDER BY s.prescription_id)"
+#define SUPPLIES "rxtrack.supply"
+#define PARTIES "rxtrack_internal.supply_party"
 
 static Statement search_prescription = {
 	.sql = "SELECT " UPDATE_COLUMNS " FROM rxtrack.status_update u"
@@ -73,14 +74,16 @@ static Statement search_prescription = {
 };
 
 static Statement search_patient = {
-	.sql = BY_INDEX(SUPPLIES "s.nhs_number = ($3)[1]" PARTIES "y.nhs_number = ($3)[1]"),
+	.sql = BY_INDEX(PART(SUPPLIES, "s.nhs_number = ($3)[1]")
+					" UNION ALL " PART(PARTIES, "s.nhs_number = ($3)[1]")),
 	.argument_count = SEARCH_ARGUMENT_COUNT,
 	.arguments = SEARCH_ARGUMENTS
 };
 
 static Statement search_pharmacy = {
-	.sql = BY_INDEX(SUPPLIES "s.ods_code = ($4)[1] AND NOT s.completed UNION ALL " SUPPLIES
-					"s.ods_code = ($4)[1] AND s.completed" PARTIES "y.ods_code = ($4)[1]"),
+	.sql = BY_INDEX(PART(SUPPLIES, "s.ods_code = ($4)[1] AND NOT s.completed")
+					" UNION ALL " PART(SUPPLIES, "s.ods_code = ($4)[1] AND s.completed")
+					" UNION ALL " PART(PARTIES, "s.ods_code = ($4)[1]")),
 	.argument_count = SEARCH_ARGUMENT_COUNT,
 	.arguments = SEARCH_ARGUMENTS
 };
