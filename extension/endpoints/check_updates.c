@@ -54,16 +54,28 @@ typedef struct Search
 	" AND (($6)[1] IS NULL OR (u.prescription_id, u.task_id) > (($5)[1], ($6)[1]))"
 #define PAGE "LIMIT 16"			/* one more than a page tells whether there is another */
 
-/* The prescriptions that a search finds, each once and in order, with their updates; a condition begins each part. */
-#define BY_INDEX(parts) \
-	"SELECT " UPDATE_COLUMNS " FROM (SELECT DISTINCT s.prescription_id FROM (" parts ") AS s ORDER BY s.prescription_id) AS p" \
-	" CROSS JOIN LATERAL (SELECT * FROM rxtrack.status_update u" \
-	"  WHERE u.prescription_id = p.prescription_id AND " OWN_UPDATES " ORDER BY u.task_id) AS u " PAGE
+/*
+ * The updates of the prescriptions that a search finds, which are looked up one after the other, in order, however many
+ * there are: a page's worth is read, and no more.
+ */
+#define BY_INDEX(first, next) \
+	"WITH RECURSIVE found (prescription_id) AS (SELECT least(" first ")" \
+	"  UNION ALL SELECT least(" next ") FROM found f WHERE f.prescription_id IS NOT NULL)" \
+	" SELECT " UPDATE_COLUMNS " FROM found f CROSS JOIN LATERAL (SELECT * FROM rxtrack.status_update u" \
+	"  WHERE u.prescription_id = f.prescription_id AND " OWN_UPDATES " ORDER BY u.task_id) AS u " PAGE
 
-#define SUPPLIES "SELECT s.prescription_id FROM rxtrack.supply s" \
-	" WHERE s.application_id = ($1)[1] AND s.prescription_id >= ($5)[1] AND "
-#define PARTIES " UNION ALL SELECT y.prescription_id FROM rxtrack_internal.supply_party y" \
-	" WHERE y.application_id = ($1)[1] AND y.prescription_id >= ($5)[1] AND "
+/* The first prescription, from here on, of which a supply, or a further party of one, is the application's and fits a condition. */
+#define OF_SUPPLY(condition, from) "(SELECT s.prescription_id FROM rxtrack.supply s WHERE " condition \
+	" AND s.application_id = ($1)[1] AND s.prescription_id " from " ORDER BY s.prescription_id LIMIT 1)"
+#define OF_PARTY(condition, from) "(SELECT y.prescription_id FROM rxtrack_internal.supply_party y WHERE " condition \
+	" AND y.application_id = ($1)[1] AND y.prescription_id " from " ORDER BY y.prescription_id LIMIT 1)"
+
+#define FROM_START ">= ($5)[1]"
+#define FROM_NEXT "> f.prescription_id"
+
+#define OF_PATIENT(from) OF_SUPPLY("s.nhs_number = ($3)[1]", from) ", " OF_PARTY("y.nhs_number = ($3)[1]", from)
+#define AT_PHARMACY(from) OF_SUPPLY("s.ods_code = ($4)[1] AND NOT s.completed", from) ", " \
+	OF_SUPPLY("s.ods_code = ($4)[1] AND s.completed", from) ", " OF_PARTY("y.ods_code = ($4)[1]", from)
 
 static Statement search_prescription = {
 	.sql = "SELECT " UPDATE_COLUMNS " FROM rxtrack.status_update u"
@@ -73,14 +85,13 @@ static Statement search_prescription = {
 };
 
 static Statement search_patient = {
-	.sql = BY_INDEX(SUPPLIES "s.nhs_number = ($3)[1]" PARTIES "y.nhs_number = ($3)[1]"),
+	.sql = BY_INDEX(OF_PATIENT(FROM_START), OF_PATIENT(FROM_NEXT)),
 	.argument_count = SEARCH_ARGUMENT_COUNT,
 	.arguments = SEARCH_ARGUMENTS
 };
 
 static Statement search_pharmacy = {
-	.sql = BY_INDEX(SUPPLIES "s.ods_code = ($4)[1] AND NOT s.completed UNION ALL " SUPPLIES
-					"s.ods_code = ($4)[1] AND s.completed" PARTIES "y.ods_code = ($4)[1]"),
+	.sql = BY_INDEX(AT_PHARMACY(FROM_START), AT_PHARMACY(FROM_NEXT)),
 	.argument_count = SEARCH_ARGUMENT_COUNT,
 	.arguments = SEARCH_ARGUMENTS
 };

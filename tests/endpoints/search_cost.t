@@ -6,7 +6,7 @@ use RxTrack;
 use RxTrack::Session;
 use Test::More;
 
-use constant { SMALL => 3_000, LARGE => 300_000, RATIO => 2, LEAST => 20 };
+use constant { SMALL => 3_000, LARGE => 300_000, RATIO => 2, LEAST => 25 };
 
 my $node = node(conf => "max_wal_size = 4GB\nautovacuum = off\nshared_buffers = 256MB\nfsync = off\n");
 add_application($node, $_) for 'A pharmacy system', 'Another';
@@ -43,17 +43,19 @@ CREATE FUNCTION test.load(first int, last int) RETURNS void LANGUAGE plpgsql AS 
 		  FROM generate_series(first, last) n) AS numbers;
 	INSERT INTO rxtrack.status_update (prescription_id, status, completed, nhs_number, task_id, line_item_id,
 		request_id, ods_code, last_modified,
-		received_at, application_id, receipt, kind, changes_status, introduces)
+		received_at, application_id, receipt, kind, changes_status, other_patient, warned, overtaken)
 	SELECT prescription, (ARRAY['With Pharmacy', 'Ready to Dispatch',
 		'Dispatched'])[1 + n % 3]::rxtrack.business_status, n % 3 = 2, patient, md5('t' || n)::uuid,
 		   md5('i' || p || '/' || i)::uuid, md5('r' || n)::uuid, pharmacy,
 		       now() - interval '1 year' + n * interval '1 s', now() - interval '1 month', application,
-		   1 + n % 3, CASE n % 3 WHEN 0 THEN 'first' ELSE 'forward' END::rxtrack.transition_kind, true, n % 3 = 0
+		   1 + n % 3, CASE n % 3 WHEN 0 THEN 'first' ELSE 'forward' END::rxtrack.transition_kind, true, false, false, false
 	FROM batch;
-	INSERT INTO rxtrack.supply (prescription_id, status, completed, nhs_number, line_item_id, ods_code, asserted_at,
-		takes_effect_at, application_id, receipts, post_dated)
-	SELECT prescription, 'Dispatched', true, patient, md5('i' || p || '/' || i)::uuid, pharmacy, now(), now(),
-		application, 3, false FROM batch WHERE n % 3 = 2;
+	INSERT INTO rxtrack.supply (prescription_id, status, completed, nhs_number, line_item_id, issue_number, ods_code, asserted_at,
+		last_modified, received_at, began_at, began_received_at, application_id, asserted_by, receipts, own_receipts, post_dated, in_conflict)
+	SELECT prescription, 'Dispatched', true, patient, md5('i' || p || '/' || i)::uuid, 0, pharmacy, now(), now(), now(), now(), now(),
+		application, application, 3, 3, false, false FROM batch WHERE n % 3 = 2;
+	INSERT INTO rxtrack.prescription_patient (prescription_id, hidden, nhs_number, application_id)
+	SELECT DISTINCT ON (prescription) prescription, false, patient, application FROM batch WHERE n % 3 = 2 ON CONFLICT DO NOTHING;
 END $$;
 SQL
 
