@@ -46,6 +46,7 @@ $$;
 COMMENT ON FUNCTION rxtrack_internal.events_after(bigint, integer, rxtrack.ods_code[], boolean) IS
 	'The events that were released after a number, in order, at most max_rows; of some pharmacies (NULL: all), and perhaps only those that should alert a patient, and those that take such a one back';
 
+-- The year that RFC 3339 writes as 0000 is 1 BC to PostgreSQL.
 CREATE FUNCTION rxtrack.event_json(event rxtrack.released_event)
 RETURNS text
 LANGUAGE sql STABLE
@@ -54,7 +55,8 @@ AS $$
 		'id', event.release_number, 'prescription', event.prescription_id::text,
 		'item', pg_catalog.upper(event.line_item_id::text), 'issue', event.issue_number, 'patient', event.nhs_number::text,
 		'pharmacy', event.ods_code::text, 'status', event.status::text, 'origin', event.origin,
-		'occurred', pg_catalog.to_char(event.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+		'occurred', CASE WHEN event.occurred_at < '0001-01-01 00:00:00+00' THEN '0000' ELSE pg_catalog.to_char(event.occurred_at AT TIME ZONE 'UTC', 'YYYY') END
+			|| pg_catalog.to_char(event.occurred_at AT TIME ZONE 'UTC', '-MM-DD"T"HH24:MI:SS.US"Z"'),
 		'released', pg_catalog.to_char(event.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
 		'alert', event.alert, 'reason', event.alert_reason,
 		'withdraws', event.withdraws, 'withdraws_alert', event.withdraws_alert)::text

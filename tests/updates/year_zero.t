@@ -61,7 +61,7 @@ is(scalar @events, scalar @cases, 'a stream tells of them');
 for my $n (0 .. $#events)
 {
 	my ($case) = grep { $tasks[$_]{basedOn}[0]{identifier}{value} eq $events[$n]{prescription} } 0 .. $#cases;
-	like($events[$n]{occurred}, qr/\A\Q$cases[$case][1]\EZ\z/, "$cases[$case][0] in the stream");
+	is($events[$n]{occurred} =~ s/0*Z\z//r =~ s/\.\z//r, $cases[$case][1], "$cases[$case][0] in the stream");
 }
 
 # What Format 1 writes.
