@@ -115,6 +115,8 @@ static bool read_hosts(void)
     const char *names = value_of("host"), *addresses = value_of("hostaddr");
     const char *ports = value_of("port");
     size_t port_count = count_elements(ports);
+    const PQconninfoOption *port = find_option(hosts.options, "port");
+    const char *default_port = port != NULL && port->compiled != NULL ? port->compiled : "5432";
 
     hosts.count = count_elements(addresses[0] != '\0' ? addresses : names);
     if ((addresses[0] != '\0' && names[0] != '\0' && count_elements(names) != hosts.count) ||
@@ -131,7 +133,7 @@ static bool read_hosts(void)
         host->address = element_of(addresses, i);
         host->port = element_of(ports, port_count > 1 ? i : 0);
         if (host->port == NULL)
-            host->port = strdup(find_option(hosts.options, "port")->compiled);
+            host->port = strdup(default_port);
     }
     return hosts.host != NULL;
 }
