@@ -186,6 +186,7 @@ does_not_grow($gateway->pid, 20, $all_again, 'thousands of such clients do not m
 ok(comes_true(sub { descriptors($gateway->pid) <= $before }), 'and none of their connections is left');
 is_healthy($gateway, 'all is well');
 is($gateway->stop, 0, 'and the gateway ends well');
-unlike(PostgreSQL::Test::Utils::slurp_file($node->logfile), qr/PANIC|TRAP|terminated by signal|ERROR/, 'no error has reached the server\'s log');
+# but for a first attempt that was cut off to be tried by itself
+unlike(PostgreSQL::Test::Utils::slurp_file($node->logfile), qr/PANIC|TRAP|terminated by signal|ERROR:  (?!canceling statement due to statement timeout)/, 'no error has reached the server\'s log');
 
 done_testing();
