@@ -77,54 +77,51 @@ typedef struct Withdrawn
 	int64		number;			/* 0: there is none */
 	NhsNumber	nhs_number;
 	bool		alert;
-	TimestampTz due_at;
-	int32		receipt;
 } Withdrawn;
 
-/* Did an event of a supply come after another?  What is due at one time comes in the order of its updates. */
+/* Does an event come before another one of its supply?  Those that are due at one time come in the order of its updates. */
 static bool
-is_after(TimestampTz due_at, int32 receipt, const Withdrawn *other)
+is_before(TimestampTz due_at, int32 receipt, TimestampTz other_due_at, int32 other_receipt)
 {
-	return due_at != other->due_at ? due_at > other->due_at : receipt > other->receipt;
+	return due_at != other_due_at ? due_at < other_due_at : receipt < other_receipt;
 }
 
-/* Finds the newest event before this one by which its supply became ready, and which was not taken back. */
+/*
+ * Finds the event by which the supply became ready that an event takes back: the newest before that, unless
+ * it takes back another itself, as a settlement may have done while the supply was ready.
+ */
 static Withdrawn
 find_withdrawn(const Event *event)
 {
 	static const RowsKey by_supply = {"readiness_event_supply", EVENT_SUPPLY_COLUMN_COUNT, EVENT_SUPPLY_COLUMNS};
-	static const RowsKey by_withdrawn = {"readiness_event_withdraws", 1, {EVENT_WITHDRAWS}};
 	Datum		key[] = {
 		event->values[EVENT_PRESCRIPTION_ID], event->values[EVENT_LINE_ITEM_ID],
 		event->values[EVENT_ISSUE_NUMBER], event->values[EVENT_ODS_CODE]
 	};
-	Rows	   *events = rows_open(&event_released, &by_supply, AccessShareLock);
-	Rows	   *withdrawals = rows_open(&event_released, &by_withdrawn, AccessShareLock);
+	Rows	   *rows = rows_open(&event_released, &by_supply, AccessShareLock);
+	TimestampTz newest_due_at = DT_NOBEGIN;
+	int32		newest_receipt = 0;
 	Withdrawn	newest = {0};
 
-	rows_see_latest(events);
-	rows_see_latest(withdrawals);
-	rows_search(events, key, lengthof(key));
-	while (rows_next(events))
+	rows_see_latest(rows);
+	rows_search(rows, key, lengthof(key));
+	while (rows_next(rows))
 	{
-		Datum		number = rows_value(events, EVENT_RELEASE_NUMBER);
-		Withdrawn	found = {
-			.number = DatumGetInt64(number),
-			.nhs_number = DatumGetNhsNumber(rows_value(events, EVENT_NHS_NUMBER)),
-			.alert = DatumGetBool(rows_value(events, EVENT_ALERT)),
-			.due_at = DatumGetTimestampTz(rows_value(events, EVENT_DUE_AT)),
-			.receipt = DatumGetInt32(rows_value(events, EVENT_RECEIPT))
-		};
+		TimestampTz due_at = DatumGetTimestampTz(rows_value(rows, EVENT_DUE_AT));
+		int32		receipt = DatumGetInt32(rows_value(rows, EVENT_RECEIPT));
 		bool		says_ready;
 
-		(void) rows_column(events, EVENT_WITHDRAWS, &says_ready);
-		if (says_ready && is_after(event_due_at(event), event_receipt(event), &found) &&
-			(newest.number == 0 || is_after(found.due_at, found.receipt, &newest)) &&
-			!rows_find(withdrawals, &number, 1, false))
-			newest = found;
+		if (!is_before(due_at, receipt, event_due_at(event), event_receipt(event)) ||
+			!is_before(newest_due_at, newest_receipt, due_at, receipt))
+			continue;
+		newest_due_at = due_at;
+		newest_receipt = receipt;
+		(void) rows_column(rows, EVENT_WITHDRAWS, &says_ready);
+		newest.number = says_ready ? DatumGetInt64(rows_value(rows, EVENT_RELEASE_NUMBER)) : 0;
+		newest.nhs_number = DatumGetNhsNumber(rows_value(rows, EVENT_NHS_NUMBER));
+		newest.alert = DatumGetBool(rows_value(rows, EVENT_ALERT));
 	}
-	rows_close(withdrawals);
-	rows_close(events);
+	rows_close(rows);
 	return newest;
 }
 

@@ -95,7 +95,6 @@ COMMENT ON COLUMN rxtrack.readiness_event.released_at IS 'When listeners were to
 COMMENT ON COLUMN rxtrack.readiness_event.alert IS 'Whether the patient should be pushed a message for it';
 COMMENT ON COLUMN rxtrack.readiness_event.alert_reason IS 'Why not; NULL where alert is true, and where the event withdraws another';
 CREATE INDEX readiness_event_supply ON rxtrack.readiness_event (prescription_id, line_item_id, issue_number, ods_code);
-CREATE UNIQUE INDEX readiness_event_withdraws ON rxtrack.readiness_event (withdraws) WHERE withdraws IS NOT NULL;
 CREATE INDEX readiness_event_alert ON rxtrack.readiness_event (nhs_number, ods_code, released_at) WHERE alert;
 
 -- A supplier that often says too early that an item is ready sends patients on the way for nothing.

@@ -157,12 +157,13 @@ sub note
 	return undef;
 }
 
-# "The supply's newest that is not withdrawn."
+# "The supply's newest that is not withdrawn": where a settlement has withdrawn what made it ready, one from before that, which
+# ended by being collected, is none that could be.
 sub to_withdraw
 {
 	my ($self, $supply) = @_;
-	my ($newest) = grep { !defined $_->{withdraws} && !$_->{is_withdrawn} } reverse @{ $self->{released}{$supply} // [] };
-	return $newest;
+	my ($newest) = reverse @{ $self->{released}{$supply} // [] };
+	return $newest && !defined $newest->{withdraws} ? $newest : undef;
 }
 
 sub difference
