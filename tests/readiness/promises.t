@@ -37,7 +37,8 @@ sub events
 
 sub dispatcher { return sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'rxtrack dispatcher'") }
 
-my $dispatcher = dispatcher();
+my $dispatcher;
+ok(wait_until(sub { ($dispatcher = dispatcher()) =~ /^\d+$/ }), 'the dispatcher is there') or BAIL_OUT('no dispatcher');
 
 # ---------- A dispatcher in the middle of a batch ----------
 
@@ -48,7 +49,9 @@ $session->sql('SELECT pg_advisory_lock(4711)');
 my %first = supply(ods_code => 'WAIT1');
 my %told = map { $_ => { supply() } } qw(ready back put_off);
 is(sql(submission(promise(2, %first), map { promise(3, %{ $told{$_} }) } sort keys %told)), 201, 'promises');
+kill 'STOP', $dispatcher;
 sleep 3.5;
+kill 'CONT', $dispatcher;
 ok(wait_until(sub { sql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") eq '1' }), 'the first is being released');
 is(sql(submission(task(%{ $told{ready} }, business_status => 'Ready to Collect'))), 201, 'a second is reported meanwhile');
 is(sql(submission(task(%{ $told{back} }, business_status => 'With Pharmacy'))), 201, 'a third is taken back');
