@@ -30,10 +30,16 @@ SET synchronous_commit = off;
 CREATE TEMP TABLE made AS
 SELECT s.prescription_id, s.nhs_number, s.ods_code, gen_random_uuid() AS line_item_id, gen_random_uuid() AS task_id, gen_random_uuid() AS request_id, s.last_modified
 FROM bench.source s, generate_series(1, $count / (SELECT count(*) FROM bench.source)) AS copy ORDER BY copy, s.n;
-INSERT INTO rxtrack.supply SELECT prescription_id, 'With Pharmacy', false, nhs_number, line_item_id, ods_code, last_modified, last_modified, 1, 1, false FROM made;
-INSERT INTO rxtrack.status_update SELECT prescription_id, 'With Pharmacy', false, nhs_number, task_id, line_item_id, request_id, ods_code, last_modified, '2026-01-01', 1, 1, 'first', false, true FROM made;
+INSERT INTO rxtrack.prescription_patient (prescription_id, hidden, nhs_number, application_id)
+SELECT DISTINCT prescription_id, false, nhs_number, 1 FROM made;
+INSERT INTO rxtrack.supply (prescription_id, status, completed, nhs_number, line_item_id, ods_code, asserted_at, last_modified, received_at, began_at, began_received_at,
+	issue_number, application_id, asserted_by, receipts, own_receipts, post_dated, in_conflict)
+SELECT prescription_id, 'With Pharmacy', false, nhs_number, line_item_id, ods_code, last_modified, last_modified, last_modified, last_modified, last_modified, 0, 1, 1, 1, 1, false, false FROM made;
+INSERT INTO rxtrack.status_update (prescription_id, status, completed, nhs_number, task_id, line_item_id, request_id, ods_code, last_modified, received_at,
+	application_id, receipt, kind, changes_status, other_patient, warned, overtaken)
+SELECT prescription_id, 'With Pharmacy', false, nhs_number, task_id, line_item_id, request_id, ods_code, last_modified, last_modified, 1, 1, 'first', true, false, false, false FROM made;
 SQL
-	$node->safe_psql('rxtrack', 'VACUUM ANALYZE rxtrack.supply, rxtrack.status_update');
+	$node->safe_psql('rxtrack', 'VACUUM ANALYZE ' . join(', ', @stored));
 	$node->safe_psql('rxtrack', 'CHECKPOINT');
 	return;
 }

@@ -32,6 +32,10 @@ C<think>, C<limit>. pgbench: C<node>, C<script>, C<seconds>, C<clients>.
 
 Prints a line of the result as it is.
 
+=head2 @stored
+
+The tables that updates are stored in.
+
 =head2 median(@numbers), spread(@numbers), rows($node, $table)
 
 =cut
@@ -45,9 +49,12 @@ use PostgreSQL::Test::Utils;
 use RxTrack;
 use Test::More ();
 
-our @EXPORT = qw(bench_node enable_alerts compiled requests wrk pgbench median spread rows fresh load_source process conditions report);
+our @EXPORT = qw(@stored bench_node enable_alerts compiled requests wrk pgbench median spread rows fresh load_source process conditions report);
 
 my $here = dirname(__FILE__) . '/..';
+
+# What updates are stored in, beside readiness events.
+our @stored = qw(rxtrack.status_update rxtrack.supply rxtrack.prescription_patient rxtrack_internal.supply_party);
 
 my $ready = $ENV{BENCH_READY} || 0;
 
@@ -122,7 +129,7 @@ sub load_source
 sub fresh
 {
 	my ($node) = @_;
-	$node->safe_psql('rxtrack', 'TRUNCATE rxtrack.status_update, rxtrack.supply, rxtrack.readiness_promise, rxtrack.readiness_event, bench.plain_update, bench.text_update');
+	$node->safe_psql('rxtrack', 'TRUNCATE ' . join(', ', @stored, qw(rxtrack.readiness_promise rxtrack.readiness_event bench.plain_update bench.text_update)));
 	$node->safe_psql('rxtrack', 'CHECKPOINT');
 	return;
 }
@@ -158,7 +165,7 @@ sub pgbench
 	my $user = getpwuid $>;
 	$command[-4] = $user;
 	my $said = qx(@{[ map { "'$_'" } @command ]} 2>&1);
-	my ($answers) = $said =~ /actually processed: (\d+)/ or die "pgbench: $said";
+	my ($answers) = $said =~ /actually processed: ([1-9]\d*)/ or die "pgbench: $said";
 	my ($failed) = $said =~ /failed transactions: (\d+)/;
 	my ($rate) = $said =~ /^tps = ([\d.]+)/m;
 	return { answers => $answers, rate => $rate, refused => $failed // 0, broken => 0, unanswered => 0, exhausted => 0, said => $said };
