@@ -32,7 +32,8 @@ for my $route (@routes)
 {
 	my $what = "$route->{method} $route->{path}";
 	my $operation = operation($document, $route->{method}, $route->{path}) or next;
-	is_deeply($operation->{security} // $document->{security}, defined $route->{scope} ? [ { apiKey => [ $route->{scope} ] } ] : [], "$what: the scope");
+	is_deeply($operation->{security} // $document->{security}, [ defined $route->{scope} ? map { { $_ => [ $route->{scope} ] } } 'apiKey', $route->{takes_api_key} ? 'apiKeyHeader' : () : () ],
+		"$what: the scope");
 	my %described = map { $_ => 1 } parameters($operation, 'header');
 	is_deeply([ grep { !$described{$_} } @{ $route->{headers} }, 'x-request-id', 'x-correlation-id' ], [], "$what: the headers that it reads");
 	is_deeply([ sort(parameters($operation, 'query')) ], [ sort @{ $route->{query} } ], "$what: query parameters");

@@ -21,7 +21,7 @@ The operation of that method and path, or C<undef>.
 =head2 routes()
 
 The rows of the table in gateway/exchange/routes_table.c, as hashes: C<method>, C<path>, C<scope> (C<undef> where it is open), C<body> (C<NONE>,
-C<JSON>, C<FORM> or C<RAW>), C<query> and C<headers> (lists of what is taken as parameters).
+C<JSON>, C<FORM> or C<RAW>), C<takes_api_key>, C<query> and C<headers> (lists of what is taken as parameters).
 
 =cut
 
@@ -81,6 +81,7 @@ sub routes
 			method => $text{method},
 			path => $text{path},
 			scope => $text{scope},
+			takes_api_key => scalar($row =~ /\.takes_api_key = true/),
 			body => $row =~ /ROUTE_BODY_(\w+)/ ? $1 : 'NONE',
 			map { $_ => [ ($list{$_} // '') =~ /"([^"]*)"/g ] } qw(query headers) };
 	}

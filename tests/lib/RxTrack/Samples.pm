@@ -25,6 +25,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use POSIX ();
 use RxTrack;
 use RxTrack::Connection;
 use RxTrack::Token;
@@ -93,7 +94,18 @@ sub bundles
 	$post->('a last step', bundle(task(%item, business_status => 'Collected')));
 	$post->('a step that the rules refuse', bundle($task[2], task(%item, business_status => 'Not Dispensed')));
 	$post->('a post-dated update', bundle(task(set_at => $task[0]{lastModified}, issue_number => 2)));
+	$post->('an update that is late and old, of another patient', bundle(task(%item, nhs_number => random_nhs_number(), last_modified => '2025-01-01T00:00:00Z')));
+	$post->('an update that is ahead', bundle(task(last_modified => moment_ahead(3600))));
+	my @many = map { task(%item, ods_code => 'FX123') } 1 .. 1001;
+	$post->('many updates of one item', bundle(@many[ 0 .. 599 ]));
+	$post->('and one more than there may be', bundle(@many[ 600 .. 1000 ]));
 	return;
+}
+
+sub moment_ahead
+{
+	my ($seconds) = @_;
+	return POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime time + $seconds);
 }
 
 sub messages
@@ -135,6 +147,7 @@ sub searches
 	$get->('the next page', "prescriptionid=$id", $key{good}, map { ("ExclusiveStartKey-$_" => $page->{headers}{ lc "LastEvaluatedKey-$_" }) } 'PrescriptionID', 'TaskID');
 	$get->('no updates', 'odscode=NOBODY', $key{good});
 	$get->('a search with faults', 'nhsnumber=1&odscode=-', $key{good}, 'ExclusiveStartKey-TaskID' => 'x');
+	$get->('a search by an unknown argument', 'nhsnumber=9449304130&ods=A1', $key{good});
 	$get->('a search without a key', "prescriptionid=$id");
 	$get->('a search with an unknown key', "prescriptionid=$id", 'unknown');
 	$get->('a search without the scope', "prescriptionid=$id", $key{writer});
