@@ -1,15 +1,21 @@
 /*
  * form.c
- *		Fields of a form (application/x-www-form-urlencoded), as OAuth has its
+ *		Reading a form (application/x-www-form-urlencoded), as OAuth has its
  *		requests (RFC 6749, appendix B).
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "mb/pg_wchar.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 
 #include "compat.h"
+
+/* A signed token of 16 kB, with all its dots escaped, fits.  The gateway refuses longer ones itself. */
+#define FORM_MAX_BYTES (32 * 1024)
 
 /* The value of a hex digit in either case; -1 for any other character. */
 static int
@@ -21,12 +27,14 @@ hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decodes a value; NULL where an escape is malformed, or the result is not UTF-8. */
-static text *
-decode(const char *p, const char *end)
+/*
+ * Decodes a name or a value to where out points, and moves that beyond it: what is
+ * decoded is never longer.  Returns what is wrong; NULL: nothing.
+ */
+static const char *
+decode(const char *p, const char *end, char **out)
 {
-	char	   *decoded = palloc(end - p + 1);
-	int			length = 0;
+	char	   *start = *out;
 
 	for (; p < end; p++)
 	{
@@ -38,42 +46,106 @@ decode(const char *p, const char *end)
 			int			low = end - p > 2 ? hex_digit(p[2]) : -1;
 
 			if (high < 0 || low < 0)
-				return NULL;
+				return "a percent sign is not followed by two hex digits";
 			c = (char) (high << 4 | low);
 			p += 2;
 		}
-		decoded[length++] = c;
+		*(*out)++ = c;
 	}
-	if (pg_encoding_verifymbstr(PG_UTF8, decoded, length) != length)
-		return NULL;
-	return cstring_to_text_with_len(decoded, length);
+	if (pg_encoding_verifymbstr(PG_UTF8, start, *out - start) != *out - start)
+		return "a parameter is not UTF-8, or holds a NUL";
+	return NULL;
 }
 
-/* form_field(form bytea, name text): the value; NULL where the field is absent, repeated or malformed. */
-PG_FUNCTION_INFO_V1(form_field);
-Datum
-form_field(PG_FUNCTION_ARGS)
+/* The place of a name in an array of texts; its length where it is none of them. */
+static int
+find_name(const char *name, size_t length, const Datum *names, int count)
 {
-	bytea	   *form = PG_GETARG_BYTEA_PP(0);
-	text	   *name = PG_GETARG_TEXT_PP(1);
-	const char *p = VARDATA_ANY(form);
-	const char *end = p + VARSIZE_ANY_EXHDR(form);
-	size_t		name_length = VARSIZE_ANY_EXHDR(name);
-	text	   *value = NULL;
-	int			found = 0;
+	int			i = 0;
 
-	while (p < end)
+	while (i < count && (VARSIZE_ANY_EXHDR(DatumGetPointer(names[i])) != length ||
+						 memcmp(VARDATA_ANY(DatumGetPointer(names[i])), name, length) != 0))
+		i++;
+	return i;
+}
+
+/*
+ * Reads a form in one pass into the values of the names.  A parameter without a value
+ * counts as omitted, and an unknown one is ignored, as RFC 6749 wants; whether that
+ * comes twice is not asked.  Returns what is wrong; NULL: nothing.
+ */
+static const char *
+read_parameters(const char *p, size_t length, const Datum *names, int count, Datum *values, bool *nulls)
+{
+	const char *end = p + length;
+	char	   *out = palloc(length + 1);
+	bool	   *seen = palloc0(count * sizeof(bool));
+
+	for (const char *stop; p < end; p = stop + 1)
 	{
-		const char *stop = memchr(p, '&', end - p);
+		const char *problem;
+		const char *equals;
+		char	   *name = out;
+		char	   *value;
+		int			i;
 
+		stop = memchr(p, '&', end - p);
 		if (stop == NULL)
 			stop = end;
-		if ((size_t) (stop - p) > name_length && p[name_length] == '=' &&
-			memcmp(p, VARDATA_ANY(name), name_length) == 0 && ++found == 1)
-			value = decode(p + name_length + 1, stop);
-		p = stop + 1;
+		if (stop == p)
+			continue;
+		equals = memchr(p, '=', stop - p);
+		if (equals == NULL)
+			return "a parameter has no equals sign";
+		problem = decode(p, equals, &out);
+		value = out;
+		if (problem == NULL)
+			problem = decode(equals + 1, stop, &out);
+		if (problem != NULL)
+			return problem;
+		i = find_name(name, value - name, names, count);
+		if (i == count)
+			continue;
+		if (seen[i])
+			return psprintf("%s must not come more than once", TextDatumGetCString(names[i]));
+		seen[i] = true;
+		nulls[i] = value == out;
+		if (!nulls[i])
+			values[i] = PointerGetDatum(cstring_to_text_with_len(value, out - value));
 	}
-	if (found != 1 || value == NULL)
-		PG_RETURN_NULL();
-	PG_RETURN_TEXT_P(value);
+	return NULL;
+}
+
+/* read_form(form bytea, names text[], OUT field_values text[], OUT problem text) */
+PG_FUNCTION_INFO_V1(read_form);
+Datum
+read_form(PG_FUNCTION_ARGS)
+{
+	bytea	   *form = PG_GETARG_BYTEA_PP(0);
+	size_t		length = VARSIZE_ANY_EXHDR(form);
+	const char *problem = "the form is longer than 32 KiB";
+	TupleDesc	columns;
+	Datum	   *names;
+	Datum	   *values;
+	bool	   *nulls;
+	int			count;
+	int			lower_bound = 1;
+	Datum		result[2];
+	bool		result_nulls[2];
+
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), TEXTOID, -1, false, TYPALIGN_INT, &names, NULL, &count);
+	values = palloc0(count * sizeof(Datum));
+	nulls = palloc(count * sizeof(bool));
+	memset(nulls, true, count * sizeof(bool));
+	if (length <= FORM_MAX_BYTES)
+		problem = read_parameters(VARDATA_ANY(form), length, names, count, values, nulls);
+	result_nulls[0] = problem != NULL;
+	result_nulls[1] = problem == NULL;
+	if (problem == NULL)
+		result[0] = PointerGetDatum(construct_md_array(values, nulls, 1, &count, &lower_bound, TEXTOID, -1, false, TYPALIGN_INT));
+	else
+		result[1] = CStringGetTextDatum(problem);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), result, result_nulls)));
 }

@@ -16,6 +16,7 @@
 
 #define BODY_FIRST_BYTES 4096       /* then doubled: a Content-Length is only a promise */
 #define BODY_FREE_BYTES (16 * 1024) /* a larger buffer counts for config->body_memory */
+#define FORM_MAX_BYTES (32 * 1024)  /* as the database has it: wire/form.c */
 #define DISCARD_MAX_BYTES (16 * 1024 * 1024)
 
 /* U+FFFD stands for what is no text: it is valid in no id and in no parameter. */
@@ -201,6 +202,15 @@ static enum fault check_type(const struct route *route, const char *content_type
     return FAULT_NONE;
 }
 
+/* How many bytes a body may have. */
+static size_t body_limit(const struct request *request, const struct config *config)
+{
+    size_t limit = (size_t)config->body_limit;
+
+    return request->route->body == ROUTE_BODY_FORM && limit > FORM_MAX_BYTES ? FORM_MAX_BYTES
+                                                                             : limit;
+}
+
 /* What is wrong with a request whose headers are in order. */
 static enum fault find_refusal(struct request *request, const struct headers *headers,
                                const struct config *config)
@@ -223,7 +233,7 @@ static enum fault find_refusal(struct request *request, const struct headers *he
         return FAULT_REPEATED;
     }
     enum fault fault = check_type(route, headers->content_type);
-    if (fault == FAULT_NONE && request->announced > (uint64_t)config->body_limit)
+    if (fault == FAULT_NONE && request->announced > body_limit(request, config))
         fault = FAULT_TOO_LONG;
     return fault;
 }
@@ -440,7 +450,7 @@ bool request_take_body(struct request *request, const struct config *config, con
                        size_t length)
 {
     if (request->refusal == FAULT_NONE &&
-        request->body_length + length > (size_t)config->body_limit)
+        request->body_length + length > body_limit(request, config))
         request->refusal = FAULT_TOO_LONG;
     if (request->refusal == FAULT_NONE)
         request->refusal =

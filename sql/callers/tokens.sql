@@ -1,11 +1,10 @@
 -- Access tokens, given for tokens that an application has signed (RFC 6749, 7521, 7523).
 
-CREATE FUNCTION rxtrack_internal.form_field(form bytea, name text)
-RETURNS text
+CREATE FUNCTION rxtrack_internal.read_form(form bytea, names text[], OUT field_values text[], OUT problem text)
 LANGUAGE C IMMUTABLE STRICT
 AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION rxtrack_internal.form_field(bytea, text) IS
-	'A field of an application/x-www-form-urlencoded body; NULL where it is absent, repeated or malformed';
+COMMENT ON FUNCTION rxtrack_internal.read_form(bytea, text[]) IS
+	'The values of these names in an application/x-www-form-urlencoded body of at most 32 KiB, in their order, NULL where one is absent or empty; or what is wrong with it: one comes twice, an escape is malformed, there is no equals sign, the text is no UTF-8. Reads it once. Errors: none for any form';
 
 CREATE FUNCTION rxtrack_internal.decode_base64url(encoded text)
 RETURNS bytea

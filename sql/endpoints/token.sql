@@ -7,6 +7,8 @@ SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
 	form bytea;
+	field text[];				-- grant_type, client_assertion_type, client_assertion
+	problem text;				-- what is wrong with the form
 	application rxtrack_internal.application;
 	id integer;
 	error text;
@@ -14,14 +16,18 @@ DECLARE
 BEGIN
 	FOREACH form IN ARRAY body LOOP
 		application := NULL;
-		error := CASE
-			WHEN rxtrack_internal.form_field(form, 'grant_type') IS NULL THEN 'invalid_request'
-			WHEN rxtrack_internal.form_field(form, 'grant_type') <> 'client_credentials' THEN 'unsupported_grant_type'
-			WHEN rxtrack_internal.form_field(form, 'client_assertion_type') IS DISTINCT FROM
-				'urn:ietf:params:oauth:client-assertion-type:jwt-bearer' THEN 'invalid_request'
-			WHEN rxtrack_internal.form_field(form, 'client_assertion') IS NULL THEN 'invalid_request' END;
+		SELECT f.field_values, f.problem INTO field, problem
+		FROM rxtrack_internal.read_form(form, '{grant_type,client_assertion_type,client_assertion}') AS f;
+		problem := coalesce(problem,
+			CASE WHEN field[1] IS NULL THEN 'grant_type is missing'
+				 WHEN field[1] <> 'client_credentials' THEN NULL
+				 WHEN field[2] IS DISTINCT FROM 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+				 THEN 'client_assertion_type must be urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
+				 WHEN field[3] IS NULL THEN 'client_assertion is missing' END);
+		error := CASE WHEN problem IS NOT NULL THEN 'invalid_request'
+					  WHEN field[1] <> 'client_credentials' THEN 'unsupported_grant_type' END;
 		IF error IS NULL THEN
-			id := rxtrack_internal.accept_assertion(rxtrack_internal.form_field(form, 'client_assertion'));
+			id := rxtrack_internal.accept_assertion(field[3]);
 			SELECT a.* INTO application FROM rxtrack_internal.application a WHERE a.application_id = id;
 			error := CASE WHEN application.application_id IS NULL THEN 'invalid_client' END;
 		END IF;
@@ -29,7 +35,7 @@ BEGIN
 				'access_token', rxtrack_internal.give_token(application.application_id), 'token_type', 'Bearer',
 				'expires_in', extract(epoch FROM current_setting('rxtrack.token_lifetime')::interval)::integer,
 				'scope', array_to_string(application.scopes, ' '))
-			ELSE jsonb_build_object('error', error) END;
+			ELSE jsonb_strip_nulls(jsonb_build_object('error', error, 'error_description', problem)) END;
 		RETURN NEXT rxtrack_internal.http_answer(
 			CASE error WHEN 'invalid_client' THEN 401 ELSE CASE WHEN error IS NULL THEN 200 ELSE 400 END END, answer,
 			E'Content-Type: application/json\nPragma: no-cache\n'

@@ -89,7 +89,7 @@ INSERT INTO function_grant VALUES
   ('rxtrack_internal.read_fingerprint(text)', '{}'),
   ('rxtrack_internal.give_token(integer)', '{}'),
   ('rxtrack_internal.accept_assertion(text)', '{}'),
-  ('rxtrack_internal.form_field(bytea,text)', '{}'),
+  ('rxtrack_internal.read_form(bytea,text[])', '{}'),
   ('rxtrack_internal.decode_base64url(text)', '{}'),
   ('rxtrack_internal.public_key_algorithms(text)', '{}'),
   ('rxtrack_internal.verify_signature(text,text,bytea,bytea)', '{}'),

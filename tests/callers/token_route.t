@@ -6,6 +6,7 @@ use Digest::SHA qw(sha256_hex);
 use RxTrack;
 use RxTrack::Answers;
 use RxTrack::Connection;
+use RxTrack::Process;
 use RxTrack::Token;
 use Test::More;
 use Time::HiRes qw(sleep time);
@@ -16,7 +17,7 @@ add_application($node, $_) for 'A', 'B';
 my %key = (rsa => make_key('RSA', 2048), ec => make_key('EC', 'P-256'), other => make_key('EC', 'P-256'));
 my %client = (A => add_key('A', 'rsa'), B => add_key('B', 'other'));
 add_key('A', 'ec');
-my $gateway = gateway($node, env => { RXTRACK_BODY_LIMIT => 100_000, RXTRACK_REQUEST_TIMEOUT => 2 });
+my $gateway = gateway($node, env => { RXTRACK_REQUEST_TIMEOUT => 2 });
 my %form = ('Content-Type' => 'application/x-www-form-urlencoded');
 
 sub add_key
@@ -129,10 +130,26 @@ is(refusal(post('')), '400 invalid_request', 'nothing');
 is(refusal(post('grant_type=password')), '400 unsupported_grant_type', 'another grant type');
 is(refusal(post(token_form(signed()) . '&grant_type=client_credentials')), '400 invalid_request', 'a field twice');
 is(refusal(post('{}', { 'Content-Type' => $_ })), '415 invalid_request', "$_ is no form") for 'application/json', 'multipart/form-data; boundary=x', 'text/plain', '';
-is(refusal(post('x' x 100_001)), '413 invalid_request', 'a body over the limit');
+my $full = token_form(signed());
+$full .= '&x=' . 'x' x (32 * 1024 - 3 - length $full);
+is(post($full)->{status}, 200, 'a form of 32 KiB');
+is(refusal(post("${full}x")), '413 invalid_request', 'a byte more');
+for my $case ([ 'grant_type=&' => 'grant_type must not come more than once' ], [ 'x&' => 'a parameter has no equals sign' ], [ '&' => 'grant_type is missing' ],
+	[ 'x=%zz&' => 'a percent sign is not followed by two hex digits' ], [ 'x=%41&' => 'grant_type is missing' ], [ 'x=%ff&' => 'a parameter is not UTF-8, or holds a NUL' ])
+{
+	my ($piece, $description) = @$case;
+	my $many = $piece x (32 * 1024 / length $piece);
+	$answer = post($many);
+	is(refusal($answer), '400 invalid_request', "32 KiB of $piece");
+	is($answer->{json}{error_description}, $description, 'which says what is wrong');
+	is(refusal(post($many x 32)), '413 invalid_request', 'a mebibyte of it');
+}
+my $flood = sub { return scalar grep { post('grant_type=&' x 87_000)->{status} != 413 || post('x=%41&' x 5_000)->{status} != 400 } 1 .. 20 };
+does_not_grow($gateway->pid, 8, $flood, 'forms that are too large do not make the gateway grow');
+is($flood->(), 0, 'each is refused');
 is_outcome($gateway->request('GET', '/oauth2/token'), 405, 'not-supported', 'another method');
 is($gateway->request('GET', '/oauth2/token')->{headers}{allow}, 'POST', 'with word of the right one');
-like(post('x' x 100_001)->{json}{error_description}, qr/over the limit/, 'with a description');
+like(post('x' x 40_000)->{json}{error_description}, qr/over the limit/, 'with a description');
 my $holder = $node->background_psql('rxtrack');
 $holder->query_safe('BEGIN; LOCK TABLE rxtrack_internal.application IN ACCESS EXCLUSIVE MODE');
 is(refusal(ask(signed())), '504 temporarily_unavailable', 'a database that is too slow');

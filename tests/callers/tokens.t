@@ -223,10 +223,13 @@ my @forms = (
 	[ "grant_type=client_credentials&$type&" . $fresh->(), 200 ],
 	[ "$type&" . $fresh->() . '&x=y&grant_type=client%5Fcredentials&', 200 ],
 	[ "&&$type&grant_type=client_credentials&" . $fresh->() =~ s/\./%2E/gr, 200 ],
+	[ "x=&x=&client_id=&grant%5Ftype=client_credentials&$type&" . $fresh->(), 200 ],
 	[ "grant_type=password&$type&" . $fresh->(), '400 unsupported_grant_type' ],
 	[ "grant_type=client+credentials&$type&" . $fresh->(), '400 unsupported_grant_type' ],
 	map({ [ $_, '400 invalid_request' ] } '', '&', '=', 'grant_type', "$type&" . $fresh->(),
-		"grant_type=client_credentials&grant_type=client_credentials&$type&" . $fresh->(),
+		"grant_type=client_credentials&grant_type=client_credentials&$type&" . $fresh->(), "grant_type=&grant_type=client_credentials&$type&" . $fresh->(),
+		"x&grant_type=client_credentials&$type&" . $fresh->(), "%zz=x&grant_type=client_credentials&$type&" . $fresh->(),
+		"grant_type=client_credentials&$type&" . $fresh->() . '&x=' . 'x' x 32768,
 		"grant_type=client_credentials&$type&" . $fresh->() . '&' . $fresh->(),
 		"grant_type=client_credentials&$type", 'grant_type=client_credentials&' . $fresh->(),
 		"grant_type=client_credentials&client_assertion_type=other&" . $fresh->(),
@@ -235,7 +238,7 @@ my @forms = (
 		"grant_type=%00&$type&" . $fresh->(), "grant_type=client_credentials%00&$type&" . $fresh->(),
 		"Grant_Type=client_credentials&$type&" . $fresh->(), '{"grant_type": "client_credentials"}'));
 @answers = ask(map { $_->[0] } @forms);
-is($answers[$_] =~ s/^200.*/200/r =~ s/\{"error": "(\w+)"\}/$1/r, $forms[$_][1], 'form: ' . ($forms[$_][0] =~ s/[^ -~]/?/gr =~ s/(client_assertion=.{4})[^&]*/$1.../gr)) for 0 .. $#forms;
+is($answers[$_] =~ s/^200.*/200/r =~ s/\{"error": "(\w+)"(?:, "error_description": "[^"]+")?\}/$1/r, $forms[$_][1], 'form: ' . ($forms[$_][0] =~ s/[^ -~]/?/gr =~ s/(client_assertion=.{4})[^&]*/$1.../gr)) for 0 .. $#forms;
 
 $node->safe_psql('rxtrack', q{ALTER DATABASE rxtrack RESET rxtrack.token_url});
 is((ask("grant_type=client_credentials&$type&" . $fresh->()))[0], $refused, 'without a token URL none is accepted');
