@@ -19,6 +19,24 @@
 #include "varatt.h"
 #endif
 
+/* Until 16 the server takes it that a library's symbols are not hidden. */
+#if PG_VERSION_NUM < 160000 && !defined(FRONTEND)
+#include "fmgr.h"
+#undef PGDLLEXPORT
+#define PGDLLEXPORT __attribute__((visibility("default")))
+#undef PG_FUNCTION_INFO_V1
+#define PG_FUNCTION_INFO_V1(name) \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+	extern PGDLLEXPORT const Pg_finfo_record *CppConcat(pg_finfo_, name) (void); \
+	const Pg_finfo_record * \
+	CppConcat(pg_finfo_, name) (void) \
+	{ \
+		static const Pg_finfo_record info = {1}; \
+		return &info; \
+	} \
+	extern int	no_such_variable
+#endif
+
 /* From 16 an input function may be asked to return its error. */
 #if PG_VERSION_NUM >= 160000
 #define compat_soft_error(...) ereturn(fcinfo->context, (Datum) 0, __VA_ARGS__)

@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "compat.h"
 #include "readiness/at_commit.h"
 #include "readiness/dispatcher.h"
 #include "settings.h"

@@ -15,6 +15,7 @@
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "settings.h"
 
 char	   *settings_database;	/* NULL unless the library is preloaded */

@@ -15,8 +15,6 @@ typedef enum TransitionPolicy
 	TRANSITION_POLICY_OFF
 } TransitionPolicy;
 
-#pragma GCC visibility push(hidden)
-
 extern char *settings_database; /* empty: there is no dispatcher */
 extern int	settings_transition_policy;
 extern int	settings_alert_max_lateness;	/* s; zero: there is no limit */
@@ -28,7 +26,5 @@ extern bool settings_announce_commit;
 
 /* Defines them; to be called once, when the library is loaded. */
 extern void settings_init(void);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_SETTINGS_H */

@@ -20,8 +20,6 @@ typedef struct Caller
 	ArrayType  *ods_codes;		/* the pharmacies that it is restricted to; NULL: all */
 } Caller;
 
-#pragma GCC visibility push(hidden)
-
 /* The id of an application, by its name; raises 42704 where there is none. */
 extern int	application_by_name(const char *name);
 
@@ -31,7 +29,5 @@ extern int	application_by_name(const char *name);
  * connection has shown one; null: none was sent.
  */
 extern Caller *application_identify(Datum *credentials, bool *nulls, int count, const char *scope);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_APPLICATION_H */

@@ -53,8 +53,6 @@ typedef struct EndpointAnswer
 /* Answers one request, whose caller is known and has the scope; the body is begun empty. */
 typedef void (*EndpointFunction) (EndpointAnswer *answer, const Caller *caller, const JsonNode *parameters, int64 now);
 
-#pragma GCC visibility push(hidden)
-
 /* A whole endpoint whose requests are answered one by one. */
 extern Datum call_answer_each(FunctionCallInfo fcinfo, EndpointFunction function);
 
@@ -84,7 +82,5 @@ extern void call_faults(EndpointAnswer *answer, const FaultList *faults, int64 n
 extern OdsCode *call_pharmacies(const Caller *caller, int *count);
 
 #define CALL_NO_SCOPE "The credential does not have the scope that this needs"
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_CALL_H */

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "compat.h"
 #include "endpoints/call.h"
 #include "tables/catalog.h"
 #include "tables/statement.h"

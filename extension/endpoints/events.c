@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "utils/builtins.h"
 
+#include "compat.h"
 #include "endpoints/call.h"
 #include "tables/statement.h"
 #include "wire/outcome.h"

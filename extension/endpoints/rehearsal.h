@@ -8,14 +8,10 @@
 
 #include "updates/submit.h"
 
-#pragma GCC visibility push(hidden)
-
 /*
  * Where rxtrack.sandbox is on, answers the submissions that name a prescription
  * of rxtrack.rehearsal with the fault in its row.  To be called inside SPI.
  */
 extern void rehearsal_answer(Submission *submissions, int count, int64 now);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_REHEARSAL_H */

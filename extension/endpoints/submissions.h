@@ -10,11 +10,7 @@
 
 #include "updates/submit.h"
 
-#pragma GCC visibility push(hidden)
-
 /* A whole endpoint: submits a batch of requests, whose bodies the reader makes bundles of. */
 extern Datum submissions_answer(FunctionCallInfo fcinfo, BundleReader read);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_SUBMISSIONS_H */

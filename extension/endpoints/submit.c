@@ -6,6 +6,7 @@
 
 #include "fmgr.h"
 
+#include "compat.h"
 #include "endpoints/submissions.h"
 #include "wire/fhir_bundle.h"
 

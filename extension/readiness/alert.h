@@ -12,8 +12,6 @@
 #include "tables/rows.h"
 #include "types/enums.h"
 
-#pragma GCC visibility push(hidden)
-
 /* By which an open table of released events can be searched for alerts. */
 extern const RowsKey alert_key;
 
@@ -22,7 +20,5 @@ extern const RowsKey alert_key;
  * ALERT_REASON_COUNT: is to be.  Searches released events for earlier alerts.
  */
 extern AlertReason alert_find_reason(Rows *released, const Event *event, TimestampTz now);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_ALERT_H */

@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "utils/snapmgr.h"
 
+#include "compat.h"
 #include "readiness/at_commit.h"
 #include "readiness/dispatcher_state.h"
 #include "readiness/inbox.h"

@@ -6,13 +6,9 @@
 #ifndef RXTRACK_AT_COMMIT_H
 #define RXTRACK_AT_COMMIT_H
 
-#pragma GCC visibility push(hidden)
-
 extern void at_commit_init(void);
 
 /* This transaction has recorded an event. */
 extern void at_commit_release(void);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_AT_COMMIT_H */

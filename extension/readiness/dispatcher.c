@@ -26,6 +26,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "readiness/dispatcher.h"
 #include "readiness/dispatcher_state.h"
 #include "readiness/inbox.h"

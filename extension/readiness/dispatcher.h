@@ -5,11 +5,7 @@
 #ifndef RXTRACK_DISPATCHER_H
 #define RXTRACK_DISPATCHER_H
 
-#pragma GCC visibility push(hidden)
-
 /* Has the server start it, where rxtrack.database names a database. */
 extern void dispatcher_init(void);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_DISPATCHER_H */

@@ -15,6 +15,7 @@
 #include "storage/spin.h"
 #include "utils/builtins.h"
 
+#include "compat.h"
 #include "readiness/dispatcher_state.h"
 #include "settings.h"
 

@@ -7,8 +7,6 @@
 
 #include "postgres.h"
 
-#pragma GCC visibility push(hidden)
-
 /* When the library is preloaded. */
 extern void dispatcher_state_init(void);
 
@@ -20,7 +18,5 @@ extern bool dispatcher_state_is_served(void);
 
 /* Wakes the dispatcher of this database, if there is one. */
 extern void dispatcher_state_wake(void);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_DISPATCHER_STATE_H */

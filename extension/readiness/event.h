@@ -54,8 +54,6 @@ typedef struct Event
 	Datum		values[EVENT_RECORDED_COLUMNS];
 } Event;
 
-#pragma GCC visibility push(hidden)
-
 extern const RowsTable event_inbox;
 extern const RowsTable event_promises;
 extern const RowsTable event_released;
@@ -91,7 +89,5 @@ event_occurred_at(const Event *event)
 {
 	return DatumGetTimestampTz(event->values[EVENT_OCCURRED_AT]);
 }
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_EVENT_H */

@@ -27,8 +27,6 @@ typedef enum InboxPart
 /* What was read; from inbox_read to inbox_close. */
 typedef struct Inbox Inbox;
 
-#pragma GCC visibility push(hidden)
-
 extern void inbox_add(const Event *events, int count);
 
 /* This transaction has added, by SQL, an event that takes back another. */
@@ -60,7 +58,5 @@ extern void inbox_forget(void);
 
 /* The transaction ends that has added events. */
 extern void inbox_end_transaction(void);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_INBOX_H */

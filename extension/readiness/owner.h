@@ -19,14 +19,10 @@ typedef struct Owner
 	int			settings;		/* the nesting level of its settings */
 } Owner;
 
-#pragma GCC visibility push(hidden)
-
 /* Becomes the owner of rxtrack.readiness_event, with a search_path as functions of ours have it. */
 extern void owner_become(Owner *before);
 
 /* Is again what it was; the end of a transaction that fails does the same. */
 extern void owner_leave(const Owner *before);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_OWNER_H */

@@ -22,8 +22,6 @@ typedef enum PromiseFate
 /* A search for promises that are due; from promise_search to promise_close. */
 typedef struct Promises Promises;
 
-#pragma GCC visibility push(hidden)
-
 /* By which an open table of promises can be searched for the pending one of a supply. */
 extern const RowsKey promise_key;
 
@@ -59,7 +57,5 @@ extern TimestampTz promise_next_due(bool thoroughly);
 
 /* What was settled may have been taken back: the next search begins with the first promise. */
 extern void promise_forget(void);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_PROMISE_H */

@@ -9,14 +9,10 @@
 
 #include "types/identifiers.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Whether a status (0: none) is a ready one. */
 extern bool ready_status_is_ready(BusinessStatus status);
 
 /* Whether it is a readiness event when a supply's status becomes another one than it was (0: none). */
 extern bool ready_status_is_event(BusinessStatus was, BusinessStatus becomes);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_READY_STATUS_H */

@@ -36,8 +36,6 @@ typedef struct Prediction
 	int64		received_at;	/* when they came */
 } Prediction;
 
-#pragma GCC visibility push(hidden)
-
 /*
  * Keeps a promise pending only while its prediction is the supply's newest assertion, and nothing was
  * received since it began: one that has begun becomes an event that is due; one that never will is cancelled.
@@ -47,7 +45,5 @@ extern void record_predictions(const Prediction *predictions, int count);
 
 /* Records an event for each change to a ready status, or from one that is taken back; the updates are stored. */
 extern void record_changes(const StatusChange *changes, int count);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_RECORD_H */

@@ -19,6 +19,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "readiness/alert.h"
 #include "readiness/event.h"
 #include "readiness/inbox.h"

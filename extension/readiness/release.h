@@ -13,8 +13,6 @@
 /* How many events are released together, at most. */
 #define RELEASE_BATCH 1000
 
-#pragma GCC visibility push(hidden)
-
 /*
  * Releases events that are due, at most max_rows; returns how many it has released or cancelled, which is
  * less only where it has found no more.  Other releases wait until the transaction ends.  Only where the whole
@@ -24,7 +22,5 @@ extern int	release_due(int max_rows, InboxPart part);
 
 /* What was released may have been taken back: it is to be found again. */
 extern void release_forget(void);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_RELEASE_H */

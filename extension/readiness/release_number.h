@@ -7,11 +7,7 @@
 
 #include "postgres.h"
 
-#pragma GCC visibility push(hidden)
-
 /* 0: none was.  For a transaction that holds the lock on releases, so that it stays the last. */
 extern int64 release_number_last(void);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_RELEASE_NUMBER_H */

@@ -11,6 +11,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 
+#include "compat.h"
 #include "tables/cached.h"
 
 static Cached *all = NULL;

@@ -22,8 +22,6 @@ typedef struct Cached
 	struct Cached *next;
 } Cached;
 
-#pragma GCC visibility push(hidden)
-
 /* Is what was read still valid?  Looks for what others have committed, also within a long transaction. */
 extern bool cached_is_valid(const Cached *cached);
 
@@ -33,7 +31,5 @@ extern bool cached_is_valid(const Cached *cached);
  */
 extern void cached_begin(Cached *cached);
 extern void cached_end(Cached *cached, bool latest);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_CACHED_H */

@@ -34,8 +34,6 @@ typedef struct CatalogType
 	char		alignment;
 } CatalogType;
 
-#pragma GCC visibility push(hidden)
-
 extern const CatalogType catalog_nhs_number;
 extern const CatalogType catalog_prescription_id;
 extern const CatalogType catalog_ods_code;
@@ -68,7 +66,5 @@ extern Oid	catalog_type_oid(const CatalogType *type);
 
 /* Which of so many labels one is; the last where it is none of the others. */
 extern int	catalog_label_number(Oid label, const Oid *labels, int count);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_CATALOG_H */

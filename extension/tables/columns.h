@@ -37,15 +37,11 @@ typedef struct Columns
 	AttrNumber	numbers[COLUMNS_MAX];
 } Columns;
 
-#pragma GCC visibility push(hidden)
-
 /*
  * Finds the columns of a table in a relation that is open.  Raises 42703 where one is missing,
  * 42804 where it has another type, and 0A000 where the relation is not one whose rows are here and commit
  * with us.
  */
 extern Columns columns_find(const RowsTable *table, Relation relation);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_COLUMNS_H */

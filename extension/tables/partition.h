@@ -12,8 +12,6 @@
 #include "access/attnum.h"
 #include "utils/relcache.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Raises 0A000: the relation is made for something else, and not ours to guess at. */
 extern void partition_refuse(Relation relation, const char *why);
 
@@ -22,7 +20,5 @@ extern void partition_check_key(Relation table, AttrNumber first_column);
 
 /* The partition of rows with that first column; raises 55000 where there is none. */
 extern Oid	partition_of(Relation table, Datum first_column);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_PARTITION_H */

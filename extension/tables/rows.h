@@ -44,8 +44,6 @@ typedef struct RowsPlace
 /* A table that is open, from rows_open to rows_close; palloc'd. */
 typedef struct Rows Rows;
 
-#pragma GCC visibility push(hidden)
-
 /*
  * Opens a table under a lock, for searches by a key (NULL: for none), and for writing where
  * the lock allows that.  Raises 42P01 or 42703 where it or a column is not there, 42804 where a
@@ -123,7 +121,5 @@ extern bool rows_delete(Rows *rows, const RowsPlace *place);
 
 /* Takes out of an error what may quote a row, and with it a patient: the detail of a violated constraint. */
 extern void rows_hide_detail(ErrorData *error);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_ROWS_H */

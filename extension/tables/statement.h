@@ -22,8 +22,6 @@ typedef struct Statement
 	uint64		generation;		/* of the catalog that the plan was made for */
 } Statement;
 
-#pragma GCC visibility push(hidden)
-
 /* An array argument; nulls may be NULL where no element is. */
 extern Datum statement_array(const CatalogType *type, Datum *values, bool *nulls, int count);
 
@@ -35,7 +33,5 @@ extern void statement_execute(Statement *statement, Datum *arguments);
 
 /* The same with a snapshot of now, also where the isolation has one of its own. */
 extern void statement_execute_latest(Statement *statement, Datum *arguments);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_STATEMENT_H */

@@ -16,8 +16,6 @@
 
 #include "tables/columns.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Is it needed for that command, given the table that a statement would name and the one that the row is in? */
 extern bool through_sql_is_needed(Relation named, Relation part, CmdType command);
 
@@ -29,7 +27,5 @@ extern bool through_sql_insert(const RowsTable *table, const Datum *values, cons
 extern bool through_sql_update(const RowsTable *table, Oid relation, const ItemPointerData *tid, bool latest,
 							   const bool *changes, const Datum *values, const bool *nulls);
 extern bool through_sql_delete(const RowsTable *table, Oid relation, const ItemPointerData *tid, bool latest);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_THROUGH_SQL_H */

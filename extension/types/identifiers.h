@@ -66,9 +66,6 @@ enum
 	BUSINESS_STATUS_COUNT = BUSINESS_STATUS_NOT_DISPENSED
 };
 
-/* Hidden, as all libraries of a backend share one name space: libuuid (of uuid-ossp) has a uuid_parse too. */
-#pragma GCC visibility push(hidden)
-
 /* Ten digits, the tenth of which is the check digit of the other nine. */
 extern const char *nhs_number_parse(const char *s, size_t len, NhsNumber *out);
 extern bool nhs_number_valid(int32_t nine);
@@ -93,7 +90,5 @@ extern const char *business_status_short(BusinessStatus status);
 /* 8-4-4-4-12 hex digits in either letter case; no other spelling of a UUID. */
 extern const char *uuid_parse(const char *s, size_t len, Uuid *out);
 extern void uuid_format(const Uuid *uuid, bool upper, char out[UUID_TEXT]);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_IDENTIFIERS_H */

@@ -7,11 +7,7 @@
 
 #include "updates/batch.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Writes the answer of a submission, once all of its batch is judged. */
 extern void answers_write(Submission *submission, int64 now);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_ANSWERS_H */

@@ -167,8 +167,6 @@ typedef struct Batch
 	bool		tasks_known;	/* have stored tasks been looked up? */
 } Batch;
 
-#pragma GCC visibility push(hidden)
-
 /* Gathers the submissions whose bundles are valid and not empty. */
 extern Batch *batch_make(Submission *submissions, int count, int64 now);
 
@@ -183,8 +181,6 @@ extern Share *batch_share(Prescription *prescription, int application_id);
 
 /* The application and patient as a party of a supply; NULL where they are the supply's own pair. */
 extern Party *batch_party(Supply *supply, int application_id, NhsNumber nhs_number);
-
-#pragma GCC visibility pop
 
 /* When an assertion takes effect: a plain one was true when it was asserted. */
 static inline int64

@@ -7,14 +7,10 @@
 
 #include "updates/batch.h"
 
-#pragma GCC visibility push(hidden)
-
 /*
  * Judges a batch whose supplies are locked: the status of each submission, and the fate of each of its
  * entries.  False when the tasks that are stored have to be known for it.  To be called inside SPI.
  */
 extern bool judge_batch(Batch *batch);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_JUDGE_H */

@@ -8,14 +8,10 @@
 
 #include "updates/batch.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Reads the parties of the batch's supplies that are locked, where an entry is of another pair than the supply's own. */
 extern void parties_read(Batch *batch);
 
 /* Stores those that are new or have more updates. */
 extern void parties_store(const Batch *batch);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_PARTIES_H */

@@ -7,8 +7,6 @@
 
 #include "updates/batch.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Opens rxtrack.prescription_patient; to be closed with rows_close. */
 extern Rows *prescriptions_open(void);
 
@@ -17,7 +15,5 @@ extern void prescriptions_read(Rows *rows, Batch *batch);
 
 /* Stores those that are new, or hidden from now on; raises 23505 where somebody else has stored one meanwhile. */
 extern void prescriptions_store(Rows *rows, const Batch *batch);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_PRESCRIPTIONS_H */

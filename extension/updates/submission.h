@@ -26,8 +26,6 @@ typedef struct Submission
 	struct Entry *entries;		/* its part of the batch, while that is judged */
 } Submission;
 
-#pragma GCC visibility push(hidden)
-
 /* The bundle in a body of JSON, or its faults; NULL stands for a body that is not there. */
 extern Bundle *submission_read(const struct varlena *body, BundleReader read, int64 now);
 
@@ -43,7 +41,5 @@ extern bool submission_is_valid(const Submission *submission);
 /* Answers it, without a bundle, with a fault that belongs to no entry. */
 extern void submission_fault(Submission *submission, int64 now, int status,
 							 const char *code, const char *diagnostics);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_SUBMISSION_H */

@@ -18,6 +18,7 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 
+#include "compat.h"
 #include "callers/application.h"
 #include "readiness/record.h"
 #include "updates/answers.h"

@@ -7,15 +7,11 @@
 
 #include "updates/submission.h"
 
-#pragma GCC visibility push(hidden)
-
 /*
  * Judges, stores and answers a batch in the current transaction, as if its
  * members had come one after the other.  To be called inside SPI.  Raises 40001
  * where others store the same things again and again.
  */
 extern void submit_batch(Submission *submissions, int count, int64 now);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_SUBMIT_H */

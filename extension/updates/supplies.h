@@ -10,8 +10,6 @@
 
 #include "updates/batch.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Opens rxtrack.supply; to be closed with rows_close. */
 extern Rows *supplies_open(void);
 
@@ -23,7 +21,5 @@ extern void supplies_count_shares(Rows *rows, Batch *batch);
 
 /* Stores where they stand now; raises 23505 where somebody else has stored one meanwhile. */
 extern void supplies_store(Rows *rows, const Batch *batch);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_SUPPLIES_H */

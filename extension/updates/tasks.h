@@ -7,8 +7,6 @@
 
 #include "updates/batch.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Opens rxtrack.status_update; to be closed with rows_close. */
 extern Rows *tasks_open(void);
 
@@ -17,7 +15,5 @@ extern void tasks_find(Rows *rows, Batch *batch);
 
 /* Stores the entries that were accepted; raises 23505 where somebody else has stored a task meanwhile. */
 extern void tasks_store(Rows *rows, const Batch *batch);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_TASKS_H */

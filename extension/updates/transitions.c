@@ -7,6 +7,7 @@
 
 #include "access/htup_details.h"
 
+#include "compat.h"
 #include "tables/cached.h"
 #include "tables/catalog.h"
 #include "tables/statement.h"

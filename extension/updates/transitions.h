@@ -8,8 +8,6 @@
 #include "types/enums.h"
 #include "types/identifiers.h"
 
-#pragma GCC visibility push(hidden)
-
 /*
  * Judges a step by the rules of rxtrack.transition_rule; never answers first or
  * late, which are no steps.  To be called inside SPI.
@@ -21,7 +19,5 @@ extern TransitionKind transitions_judge(BusinessStatus from, BusinessStatus to);
  * item was collected does not.  To be called inside SPI.
  */
 extern bool transitions_withdraw(BusinessStatus from, BusinessStatus to);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_TRANSITIONS_H */

@@ -46,8 +46,6 @@ typedef struct Bundle
 /* Reads a document (NULL: there was none) that arrived at a moment, in microseconds since 2000. */
 typedef Bundle *(*BundleReader) (const JsonNode *document, int64_t now);
 
-#pragma GCC visibility push(hidden)
-
 /* A bundle with one fault: its body could not be read. */
 extern Bundle *bundle_unreadable(const char *problem);
 
@@ -68,7 +66,5 @@ extern void bundle_finish(Bundle *bundle);
 
 /* For readers: adds a fault where a time is farther ahead than a clock can be wrong. */
 extern void bundle_check_ahead(FaultList *faults, const char *field, int64_t when, int64_t now);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_BUNDLE_H */

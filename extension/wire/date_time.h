@@ -13,8 +13,6 @@
 
 #define DATE_TIME_HOUR INT64_C(3600000000)	/* in microseconds */
 
-#pragma GCC visibility push(hidden)
-
 /*
  * Parses a date-time with seconds and a zone (RFC 3339, section 5.6) of the years
  * 0000 to 9999, as written and in UTC.  Digits beyond microseconds are dropped; a
@@ -30,7 +28,5 @@ extern const char *date_time_parse_loosely(const char *text, size_t length, int6
 
 /* Writes it in UTC: 2026-04-01T09:30:00Z, with a fraction only where there is one. */
 extern void date_time_format(int64_t when, char out[DATE_TIME_TEXT]);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_DATE_TIME_H */

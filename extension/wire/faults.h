@@ -28,8 +28,6 @@ typedef struct FaultList
 	Fault	   *last;
 } FaultList;
 
-#pragma GCC visibility push(hidden)
-
 /* Adds a fault and returns it; its code is "value", unless the caller sets another. */
 extern Fault *faults_add(FaultList *faults, const char *field, const char *problem);
 
@@ -44,7 +42,5 @@ extern const JsonNode *faults_require(FaultList *faults, const char *field, cons
 
 /* Adds a fault unless the node is exactly this string. */
 extern void faults_require_text(FaultList *faults, const char *field, const JsonNode *node, const char *text);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_FAULTS_H */

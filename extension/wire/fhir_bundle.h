@@ -7,11 +7,7 @@
 
 #include "wire/bundle.h"
 
-#pragma GCC visibility push(hidden)
-
 /* A BundleReader.  The result is palloc'd and refers to the document. */
 extern Bundle *fhir_bundle_read(const JsonNode *document, int64_t now);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_FHIR_BUNDLE_H */

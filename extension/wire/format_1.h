@@ -8,14 +8,10 @@
 
 #include "wire/bundle.h"
 
-#pragma GCC visibility push(hidden)
-
 /*
  * A BundleReader.  Faults name the message's own fields.  A message that is not
  * about a prescription's status gives an empty bundle that is marked as ignored.
  */
 extern Bundle *format_1_read(const JsonNode *document, int64_t now);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_FORMAT_1_H */

@@ -15,8 +15,6 @@
 /* Deepest nesting that is read; a FHIR transaction of Tasks needs nine levels. */
 #define JSON_MAX_DEPTH 64
 
-#pragma GCC visibility push(hidden)
-
 typedef enum JsonKind
 {
 	JSON_NODE_NULL,
@@ -57,7 +55,5 @@ extern bool json_is_string(const JsonNode *node, const char *text);
 
 /* Reads an integer in any of JSON's spellings (2, 2.0, 20e-1); false where it is none, or beyond int32. */
 extern bool json_int32(const JsonNode *node, int32_t *value);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_JSON_H */

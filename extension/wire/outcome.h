@@ -20,8 +20,6 @@ typedef struct OutcomeIssue
 	const char *http_error;		/* code of the system http-error-codes; NULL: none */
 } OutcomeIssue;
 
-#pragma GCC visibility push(hidden)
-
 /* Appends an OperationOutcome of one or more issues: begin, add for each, end. */
 extern void outcome_begin(StringInfo out, int64 now);
 extern void outcome_add(StringInfo out, const OutcomeIssue *issue);
@@ -32,7 +30,5 @@ extern void outcome_of_one(StringInfo out, int64 now, const OutcomeIssue *issue)
 
 /* Appends a whole one with an issue for each fault; index: of which entry of a bundle they are. */
 extern void outcome_of_faults(StringInfo out, int64 now, const FaultList *faults, int index);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_OUTCOME_H */

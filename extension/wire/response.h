@@ -8,8 +8,6 @@
 #include "types/identifiers.h"
 #include "wire/outcome.h"
 
-#pragma GCC visibility push(hidden)
-
 /* Appends a response with any number of entries, none too. */
 extern void response_begin(StringInfo out);
 extern void response_end(StringInfo out);
@@ -23,7 +21,5 @@ extern void response_end_entry(StringInfo out);
 
 /* Appends a whole response with one entry, which stands for no entry of the request. */
 extern void response_of_one(StringInfo out, int64 now, int http_status, const OutcomeIssue *issue);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_RESPONSE_H */

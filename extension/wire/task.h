@@ -9,11 +9,7 @@
 
 #define TASK_PHARMACY_FIELD "Task.owner.identifier.value"
 
-#pragma GCC visibility push(hidden)
-
 /* Reads a Task that arrived now into an entry: its update, and every fault of every field. */
 extern void task_read(BundleEntry *entry, const JsonNode *task, int64_t now);
-
-#pragma GCC visibility pop
 
 #endif							/* RXTRACK_TASK_H */
