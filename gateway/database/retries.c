@@ -8,6 +8,8 @@
 #include "database/caller.h"
 #include "database/shares.h"
 
+#define LAST_CUT_OFF 2 /* a job that was cut off so often may well hang again */
+
 static struct {
     size_t count;
     const struct caller *turn; /* who had it last; or NULL */
@@ -17,7 +19,7 @@ void retries_add(struct job *job)
 {
     struct caller *caller = job->caller;
 
-    queue_push(job->cut_off < RETRIES_LAST ? &caller->again : &caller->last, job);
+    queue_push(job->cut_off < LAST_CUT_OFF ? &caller->again : &caller->last, job);
     caller->waiting++;
     retries.count++;
 }

@@ -1,6 +1,6 @@
 /*
  * retries.h - the jobs that are tried again, each by itself: queued by caller, and callers take
- * turns. Those of a caller that are to have their last attempt come after its others.
+ * turns. Those of a caller that were cut off again come after its others.
  * Threads: the database thread only.
  */
 #ifndef RXTRACK_RETRIES_H
@@ -12,14 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A job that was cut off so often has its last attempt next, with all the time that it has left. */
-#define RETRIES_LAST 2
-
 /* Takes a job in, whose caller is set. */
 void retries_add(struct job *job);
 
 /* Takes out the job whose turn it is, among callers who may hold a connection more (shares.h); NULL
- * where there is none. last: last attempts too. */
+ * where there is none. last: of those that were cut off again, too. */
 struct job *retries_take(bool last);
 
 /* Takes out a job that was queued before that time; NULL where there is none. */

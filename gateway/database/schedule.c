@@ -25,8 +25,10 @@
  * call. So the statement_timeout of a first attempt is short: FIRST_MS, doubled until it is
  * FIRST_USUAL times what a call takes usually, and at most request_timeout / FIRST_PART, which
  * those with large bodies have at once. After it each job of the call is tried by itself for
- * request_timeout / SECOND_PART, and one that is cut off again has all the time that it has left,
- * when the others have had their turn. Their callers are suspects (shares.h): all of a call that
+ * request_timeout / SECOND_PART, and one that is cut off again for twice as long each time, until
+ * its time is up, when the others have had their turn: a job that needs long gets it, and where
+ * there is but one connection, those that arrive meanwhile wait for half of request_timeout at
+ * most. Their callers are suspects (shares.h): all of a call that
  * was cut off until the second attempts are over, and one whose second attempt was for SUSPECT_MS.
  */
 #define FIRST_MS 100
@@ -176,7 +178,7 @@ void schedule_refused(struct link *link, int64_t now_ms)
         if (job->route->checks_session)
             again = false;
         else if (fault == FAULT_SLOW)
-            again = job->cut_off < RETRIES_LAST;
+            again = true;
         else if (is_retriable(link->sqlstate))
             again = job->attempts < ATTEMPTS_MAX;
         if (fault == FAULT_SLOW)
@@ -278,11 +280,22 @@ static int64_t first_timeout(void)
     return timeout_ms < most_ms ? timeout_ms : most_ms;
 }
 
+/* That of one that comes after it was cut off. */
+static int64_t later_timeout(const struct job *job, int64_t now_ms)
+{
+    int64_t left_ms = job->queued_ms + patience() - now_ms;
+    int64_t timeout_ms = patience() / SECOND_PART;
+
+    for (unsigned i = 1; i < job->cut_off && timeout_ms < left_ms; i++)
+        timeout_ms *= 2;
+    if (timeout_ms > left_ms)
+        timeout_ms = left_ms;
+    return timeout_ms > 0 ? timeout_ms : 1;
+}
+
 /* Counts the attempt of each job, and sets the timeout of the call that makes it. */
 static void begin_attempt(struct link *link, struct job **jobs, size_t count, int64_t now_ms)
 {
-    int64_t left_ms = count > 0 ? jobs[0]->queued_ms + patience() - now_ms : 0;
-
     for (size_t i = 0; i < count; i++)
         jobs[i]->attempts++;
     if (count == 0)
@@ -293,14 +306,12 @@ static void begin_attempt(struct link *link, struct job **jobs, size_t count, in
         link->timeout_ms = HEALTH_PROBE_MS;
     else if (jobs[0]->cut_off == 0)
         link->timeout_ms = (long)first_timeout();
-    else if (jobs[0]->cut_off < RETRIES_LAST)
-        link->timeout_ms = (long)(patience() / SECOND_PART);
     else
-        link->timeout_ms = left_ms > 0 ? (long)left_ms : 1;
+        link->timeout_ms = (long)later_timeout(jobs[0], now_ms);
 }
 
-/* Where there is but one link, it carries last attempts, which may well hang, when nothing else
- * waits. */
+/* Where there is but one link, it carries jobs that were cut off again, which may well hang, when
+ * nothing else waits. */
 static void take_retry(struct link *link)
 {
     struct job *job = retries_take(schedule.link_count > 1 || backlog_count() == 0);
