@@ -42,25 +42,19 @@ $$;
 
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA rxtrack_http TO rxtrack_gateway;
 
-GRANT SELECT ON rxtrack.readiness_event, rxtrack.subscription_lag TO rxtrack_listener;
+-- Listeners and applications read by functions: what a query of a table of theirs may not show, EXPLAIN would count.
+GRANT SELECT ON rxtrack.subscription_lag TO rxtrack_listener;
 GRANT EXECUTE ON FUNCTION
+	rxtrack.get_event(bigint),
+	rxtrack.get_events(bigint, integer, text[]),
 	rxtrack.add_subscription(text, text[], boolean),
 	rxtrack.drop_subscription(text),
 	rxtrack.fetch_events(text, integer),
 	rxtrack.ack_events(text, bigint),
 	rxtrack.event_json(rxtrack.released_event),
-	rxtrack_internal.is_live(rxtrack.subscription),
-	rxtrack_internal.acts_for(text),
-	rxtrack_internal.entitled_pharmacies(),
-	rxtrack_internal.last_release()
+	rxtrack_internal.own_subscriptions()
 	TO rxtrack_listener, rxtrack_admin;
-
--- All but the columns that tell of other applications' updates of the same supply: whether there were any before (receipt,
--- other_patient), and what they said (kind, changes_status).
-GRANT SELECT (prescription_id, task_id, line_item_id, nhs_number, ods_code, status, completed, last_modified,
-			  post_dated_set_at, issue_number, request_id, request_entries, received_at, application_id)
-	ON rxtrack.status_update TO rxtrack_application;
-GRANT EXECUTE ON FUNCTION rxtrack_internal.current_application() TO rxtrack_application;
+GRANT EXECUTE ON FUNCTION rxtrack.own_updates(text, text, text, text[], integer) TO rxtrack_application;
 
 GRANT SELECT ON rxtrack.item_status, rxtrack.supply_status TO rxtrack_reader;
 GRANT EXECUTE ON FUNCTION

@@ -26,6 +26,7 @@
 #define PAGE_SIZE 15
 #define START_PRESCRIPTION "exclusivestartkey-prescriptionid"
 #define START_TASK "exclusivestartkey-taskid"
+#define SEARCH_ARGUMENT_COUNT 6
 
 /* The criteria of a search, and where it goes on. */
 typedef struct Search
@@ -42,51 +43,14 @@ typedef struct Search
 	OdsCode		ods_code;
 } Search;
 
-/* Arguments: application; prescription, patient, pharmacy (NULL: any); where to go on. */
-#define SEARCH_ARGUMENTS {&catalog_integer, &catalog_prescription_id, &catalog_nhs_number, \
+/* NULL: any prescription, patient, pharmacy; from the beginning.  One row more than a page tells whether there is another. */
+static Statement find_updates = {
+	.sql = "SELECT u.prescription_id, u.task_id, u.line_item_id, u.nhs_number, u.ods_code, u.status,"
+	" u.terminal, u.last_modified, u.request_id, u.issue_number, u.post_dated_set_at"
+	" FROM rxtrack_internal.find_updates(($1)[1], ($2)[1], ($3)[1], ($4)[1], ($5)[1], ($6)[1], 16) u",
+	.argument_count = SEARCH_ARGUMENT_COUNT,
+	.arguments = {&catalog_integer, &catalog_prescription_id, &catalog_nhs_number,
 	&catalog_ods_code, &catalog_prescription_id, &catalog_uuid}
-#define SEARCH_ARGUMENT_COUNT 6
-
-#define UPDATE_COLUMNS "u.prescription_id, u.task_id, u.line_item_id, u.nhs_number, u.ods_code, u.status," \
-	" u.completed, u.last_modified, u.request_id, u.issue_number, u.post_dated_set_at"
-#define OWN_UPDATES "u.application_id = ($1)[1]" \
-	" AND (($3)[1] IS NULL OR u.nhs_number = ($3)[1])" \
-	" AND (($4)[1] IS NULL OR u.ods_code = ($4)[1])" \
-	" AND (($6)[1] IS NULL OR (u.prescription_id, u.task_id) > (($5)[1], ($6)[1]))"
-#define PAGE "LIMIT 16"			/* one more than a page tells whether there is another */
-
-/* The prescriptions that a search finds, each once and in order, with their updates. */
-#define BY_INDEX(parts) \
-	"SELECT " UPDATE_COLUMNS " FROM (SELECT DISTINCT s.prescription_id FROM (" parts ") AS s ORDER BY s.prescription_id) AS p" \
-	" CROSS JOIN LATERAL (SELECT * FROM rxtrack.status_update u" \
-	"  WHERE u.prescription_id = p.prescription_id AND " OWN_UPDATES " ORDER BY u.task_id) AS u " PAGE
-
-/* Each part has an order of its own, so that they are merged: without it the planner sorts all of them for a page. */
-#define PART(table, condition) "(SELECT s.prescription_id FROM " table " s" \
-	" WHERE s.application_id = ($1)[1] AND s.prescription_id >= ($5)[1] AND " condition " ORDER BY s.prescription_id)"
-#define SUPPLIES "rxtrack.supply"
-#define PARTIES "rxtrack_internal.supply_party"
-
-static Statement search_prescription = {
-	.sql = "SELECT " UPDATE_COLUMNS " FROM rxtrack.status_update u"
-	" WHERE u.prescription_id = ($2)[1] AND " OWN_UPDATES " ORDER BY u.task_id " PAGE,
-	.argument_count = SEARCH_ARGUMENT_COUNT,
-	.arguments = SEARCH_ARGUMENTS
-};
-
-static Statement search_patient = {
-	.sql = BY_INDEX(PART(SUPPLIES, "s.nhs_number = ($3)[1]")
-					" UNION ALL " PART(PARTIES, "s.nhs_number = ($3)[1]")),
-	.argument_count = SEARCH_ARGUMENT_COUNT,
-	.arguments = SEARCH_ARGUMENTS
-};
-
-static Statement search_pharmacy = {
-	.sql = BY_INDEX(PART(SUPPLIES, "s.ods_code = ($4)[1] AND NOT s.completed")
-					" UNION ALL " PART(SUPPLIES, "s.ods_code = ($4)[1] AND s.completed")
-					" UNION ALL " PART(PARTIES, "s.ods_code = ($4)[1]")),
-	.argument_count = SEARCH_ARGUMENT_COUNT,
-	.arguments = SEARCH_ARGUMENTS
 };
 
 /* ---------- Parameters ---------- */
@@ -138,24 +102,22 @@ read_search(Search *search, const JsonNode *parameters, FaultList *faults)
 static void
 run_search(Search *search)
 {
-	Statement  *statement = search->by_prescription ? &search_prescription :
-		search->by_patient ? &search_patient : &search_pharmacy;
 	Datum		values[SEARCH_ARGUMENT_COUNT] = {
 		Int32GetDatum(search->application_id),
 		PrescriptionIdGetDatum(&search->prescription_id),
 		NhsNumberGetDatum(search->nhs_number),
 		OdsCodeGetDatum(search->ods_code),
-		PrescriptionIdGetDatum(&search->start_prescription),	/* on a first page the least there is */
+		PrescriptionIdGetDatum(&search->start_prescription),
 		PointerGetDatum(&search->start_task)
 	};
 	bool		nulls[SEARCH_ARGUMENT_COUNT] = {
-		false, !search->by_prescription, !search->by_patient, !search->by_pharmacy, false, !search->continued
+		false, !search->by_prescription, !search->by_patient, !search->by_pharmacy, !search->continued, !search->continued
 	};
 	Datum		arguments[SEARCH_ARGUMENT_COUNT];
 
 	for (int i = 0; i < SEARCH_ARGUMENT_COUNT; i++)
-		arguments[i] = statement_array(statement->arguments[i], &values[i], &nulls[i], 1);
-	statement_execute(statement, arguments);
+		arguments[i] = statement_array(find_updates.arguments[i], &values[i], &nulls[i], 1);
+	statement_execute(&find_updates, arguments);
 }
 
 /* A column of a row of the result. */

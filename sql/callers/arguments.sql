@@ -15,6 +15,21 @@ $$;
 COMMENT ON FUNCTION rxtrack_internal.refuse_null(text, anyelement) IS
 	'Refuses an argument that is NULL. Errors: 22004';
 
+CREATE FUNCTION rxtrack_internal.require_rows(max_rows integer)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+BEGIN
+	PERFORM rxtrack_internal.refuse_null('max_rows', max_rows);
+	IF max_rows < 1 THEN
+		RAISE EXCEPTION 'max_rows must be 1 or more' USING ERRCODE = 'invalid_parameter_value';
+	END IF;
+END
+$$;
+COMMENT ON FUNCTION rxtrack_internal.require_rows(integer) IS
+	'Refuses a max_rows that is NULL or less than 1. Errors: 22004, 22023';
+
 CREATE FUNCTION rxtrack_internal.read_ods_codes(ods_codes text[])
 RETURNS rxtrack.ods_code[]
 LANGUAGE plpgsql IMMUTABLE STRICT

@@ -1,4 +1,4 @@
--- An application's own role reads the application's own updates in SQL, by the policies in row_security.sql.
+-- An application's own role reads the application's own updates in SQL, by rxtrack.own_updates.
 
 CREATE FUNCTION rxtrack_internal.require_grantable(role text)
 RETURNS void
@@ -19,7 +19,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rxtrack_internal.require_grantable(text) IS
-	'Refuses a role that cannot be held to rows of its own. Errors: 22004 where role is NULL, 22023 where row-level security does not hold it, 42704 where there is no such role';
+	'Refuses a role that cannot be held to rows of its own. Errors: 22004 where role is NULL, 22023 where nothing holds it, as a superuser, 42704 where there is no such role';
 
 -- One role an application: a second one takes the place of the first.
 CREATE FUNCTION rxtrack.bind_role(application text, role text)
@@ -44,7 +44,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rxtrack.bind_role(text, text) IS
-	'Lets a database role read the updates of an application, and no others, from rxtrack.status_update, in place of the role that could before, and makes it a member of rxtrack_application. Errors: 22004 where an argument is NULL, 22023 where the role cannot be held to rows of its own, 23505 where it is another application''s, 42704 where there is no such application or role';
+	'Lets a database role read the updates of an application, and no others, by rxtrack.own_updates, in place of the role that could before, and makes it a member of rxtrack_application. Errors: 22004 where an argument is NULL, 22023 where the role cannot be held to rows of its own, 23505 where it is another application''s, 42704 where there is no such application or role';
 
 CREATE FUNCTION rxtrack.unbind_role(application text, role text)
 RETURNS boolean
@@ -70,13 +70,21 @@ $$;
 COMMENT ON FUNCTION rxtrack.unbind_role(text, text) IS
 	'Takes from a database role what rxtrack.bind_role gave it; returns whether it was bound to this application. Errors: 22004 where an argument is NULL, 42704 where there is no such application';
 
-CREATE FUNCTION rxtrack_internal.current_application()
+CREATE FUNCTION rxtrack_internal.require_application()
 RETURNS integer
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	SELECT a.application_id FROM rxtrack_internal.application a
-	WHERE a.database_role = rxtrack_internal.calling_role() AND NOT a.suspended
+DECLARE
+	id integer := (SELECT a.application_id FROM rxtrack_internal.application a
+				   WHERE a.database_role = rxtrack_internal.calling_role() AND NOT a.suspended);
+BEGIN
+	IF id IS NULL THEN
+		RAISE EXCEPTION 'role "%" is no application''s, or that is suspended', rxtrack_internal.calling_role()
+			USING ERRCODE = 'insufficient_privilege', HINT = 'Bind it with rxtrack.bind_role(application, role).';
+	END IF;
+	RETURN id;
+END
 $$;
-COMMENT ON FUNCTION rxtrack_internal.current_application() IS
-	'The application whose role the session acts as; NULL: there is none, or it is suspended';
+COMMENT ON FUNCTION rxtrack_internal.require_application() IS
+	'The application whose role the session acts as. Errors: 42501 where there is none, or it is suspended';

@@ -59,7 +59,7 @@ COMMENT ON FUNCTION rxtrack.revoke_events(text) IS
 
 CREATE FUNCTION rxtrack_internal.entitled_pharmacies()
 RETURNS rxtrack.ods_code[]
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 	SELECT CASE WHEN pg_has_role(rxtrack_internal.calling_role(), 'rxtrack_admin', 'USAGE') THEN NULL
@@ -90,9 +90,25 @@ END
 $$;
 COMMENT ON FUNCTION rxtrack_internal.require_entitlement() IS 'rxtrack_internal.entitled_pharmacies(). Errors: 42501 where it is empty';
 
+CREATE FUNCTION rxtrack_internal.entitled_among(ods_codes rxtrack.ods_code[])
+RETURNS rxtrack.ods_code[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+DECLARE
+	entitled rxtrack.ods_code[] := rxtrack_internal.require_entitlement();
+BEGIN
+	RETURN CASE WHEN entitled IS NULL THEN ods_codes
+				WHEN ods_codes IS NULL THEN entitled
+				ELSE ARRAY(SELECT unnest(ods_codes) INTERSECT SELECT unnest(entitled)) END;
+END
+$$;
+COMMENT ON FUNCTION rxtrack_internal.entitled_among(rxtrack.ods_code[]) IS
+	'Those of the pharmacies (NULL: of all) whose readiness events the role that the session acts as may see; NULL: all. Errors: 42501 where it may see none at all';
+
 CREATE FUNCTION rxtrack_internal.acts_for(role text)
 RETURNS boolean
-LANGUAGE sql STABLE STRICT SECURITY DEFINER
+LANGUAGE sql STABLE STRICT
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 	SELECT pg_has_role(rxtrack_internal.calling_role(), 'rxtrack_admin', 'USAGE')

@@ -1,10 +1,11 @@
 -- GET /checkprescriptionstatusupdates
 
--- The searches are to walk an index in order and stop after a page.
+-- Settings as rxtrack_internal.find_updates needs them.
 CREATE FUNCTION rxtrack_http.check_updates(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
 RETURNS SETOF rxtrack_http.answer
 LANGUAGE C VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET jit = off
 SET enable_bitmapscan = off

@@ -176,7 +176,7 @@ COMMENT ON FUNCTION rxtrack.begin_new_history() IS
 
 CREATE FUNCTION rxtrack_internal.last_release()
 RETURNS bigint
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, rxtrack, pg_temp
 SET enable_seqscan = off
 SET jit = off

@@ -1,70 +1,4 @@
--- Reading released events: what a listener gets of one, durable subscriptions, and how long events are kept.
-
--- ---------- Events as listeners get them ----------
-
-CREATE TYPE rxtrack.released_event AS (
-	release_number bigint,
-	prescription_id rxtrack.prescription_id,
-	line_item_id uuid,
-	issue_number integer,
-	nhs_number rxtrack.nhs_number,
-	ods_code rxtrack.ods_code,
-	status rxtrack.business_status,
-	origin text,
-	occurred_at timestamptz,
-	released_at timestamptz,
-	alert boolean,
-	alert_reason rxtrack.alert_reason,
-	withdraws bigint,
-	withdraws_alert boolean
-);
-COMMENT ON TYPE rxtrack.released_event IS 'A readiness event as a listener gets it';
-
-CREATE FUNCTION rxtrack_internal.events_after(release_number bigint, max_rows integer,
-											  ods_codes rxtrack.ods_code[] DEFAULT NULL, alerts_only boolean DEFAULT false)
-RETURNS SETOF rxtrack.released_event
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, rxtrack, pg_temp
-SET enable_seqscan = off
-SET jit = off
-SET enable_bitmapscan = off
-AS $$
-BEGIN
-	RETURN QUERY
-	SELECT e.release_number, e.prescription_id, e.line_item_id, e.issue_number, e.nhs_number, e.ods_code, e.status,
-		   CASE WHEN e.post_dated THEN 'predicted' ELSE 'reported' END,
-		   e.occurred_at, e.released_at, e.alert, e.alert_reason, e.withdraws, e.withdraws_alert
-	FROM rxtrack.readiness_event e
-	WHERE e.release_number > events_after.release_number
-	  AND (events_after.ods_codes IS NULL OR e.ods_code = ANY (events_after.ods_codes))
-	  -- a patient who was alerted is also told that the item is not ready
-	  AND (e.alert OR e.withdraws_alert OR NOT events_after.alerts_only)
-	ORDER BY e.release_number
-	LIMIT events_after.max_rows;
-END
-$$;
-COMMENT ON FUNCTION rxtrack_internal.events_after(bigint, integer, rxtrack.ods_code[], boolean) IS
-	'The events that were released after a number, in order, at most max_rows; of some pharmacies (NULL: all), and perhaps only those that should alert a patient, and those that take such a one back';
-
--- The year that RFC 3339 writes as 0000 is 1 BC to PostgreSQL.
-CREATE FUNCTION rxtrack.event_json(event rxtrack.released_event)
-RETURNS text
-LANGUAGE sql STABLE
-AS $$
-	SELECT pg_catalog.jsonb_build_object(
-		'id', event.release_number, 'prescription', event.prescription_id::text,
-		'item', pg_catalog.upper(event.line_item_id::text), 'issue', event.issue_number, 'patient', event.nhs_number::text,
-		'pharmacy', event.ods_code::text, 'status', event.status::text, 'origin', event.origin,
-		'occurred', CASE WHEN event.occurred_at < '0001-01-01 00:00:00+00' THEN '0000' ELSE pg_catalog.to_char(event.occurred_at AT TIME ZONE 'UTC', 'YYYY') END
-			|| pg_catalog.to_char(event.occurred_at AT TIME ZONE 'UTC', '-MM-DD"T"HH24:MI:SS.US"Z"'),
-		'released', pg_catalog.to_char(event.released_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-		'alert', event.alert, 'reason', event.alert_reason,
-		'withdraws', event.withdraws, 'withdraws_alert', event.withdraws_alert)::text
-$$;
-COMMENT ON FUNCTION rxtrack.event_json(rxtrack.released_event) IS
-	'An event as a JSON object on one line: what the gateway''s streams send, and rxtrack-listen prints';
-
--- ---------- Durable subscriptions ----------
+-- Durable subscriptions to released events, and how long events are kept.
 
 CREATE TABLE rxtrack.subscription (
 	name text PRIMARY KEY CHECK (name ~ '^[[:print:]]{1,128}$'),
@@ -158,20 +92,14 @@ SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
 	found_one rxtrack.subscription := rxtrack_internal.find_subscription(fetch_events.subscription);
-	entitled rxtrack.ods_code[] := rxtrack_internal.require_entitlement();
+	entitled rxtrack.ods_code[] := rxtrack_internal.entitled_among(found_one.ods_codes);
 	-- by a look before that for events, which then sees all up to it
 	last_number bigint := rxtrack_internal.last_release();
 BEGIN
-	IF fetch_events.max_rows < 1 THEN
-		RAISE EXCEPTION 'max_rows must be 1 or more' USING ERRCODE = 'invalid_parameter_value';
-	END IF;
+	PERFORM rxtrack_internal.require_rows(fetch_events.max_rows);
 	RETURN QUERY
 	SELECT * FROM rxtrack_internal.events_after(
-		found_one.acknowledged, fetch_events.max_rows,
-		CASE WHEN entitled IS NULL THEN found_one.ods_codes
-			 WHEN found_one.ods_codes IS NULL THEN entitled
-			 ELSE ARRAY(SELECT unnest(found_one.ods_codes) INTERSECT SELECT unnest(entitled)) END,
-		found_one.alerts_only);
+		found_one.acknowledged, fetch_events.max_rows, entitled, found_one.alerts_only);
 	-- where there is nothing for it, it moves on: a quiet pharmacy's subscription is to keep no events of others, nor to
 	-- look through them again
 	IF NOT FOUND AND last_number > found_one.acknowledged THEN
@@ -207,7 +135,7 @@ COMMENT ON FUNCTION rxtrack.ack_events(text, bigint) IS
 
 CREATE FUNCTION rxtrack_internal.is_live(subscription rxtrack.subscription)
 RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE sql STABLE
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 	SELECT subscription.last_seen_at > now() - rxtrack_internal.setting_duration('rxtrack.subscription_expiry')
@@ -251,26 +179,38 @@ $$;
 COMMENT ON FUNCTION rxtrack.prune_events(integer) IS
 	'Removes released events older than rxtrack.event_retention that every live subscription has acknowledged, and cancelled promises as old, at most max_rows of each; returns how many. The dispatcher calls it once a minute';
 
-CREATE VIEW rxtrack.subscription_lag AS
-SELECT s.name AS subscription, s.ods_codes, s.alerts_only, s.acknowledged,
+-- A function, so that EXPLAIN does not count the others.
+CREATE FUNCTION rxtrack_internal.own_subscriptions()
+RETURNS TABLE (subscription text, ods_codes rxtrack.ods_code[], alerts_only boolean, acknowledged bigint,
+			   last_seen_at timestamptz, live boolean)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT s.name, s.ods_codes, s.alerts_only, s.acknowledged, s.last_seen_at, rxtrack_internal.is_live(s)
+	FROM rxtrack.subscription s WHERE rxtrack_internal.acts_for(s.created_by)
+$$;
+COMMENT ON FUNCTION rxtrack_internal.own_subscriptions() IS
+	'The subscriptions of the role that the session acts as, and of roles that it is a member of; for rxtrack_admin all';
+
+CREATE VIEW rxtrack.subscription_lag WITH (security_barrier) AS
+SELECT s.subscription, s.ods_codes, s.alerts_only, s.acknowledged,
 	   n.behind,
 	   n.released_at AS waiting_since,
 	   s.last_seen_at,
-	   rxtrack_internal.is_live(s) AS live,
+	   s.live,
 	   nullif(pg_catalog.concat_ws('; ',
-			CASE WHEN NOT rxtrack_internal.is_live(s)
+			CASE WHEN NOT s.live
 				THEN 'not seen for rxtrack.subscription_expiry: events are no longer kept for it' END,
 			CASE WHEN r.last_removed > s.acknowledged
 				THEN pg_catalog.format('releases %s to %s were removed before it acknowledged them',
 									   s.acknowledged + 1, r.last_removed) END), '') AS warning
-FROM rxtrack.subscription s
+FROM rxtrack_internal.own_subscriptions() s
 CROSS JOIN (SELECT pg_catalog.max(l.release_number) AS last_removed FROM rxtrack.last_removed_release l) r
 CROSS JOIN LATERAL (
 	-- numbers may jump: it is events that are counted
 	SELECT (SELECT pg_catalog.count(*) FROM rxtrack.readiness_event e WHERE e.release_number > s.acknowledged) AS behind,
 		   (SELECT e.released_at FROM rxtrack.readiness_event e WHERE e.release_number > s.acknowledged
-			ORDER BY e.release_number LIMIT 1) AS released_at) n
-WHERE rxtrack_internal.acts_for(s.created_by);
+			ORDER BY e.release_number LIMIT 1) AS released_at) n;
 COMMENT ON VIEW rxtrack.subscription_lag IS 'How far behind each subscription of the caller is, and whether it still lives; all of them for rxtrack_admin';
 COMMENT ON COLUMN rxtrack.subscription_lag.subscription IS 'Its name';
 COMMENT ON COLUMN rxtrack.subscription_lag.ods_codes IS 'Pharmacies whose events it gets; NULL: all';

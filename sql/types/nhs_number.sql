@@ -3,7 +3,7 @@
 --
 -- A value that breaks its rule can't be stored, whoever writes it. Each type has a text and a binary form, an order
 -- that is the order of its texts in the "C" collation (the business statuses have their own), and operator classes for
--- btree and hash indexes. Comparisons are LEAKPROOF, so that an index can be used behind row-level security: they
+-- btree and hash indexes. Comparisons are LEAKPROOF, so that an index can be used behind a security barrier or row-level security: they
 -- have no way to fail and nothing to say.
 --
 -- The operators are in pg_catalog, the one schema that every search_path has: no other lets WHERE nhs_number = '...'

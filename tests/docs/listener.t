@@ -82,8 +82,8 @@ is(post('Ready to Collect'), 201, 'an item becomes ready');
 
 ok(wait_until(sub { output('psql') =~ /^Asynchronous notification "rxtrack_ready_y12345" with payload "\d+" received/m }), 'psql hears of it');
 my ($id) = output('psql') =~ /payload "(\d+)"/;
-my ($select) = block(qr/WHERE release_number = 1"/) =~ /-c "(.*)"/;
-is($node->safe_psql('rxtrack', $select =~ s/= 1$/= $id/r, extra_params => [ '-U', 'ear' ]),
+my ($select) = block(qr/get_event\(1\)"/) =~ /-c "(.*)"/;
+is($node->safe_psql('rxtrack', $select =~ s/\(1\)$/($id)/r, extra_params => [ '-U', 'ear' ]),
 	'C61ACB-Y12345-9423FT|25d05d37-5514-4d2c-9357-2a051cb000fc|Y12345|Ready to Collect|t', 'and reads what it is about');
 ok(wait_until(sub { output('follow') =~ /^push a message for event $id: Ready to Collect at Y12345$/m }), 'the program in C gets it');
 ok(wait_for_ack($node, 'push', 1), 'and acknowledges it');

@@ -135,4 +135,11 @@ for my $status (sort keys %example)
 cmp_ok($count, '>', 30, 'the examples say many things');
 is(join("\n", @unreal), '', 'and all of them are what the gateway says');
 
+# ---------- In SQL ----------
+
+my ($searches) = $page =~ /^### In SQL\n.*?^```sql\n(.*?)^```/ms;
+$node->safe_psql('rxtrack', q{CREATE ROLE a_reader LOGIN; SELECT rxtrack.bind_role('A reader of this page', 'a_reader')});
+is($node->psql('rxtrack', $searches, extra_params => [ '-U', 'a_reader' ]), 0, 'the searches in SQL can be made');
+like($node->safe_psql('rxtrack', ($searches =~ /^(SELECT .*;)$/mg)[1], extra_params => [ '-U', 'a_reader' ]), qr/^3C5D7E-Y12345-00002P\|/m, 'and find what was stored');
+
 done_testing();

@@ -171,7 +171,7 @@ SELECT rxtrack.grant_events('rxtrack_listener') \g /dev/null
 SELECT is(pg_temp.allowed(statement, 'rxtrack_listener'), verdict, 'a listener: ' || statement) FROM (VALUES
   ($$ SELECT rxtrack.add_subscription('mine') $$, 'allowed'), ($$ SELECT * FROM rxtrack.fetch_events('mine') $$, 'allowed'),
   ($$ SELECT rxtrack.ack_events('mine', 0) $$, 'allowed'), ('TABLE rxtrack.subscription_lag', 'allowed'),
-  ('TABLE rxtrack.readiness_event', 'allowed'), ($$ SELECT rxtrack.drop_subscription('mine') $$, 'allowed'),
+  ('TABLE rxtrack.readiness_event', 'denied'), ($$ SELECT rxtrack.drop_subscription('mine') $$, 'allowed'),
   ('TABLE rxtrack.subscription', 'denied'), ('SELECT rxtrack.prune_events()', 'denied'),
   ('DELETE FROM rxtrack.readiness_event', 'denied'), ('SELECT * FROM rxtrack_http.feed(0, 1)', 'denied')) AS x (statement, verdict);
 SELECT is(pg_temp.allowed(statement, 'rxtrack_gateway'), verdict, 'the gateway: ' || statement) FROM (VALUES
