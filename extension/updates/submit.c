@@ -8,19 +8,18 @@
  */
 #include "postgres.h"
 
-#include "access/xact.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
 #include "callers/application.h"
 #include "readiness/record.h"
+#include "tables/subtransaction.h"
 #include "updates/answers.h"
 #include "updates/judge.h"
 #include "updates/parties.h"
@@ -169,8 +168,9 @@ store_batch(const Batch *batch, Rows *prescriptions, Rows *supplies, Rows *tasks
 
 /* Returns false where the tasks that are stored have to be known. */
 static bool
-carry_out(Batch *batch)
+carry_out(void *argument)
 {
+	Batch	   *batch = argument;
 	Rows	   *prescriptions = prescriptions_open();
 	Rows	   *supplies = supplies_open();
 	Rows	   *tasks = tasks_open();
@@ -191,36 +191,14 @@ carry_out(Batch *batch)
 
 /*
  * One attempt, in a subtransaction: what somebody else stored between our look and our write is found
- * by the unique indexes, and then all of it is rolled back and judged again.  No other error may leave the
- * subtransaction open either: the session would be stuck in it.
+ * by the unique indexes, and then all of it is rolled back and judged again.
  */
 static bool
 attempt(Batch *batch)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	ErrorData  *volatile error = NULL;
-	volatile bool done = false;
+	ErrorData  *error;
+	bool		done = subtransaction_attempt(carry_out, batch, &error);
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		done = carry_out(batch);
-	}
-	PG_CATCH();
-	{
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-	}
-	PG_END_TRY();
-	if (done)
-		ReleaseCurrentSubTransaction();
-	else
-		RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
 	if (error != NULL && error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
 	{
 		rows_hide_detail(error);
