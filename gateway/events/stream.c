@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* How long a client is to wait before it connects again. */
-#define RETRY_MS 2000
+#define RETRY_MS "2000"
 
 /* Where a stream's texts go. */
 struct output {
@@ -103,27 +103,33 @@ static bool put_text(struct stream *stream, struct output *output, const char *t
     return true;
 }
 
-/* Sends the id where the stream begins, so that a client misses nothing even where it loses the
- * connection before the first event. A block without data is no event. */
+/* Sends a comment and how far the stream is. There are clients that take an id only from a block
+ * with data. */
+static bool put_position(struct stream *stream, struct output *output, const char *comment,
+                         int64_t position)
+{
+    char text[192];
+    int length = snprintf(text, sizeof text,
+                          "%sid: %" PRId64 "\nevent: position\ndata: {\"id\": %" PRId64 "}\n\n",
+                          comment, position, position);
+
+    return put_text(stream, output, text, (size_t)length);
+}
+
+/* Says where the stream begins, so that a client misses nothing even where it loses the connection
+ * before the first event. */
 static void greet(struct stream *stream, struct output *output)
 {
-    char text[128];
-    int length = snprintf(text, sizeof text, ": readiness events\nretry: %d\nid: %" PRId64 "\n\n",
-                          RETRY_MS, stream->told);
-
-    stream->greeted = put_text(stream, output, text, (size_t)length);
+    stream->greeted =
+        put_position(stream, output, ": readiness events\nretry: " RETRY_MS "\n", stream->told);
 }
 
 /* Sends a comment; and how far the stream is, where it has passed events that it does not want. */
 static void beat(struct stream *stream, struct output *output)
 {
-    char text[128];
-    int length =
-        stream->told < stream->position
-            ? snprintf(text, sizeof text, ": heartbeat\nid: %" PRId64 "\n\n", stream->position)
-            : snprintf(text, sizeof text, ": heartbeat\n\n");
-
-    if (put_text(stream, output, text, (size_t)length))
+    if (stream->told == stream->position)
+        put_text(stream, output, ": heartbeat\n\n", strlen(": heartbeat\n\n"));
+    else if (put_position(stream, output, ": heartbeat\n", stream->position))
         stream->told = stream->position;
 }
 

@@ -137,8 +137,8 @@ static enum verdict take_event(struct following *following)
     return settle(following);
 }
 
-/* A block without an event says how far the stream is. The first one is its beginning, the others
- * are heartbeats, which come when the gateway has nothing else to send. */
+/* A block without data, or a position, says how far the stream is. The first one is its beginning,
+ * the others are heartbeats, which come when the gateway has nothing else to send. */
 static enum verdict take_block(struct following *following)
 {
     int64_t number;
@@ -156,6 +156,8 @@ static enum verdict take_step(struct following *following, enum sse_step step)
 {
     switch (step) {
     case SSE_EVENT:
+        if (following->sse.type.length > 0 && strcmp(following->sse.type.bytes, "position") == 0)
+            return take_block(following);
         return take_event(following);
     case SSE_BLOCK:
         return take_block(following);

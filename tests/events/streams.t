@@ -69,7 +69,8 @@ sub unwrap
 	return;
 }
 
-# A block as the standard says: comments, fields, and an event only where there is data.
+# A block: comments, fields, and an event only where there is data. An id, too: the standard takes one from any block, and npm's
+# eventsource, for one, only from such.
 sub block
 {
 	my ($self, $block) = @_;
@@ -80,9 +81,10 @@ sub block
 		$field{$1} = $2 if $line =~ /^(\w+): (.*)$/;
 		$self->{stray} = $line unless $line =~ /^:|^(?:id|event|data|retry): ./;
 	}
-	push @{ $self->{ids} }, $field{id} if defined $field{id};
 	$self->{retry} //= $field{retry};
-	push @{ $self->{events} }, { %field, at => time, } if defined $field{data};
+	return unless defined $field{data};
+	push @{ $self->{ids} }, $field{id} if defined $field{id};
+	push @{ $self->{events} }, { %field, at => time, } if ($field{event} // '') ne 'position';
 	return;
 }
 
@@ -228,6 +230,13 @@ my $ahead = resume(4711);
 is($ahead->{status}, 200, 'a number of the future');
 release(1);
 is($ahead->wait_for_events(1), '11', 'means now');
+
+# A client that is cut off before the first event, and comes back with what it remembers.
+my $early = listener();
+ok($early->wait_for(sub { defined $early->last_id }, 5), 'a client knows where it is before the first event');
+$early->{connection}->close;
+my ($begun, $now) = ($early->last_id, release(3));
+is(resume($begun)->wait_for_events(3), range($begun + 1, $now), 'so that one that is cut off then misses nothing');
 
 # More than the 64 that are kept, over many pages, and on into the present.
 my $end = release(1000);

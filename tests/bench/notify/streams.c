@@ -73,7 +73,7 @@ take_line(Client *client, const char *line, long long now)
 {
 	if (strncmp(line, "id: ", 4) == 0)
 		client->id = atoll(line + 4);
-	else if (strncmp(line, "data: ", 6) == 0)
+	else if (strncmp(line, "data: ", 6) == 0 && strchr(line, ',') != NULL) /* a position has only its id */
 		printf("%lld\t%lld\n", client->id, now);
 	else if (strncmp(line, "retry: ", 7) == 0 && !client->greeted)
 	{
