@@ -24,6 +24,7 @@ int			settings_alert_max_lateness;
 int			settings_alert_cooldown;
 int			settings_supplies_per_prescription;
 int			settings_updates_per_supply;
+double		settings_notification_queue_limit;
 bool		settings_sandbox;
 bool		settings_announce_commit;
 
@@ -78,6 +79,10 @@ settings_init(void)
 							"How long a subscription lives without its consumers being seen.",
 							"Events are not kept for a dead one.",
 							&subscription_expiry, 7 * 24 * 60, 1, INT_MAX, PGC_SUSET, GUC_UNIT_MIN, NULL, NULL, NULL);
+	DefineCustomRealVariable("rxtrack.notification_queue_limit",
+							 "How full the server's notification queue may get before events are released without NOTIFY.",
+							 "As pg_notification_queue_usage() has it: at 1 every transaction that notifies fails.",
+							 &settings_notification_queue_limit, 0.5, 0, 1, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("rxtrack.token_url",
 							   "The URL of the token endpoint, which a signed token must name as its audience.",
 							   "Empty: no signed token is accepted.",

@@ -21,6 +21,7 @@ extern int	settings_alert_max_lateness;	/* s; zero: there is no limit */
 extern int	settings_alert_cooldown;	/* s; zero: there is none */
 extern int	settings_supplies_per_prescription;
 extern int	settings_updates_per_supply;
+extern double settings_notification_queue_limit;
 extern bool settings_sandbox;
 extern bool settings_announce_commit;
 

@@ -63,7 +63,7 @@ GRANT EXECUTE ON FUNCTION
 	TO rxtrack_reader;
 
 GRANT SELECT ON rxtrack.item_status, rxtrack.supply_status, rxtrack.supply, rxtrack.prescription_patient, rxtrack.patient_conflicts,
-	rxtrack.clock_skew, rxtrack.taken_back, rxtrack.alerts, rxtrack.status_update, rxtrack.readiness_event, rxtrack.readiness_promise, rxtrack.pending_events,
+	rxtrack.clock_skew, rxtrack.taken_back, rxtrack.dispatcher, rxtrack.alerts, rxtrack.status_update, rxtrack.readiness_event, rxtrack.readiness_promise, rxtrack.pending_events,
 	rxtrack.applications, rxtrack.audit, rxtrack.event_grants, rxtrack.subscription, rxtrack.subscription_lag,
 	rxtrack.last_removed_release TO rxtrack_admin;
 GRANT SELECT, INSERT, UPDATE, DELETE ON rxtrack.transition_rule, rxtrack.rehearsal TO rxtrack_admin;
@@ -95,5 +95,8 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.block_alerts(text[], text),
 	rxtrack.unblock_alerts(text[]),
 	rxtrack.begin_new_history(),
+	rxtrack.pause_dispatcher(interval),
+	rxtrack.resume_dispatcher(),
+	rxtrack_internal.dispatcher_state(),
 	rxtrack.check_transition(text, text)
 	TO rxtrack_admin;

@@ -5,10 +5,11 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "utils/guc.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "readiness/at_commit.h"
@@ -16,26 +17,33 @@
 #include "readiness/inbox.h"
 #include "readiness/release.h"
 
+#define MOST_RELEASING USECS_PER_SEC
+
 static bool has_recorded = false;	/* this transaction, an event */
 
 /*
- * Without a dispatcher, the last thing that a transaction does is to release what is due, its own
+ * Without a dispatcher at work, the last thing that a transaction does is to release what is due, its own
  * events among it: as late as that, because the lock on releases is held from here to the end of
- * the commit.
+ * the commit.  What takes longer than a supplier is to wait stays due, for who comes next.
  */
 static void
 release_before_commit(void)
 {
-	if (dispatcher_state_is_served())
+	TimestampTz until = GetCurrentTimestamp() + MOST_RELEASING;
+	int			settings;
+
+	if (dispatcher_state_is_at_work())
 		return;
+	dispatcher_state_call();
+	settings = NewGUCNestLevel();
+	(void) set_config_option("lock_timeout", RELEASE_LOCK_TIMEOUT, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
 	SPI_connect();
 	PushActiveSnapshot(GetTransactionSnapshot());	/* for functions of a DBA's */
-	while (release_due(RELEASE_BATCH, INBOX_OWN) == RELEASE_BATCH)
+	while (release_due(RELEASE_BATCH, INBOX_OWN).has_more && GetCurrentTimestamp() < until)
 		;
 	PopActiveSnapshot();
 	SPI_finish();
-	/* deferred triggers that a DBA has added fire at the commit, and those of other events have fired by now */
-	AfterTriggerFireDeferred();
+	AtEOXact_GUC(true, settings);
 }
 
 static void

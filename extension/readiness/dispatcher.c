@@ -5,6 +5,9 @@
  * It is there where the library is in shared_preload_libraries and rxtrack.database names its
  * database.  A session that has committed an event sets its latch, so that a supplier's commit need
  * not NOTIFY: one that does takes a lock of the whole server from before its flush until after it.
+ *
+ * An error ends its transaction and not its process.  Where it cannot connect, or is not to (it is paused), its
+ * process waits without a database.
  */
 #include "postgres.h"
 
@@ -23,7 +26,9 @@
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -33,6 +38,7 @@
 #include "readiness/promise.h"
 #include "readiness/release.h"
 #include "settings.h"
+#include "tables/rows.h"
 
 /*
  * After a release it pauses, even when it is woken, so that what is committed meanwhile is released
@@ -55,17 +61,21 @@
 #define COST_WEIGHT 0.1			/* of the newest release in the average */
 
 /*
- * How long (ms) it sleeps at most without being woken: after a thorough look for what is due, and
- * after another.  Nobody wakes it for the events of a prepared transaction, or of a restore.
+ * How long (ms) it sleeps at most without being woken.  Nobody wakes it for the events of a prepared transaction, or of
+ * a restore.
  */
-#define IDLE_TIMEOUT 10000
-#define THOROUGH_TIMEOUT 5000
+#define IDLE_TIMEOUT 5000
 
 /* How soon (ms) it looks again for what is due and could not be settled. */
 #define WAITING_TIMEOUT 1000
 
 #define PRUNE_INTERVAL 60000	/* ms */
 #define PRUNE_BATCH 1000		/* events wait while it prunes */
+
+#define LOOK_INTERVAL 5000		/* ms, between two looks for what is overdue */
+#define REPORT_INTERVAL 60000	/* ms, between two lines about it in the log */
+
+#define MOST_BACK_OFF 64000		/* ms, after errors: twice as long after each, from a second on */
 
 #define RESTART_SECONDS 1
 
@@ -102,18 +112,18 @@ time_used(void)
 	return used.tv_sec * 1e6 + used.tv_nsec / 1e3;
 }
 
-/* Returns how many events it has settled, and the processor time that it has used (us). */
-static int
+/* Gives also the processor time that it has used (us). */
+static Released
 release(bool thoroughly, double *used)
 {
 	double		before = time_used();
-	int			settled;
+	Released	released;
 
 	begin_work("releasing readiness events");
-	settled = release_due(RELEASE_BATCH, thoroughly ? INBOX_WHOLE : INBOX_END);
+	released = release_due(RELEASE_BATCH, thoroughly ? INBOX_WHOLE : INBOX_END);
 	end_work();
 	*used = time_used() - before;
-	return settled;
+	return released;
 }
 
 /* How long (ms) to pause after a release that has used so much processor time (us). */
@@ -134,7 +144,7 @@ time_to_next(bool thoroughly)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz next = DT_NOEND;
-	long		longest = Min(thoroughly ? IDLE_TIMEOUT : THOROUGH_TIMEOUT, inbox_patience(now));
+	long		longest = Min(IDLE_TIMEOUT, inbox_patience(now));
 
 	begin_work("looking for the next readiness event");
 	if (OidIsValid(get_extension_oid("rxtrack", true)))
@@ -145,24 +155,60 @@ time_to_next(bool thoroughly)
 	return next <= now ? WAITING_TIMEOUT : Min(longest, Max(1, TimestampDifferenceMilliseconds(now, next)));
 }
 
+/* The value that a query has, as text: palloc'd, to be freed with the transaction; NULL also where the extension is not there. */
+static char *
+ask(const char *query)
+{
+	if (!OidIsValid(get_extension_oid("rxtrack", true)) || SPI_execute(query, false, 0) != SPI_OK_SELECT)
+		return NULL;
+	return SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+}
+
 /* Once a minute, removes what is too old; returns whether there is more of it. */
 static bool
-prune(TimestampTz *last)
+prune(void)
 {
-	int			removed = 0;
-	bool		isnull;
+	static TimestampTz begun_at = 0;
+	static bool has_more = false;
+	TimestampTz now = GetCurrentTimestamp();
+	const char *removed;
 
-	if (!TimestampDifferenceExceeds(*last, GetCurrentTimestamp(), PRUNE_INTERVAL))
+	if (begun_at == 0)
+		begun_at = now;
+	if (!has_more && !TimestampDifferenceExceeds(begun_at, now, PRUNE_INTERVAL))
 		return false;
+	/* where it fails, it is not tried again before its time */
+	begun_at = now;
+	has_more = false;
 	begin_work("removing old readiness events");
-	if (OidIsValid(get_extension_oid("rxtrack", true)) &&
-		SPI_execute("SELECT rxtrack.prune_events(" CppAsString2(PRUNE_BATCH) ")", false, 0) == SPI_OK_SELECT)
-		removed = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
+	removed = ask("SELECT rxtrack.prune_events(" CppAsString2(PRUNE_BATCH) ")");
+	has_more = removed != NULL && atoi(removed) >= PRUNE_BATCH;
 	end_work();
-	if (removed >= PRUNE_BATCH)
-		return true;
-	*last = GetCurrentTimestamp();
-	return false;
+	return has_more;
+}
+
+/* Tells the log what keeps events from listeners, in its time. */
+static void
+report(void)
+{
+	static TimestampTz looked_at = 0;
+	static TimestampTz reported_at = 0;
+	TimestampTz now = GetCurrentTimestamp();
+	const char *what;
+
+	if (!TimestampDifferenceExceeds(looked_at, now, LOOK_INTERVAL))
+		return;
+	looked_at = now;
+	begin_work("looking for what is overdue");
+	what = ask("SELECT rxtrack_internal.dispatcher_report()");
+	if (what == NULL)
+		reported_at = 0;
+	else if (TimestampDifferenceExceeds(reported_at, now, REPORT_INTERVAL))
+	{
+		reported_at = now;
+		ereport(WARNING, (errmsg("%s", what)));
+	}
+	end_work();
 }
 
 /*
@@ -175,7 +221,7 @@ override_settings(void)
 	SetConfigOption("search_path", "pg_catalog, rxtrack, pg_temp", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_isolation", "read committed", PGC_USERSET, PGC_S_OVERRIDE);
 	SetConfigOption("default_transaction_read_only", "off", PGC_USERSET, PGC_S_OVERRIDE);
-	SetConfigOption("lock_timeout", "0", PGC_USERSET, PGC_S_OVERRIDE);
+	SetConfigOption("lock_timeout", RELEASE_LOCK_TIMEOUT, PGC_USERSET, PGC_S_OVERRIDE);
 }
 
 static void
@@ -197,38 +243,130 @@ wait_for_work(int events, long timeout)
 	return (woken & WL_LATCH_SET) != 0;
 }
 
+/* Ends the process where it is paused: only a new one is without a database. */
+static void
+leave_while_paused(void)
+{
+	if (!dispatcher_state_is_paused())
+		return;
+	ereport(LOG, (errmsg("the dispatcher of readiness events leaves database \"%s\": it is paused", settings_database)));
+	proc_exit(1);
+}
+
+/* Does what is to be done, and waits for more. */
+static void
+work(void)
+{
+	static bool thoroughly = true;
+	Released	released;
+	double		used;
+
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	leave_while_paused();
+	reload_configuration();
+	released = release(thoroughly, &used);
+	dispatcher_state_beat(0);
+	report();
+	if (prune() || released.has_more)
+		return;
+	if (released.is_busy)
+		wait_for_work(0, WAITING_TIMEOUT);
+	else if (released.settled > 0)
+		wait_for_work(0, pause_after(released.settled, used));
+	else
+	{
+		thoroughly = !wait_for_work(WL_LATCH_SET, time_to_next(thoroughly));
+		return;
+	}
+	thoroughly = false;
+}
+
+/* After an error that is no event's own: a table that is locked, or is not there, a full disk. */
+static void
+recover(int failures)
+{
+	TimestampTz until = GetCurrentTimestamp() + Min(1000L << Min(failures, 10), MOST_BACK_OFF) * 1000;
+	long		left;
+
+	while ((left = TimestampDifferenceMilliseconds(GetCurrentTimestamp(), until)) > 0)
+	{
+		wait_for_work(WL_LATCH_SET, Min(left, IDLE_TIMEOUT));
+		ResetLatch(MyLatch);
+		leave_while_paused();
+		reload_configuration();
+	}
+}
+
+/* Ends the transaction of an error, which the log is told. */
+static void
+end_failed_work(void)
+{
+	ErrorData  *error;
+
+	HOLD_INTERRUPTS();
+	MemoryContextSwitchTo(TopMemoryContext);
+	error = CopyErrorData();
+	rows_hide_detail(error);
+	FlushErrorState();
+	error->elevel = LOG;
+	ThrowErrorData(error);
+	disable_all_timeouts(false);
+	QueryCancelPending = false;
+	AbortCurrentTransaction();
+	dispatcher_state_beat(error->sqlerrcode);
+	FreeErrorData(error);
+	release_forget();
+	RESUME_INTERRUPTS();
+}
+
+/* Waits without a database until it may connect to its own. */
+static void
+wait_for_turn(void)
+{
+	long		left;
+
+	dispatcher_state_begin();
+	while ((left = dispatcher_state_enter()) > 0)
+	{
+		wait_for_work(WL_LATCH_SET, left);
+		ResetLatch(MyLatch);
+		reload_configuration();
+	}
+}
+
 void
 dispatcher_main(Datum arg)
 {
-	TimestampTz pruned_at = GetCurrentTimestamp();
-	bool		thoroughly = true;
+	volatile int failures = 0;
 
 	(void) arg;
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
+	wait_for_turn();
 	BackgroundWorkerInitializeConnection(settings_database, NULL, 0);
 	override_settings();
-	dispatcher_state_enter();
+	dispatcher_state_beat(0);
 
 	for (;;)
 	{
-		int			settled;
-		double		used;
+		volatile bool failed = false;
 
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-		reload_configuration();
-		settled = release(thoroughly, &used);
-		if (prune(&pruned_at) || settled == RELEASE_BATCH)
-			continue;
-		if (settled > 0)
+		PG_TRY();
 		{
-			wait_for_work(0, pause_after(settled, used));
-			thoroughly = false;
+			work();
 		}
+		PG_CATCH();
+		{
+			end_failed_work();
+			failed = true;
+		}
+		PG_END_TRY();
+		if (failed)
+			recover(failures++);
 		else
-			thoroughly = !wait_for_work(WL_LATCH_SET, time_to_next(thoroughly));
+			failures = 0;
 	}
 }
 

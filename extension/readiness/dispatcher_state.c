@@ -6,6 +6,7 @@
 
 #include "commands/dbcommands.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
@@ -17,14 +18,34 @@
 
 #include "compat.h"
 #include "readiness/dispatcher_state.h"
+#include "readiness/release.h"
 #include "settings.h"
 
-/* In shared memory. */
+/*
+ * It gives a sign of life every few seconds.  One that gives none for so long (ms) is stopped, or waits for what
+ * is not to be had, and transactions release their events themselves.
+ */
+#define SILENCE 10000
+
+/* How long (s) it waits at most after attempts to connect that failed: twice as long after each. */
+#define MOST_RETRY 64
+
+#define WARNING_INTERVAL 60000	/* ms */
+
+/* In shared memory; zero: nothing of it is so. */
 typedef struct DispatcherState
 {
 	slock_t		mutex;
-	Oid			database;		/* that the dispatcher is connected to; InvalidOid: it is not */
-	Latch	   *latch;			/* of the dispatcher */
+	Latch	   *latch;			/* of the dispatcher's process; NULL: there is none */
+	int			pid;			/* of that */
+	bool		is_inside;		/* it is in its database, or just connecting */
+	Oid			database;		/* that it is connected to */
+	TimestampTz alive_at;		/* its last sign of life */
+	int			problem;		/* SQLSTATE of the error that keeps it from its work; 0: none */
+	int			failures;		/* attempts to connect since it last was */
+	TimestampTz failed_at;		/* when the last of these was made */
+	TimestampTz paused_until;
+	TimestampTz warned_at;
 } DispatcherState;
 
 static DispatcherState *state = NULL;	/* NULL: the library is not preloaded */
@@ -53,9 +74,8 @@ start_memory(void)
 	state = ShmemInitStruct("rxtrack dispatcher", sizeof(DispatcherState), &found);
 	if (!found)
 	{
+		memset(state, 0, sizeof(DispatcherState));
 		SpinLockInit(&state->mutex);
-		state->database = InvalidOid;
-		state->latch = NULL;
 	}
 	LWLockRelease(AddinShmemInitLock);
 }
@@ -69,59 +89,178 @@ dispatcher_state_init(void)
 	shmem_startup_hook = start_memory;
 }
 
-/* ---------- The dispatcher's side ---------- */
-
-/* Both or neither: a session that sees the database uses the latch. */
-static void
-set_state(Oid database, Latch *latch)
+static DispatcherState
+read_state(void)
 {
+	DispatcherState copy = {0};
+
+	if (state == NULL)
+		return copy;
 	SpinLockAcquire(&state->mutex);
-	state->database = database;
-	state->latch = latch;
+	copy = *state;
 	SpinLockRelease(&state->mutex);
+	return copy;
 }
+
+/* ---------- The dispatcher's side ---------- */
 
 static void
 leave(int code, Datum arg)
 {
 	(void) code;
 	(void) arg;
-	set_state(InvalidOid, NULL);
+	SpinLockAcquire(&state->mutex);
+	state->latch = NULL;
+	state->pid = 0;
+	state->is_inside = false;
+	state->database = InvalidOid;
+	SpinLockRelease(&state->mutex);
 }
 
 void
-dispatcher_state_enter(void)
+dispatcher_state_begin(void)
 {
 	before_shmem_exit(leave, (Datum) 0);
-	set_state(MyDatabaseId, MyLatch);
+	SpinLockAcquire(&state->mutex);
+	state->latch = MyLatch;
+	state->pid = MyProcPid;
+	SpinLockRelease(&state->mutex);
+}
+
+/* How long (ms) until a time; 0: it is past. */
+static long
+time_until(TimestampTz then)
+{
+	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), then);
+}
+
+long
+dispatcher_state_enter(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz retry_at;
+	TimestampTz wait_until;
+
+	SpinLockAcquire(&state->mutex);
+	retry_at = state->failures == 0 ? now : state->failed_at + Min(1 << Min(state->failures, 10), MOST_RETRY) * USECS_PER_SEC;
+	wait_until = Max(retry_at, state->paused_until);
+	if (wait_until <= now)
+	{
+		state->is_inside = true;
+		state->failures++;
+		state->failed_at = now;
+	}
+	SpinLockRelease(&state->mutex);
+	return wait_until <= now ? 0 : Max(1, time_until(wait_until));
+}
+
+bool
+dispatcher_state_is_paused(void)
+{
+	return read_state().paused_until > GetCurrentTimestamp();
+}
+
+void
+dispatcher_state_beat(int problem)
+{
+	TimestampTz now = GetCurrentTimestamp();
+
+	SpinLockAcquire(&state->mutex);
+	state->database = MyDatabaseId;
+	state->failures = 0;
+	state->alive_at = now;
+	state->problem = problem;
+	SpinLockRelease(&state->mutex);
 }
 
 /* ---------- The sessions' side ---------- */
 
-/* The dispatcher's, where it is connected to this database. */
-static Latch *
-latch_here(void)
+static bool
+is_connected_here(const DispatcherState *seen)
 {
-	Latch	   *latch;
+	return seen->database == MyDatabaseId && OidIsValid(MyDatabaseId);
+}
 
-	SpinLockAcquire(&state->mutex);
-	latch = state->database == MyDatabaseId ? state->latch : NULL;
-	SpinLockRelease(&state->mutex);
-	return latch;
+static bool
+is_silent(const DispatcherState *seen)
+{
+	return TimestampDifferenceExceeds(seen->alive_at, GetCurrentTimestamp(), SILENCE);
 }
 
 bool
-dispatcher_state_is_served(void)
+dispatcher_state_is_at_work(void)
 {
-	const char *name;
+	DispatcherState seen = read_state();
 
-	if (state == NULL || settings_database[0] == '\0')
-		return false;
-	if (latch_here() != NULL)
-		return true;
-	/* it may be starting or restarting, and then sees to what was committed meanwhile */
-	name = get_database_name(MyDatabaseId);
+	return is_connected_here(&seen) && !is_silent(&seen) && seen.problem == 0;
+}
+
+void
+dispatcher_state_wake(void)
+{
+	DispatcherState seen = read_state();
+
+	/* the latch of a process that has ended is there still: at worst it is another's by now, which wakes for nothing */
+	if (is_connected_here(&seen) && seen.latch != NULL)
+		SetLatch(seen.latch);
+}
+
+/* Is it to serve this database? */
+static bool
+is_configured_here(void)
+{
+	const char *name = state == NULL || settings_database[0] == '\0' ? NULL : get_database_name(MyDatabaseId);
+
 	return name != NULL && strcmp(name, settings_database) == 0;
+}
+
+/* At most so often, whoever asks. */
+static bool
+may_warn(void)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	bool		may;
+
+	SpinLockAcquire(&state->mutex);
+	may = TimestampDifferenceExceeds(state->warned_at, now, WARNING_INTERVAL);
+	if (may)
+		state->warned_at = now;
+	SpinLockRelease(&state->mutex);
+	return may;
+}
+
+void
+dispatcher_state_call(void)
+{
+	Latch	   *latch;
+
+	if (!is_configured_here() || dispatcher_state_is_paused())
+		return;
+	SpinLockAcquire(&state->mutex);
+	latch = state->is_inside ? NULL : state->latch;
+	state->failures = 0;
+	SpinLockRelease(&state->mutex);
+	if (latch != NULL)
+		SetLatch(latch);
+	if (may_warn())
+		ereport(LOG,
+				(errmsg("the dispatcher of readiness events is not at work: transactions release their own"),
+				 errhint("rxtrack.dispatcher says what is wrong. Is max_worker_processes large enough?"),
+				 errhidestmt(true), errhidecontext(true)));
+}
+
+/* ---------- SQL ---------- */
+
+static const char *
+name_state(const DispatcherState *seen)
+{
+	if (!is_configured_here())
+		return "none";
+	if (seen->paused_until > GetCurrentTimestamp())
+		return "paused";
+	if (!is_connected_here(seen))
+		return "absent";
+	return seen->problem != 0 ? "failing" : is_silent(seen) ? "silent" : "present";
 }
 
 /* rxtrack_internal.dispatcher_state() */
@@ -129,17 +268,40 @@ PG_FUNCTION_INFO_V1(dispatcher_state);
 Datum
 dispatcher_state(PG_FUNCTION_ARGS)
 {
-	bool		present = state != NULL && latch_here() != NULL;
+	DispatcherState seen = read_state();
+	TupleDesc	columns;
+	bool		is_connected = is_connected_here(&seen);
+	Datum		values[] = {
+		CStringGetTextDatum(name_state(&seen)), BoolGetDatum(seen.is_inside), Int32GetDatum(seen.pid),
+		TimestampTzGetDatum(seen.alive_at), TimestampTzGetDatum(seen.paused_until),
+		CStringGetTextDatum(unpack_sql_state(seen.problem)),
+		BoolGetDatum(release_notifies())
+	};
+	bool		nulls[] = {
+		false, false, !is_connected,
+		!is_connected, seen.paused_until <= GetCurrentTimestamp(), !is_connected || seen.problem == 0,
+		false
+	};
 
-	PG_RETURN_TEXT_P(cstring_to_text(present ? "present" : dispatcher_state_is_served() ? "absent" : "none"));
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "rxtrack_internal.dispatcher_state must return a row");
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
 }
 
-void
-dispatcher_state_wake(void)
+/* rxtrack_internal.set_pause(until) */
+PG_FUNCTION_INFO_V1(set_pause);
+Datum
+set_pause(PG_FUNCTION_ARGS)
 {
-	Latch	   *latch = state == NULL ? NULL : latch_here();
+	Latch	   *latch;
 
-	/* the latch of a process that has ended is there still: at worst it is another's by now, which wakes for nothing */
+	if (state == NULL)
+		PG_RETURN_BOOL(false);
+	SpinLockAcquire(&state->mutex);
+	state->paused_until = PG_GETARG_TIMESTAMPTZ(0);
+	latch = state->latch;
+	SpinLockRelease(&state->mutex);
 	if (latch != NULL)
 		SetLatch(latch);
+	PG_RETURN_BOOL(true);
 }

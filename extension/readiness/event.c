@@ -23,18 +23,21 @@
 	[EVENT_ISSUE_NUMBER] = {"issue_number", &catalog_integer}, \
 	[EVENT_RECEIPT] = {"receipt", &catalog_integer}
 
-#define RECORDED_COLUMNS \
+#define PENDING_COLUMNS \
 	COMMON_COLUMNS, \
 	[EVENT_IS_WITHDRAWAL] = {"is_withdrawal", &catalog_boolean}, \
-	[EVENT_IN_CONFLICT] = {"in_conflict", &catalog_boolean}
+	[EVENT_IN_CONFLICT] = {"in_conflict", &catalog_boolean}, \
+	[EVENT_FAILURES] = {"failures", &catalog_integer}, \
+	[EVENT_RETRY_AT] = {"retry_at", &catalog_timestamptz}, \
+	[EVENT_ERROR] = {"error", &catalog_text}
 
 const RowsTable event_inbox = {
-	"rxtrack_internal", "readiness_inbox", EVENT_RECORDED_COLUMNS, {RECORDED_COLUMNS}
+	"rxtrack_internal", "readiness_inbox", EVENT_PENDING_COLUMNS, {PENDING_COLUMNS}
 };
 
 const RowsTable event_promises = {
 	"rxtrack", "readiness_promise", EVENT_PROMISE_COLUMNS, {
-		RECORDED_COLUMNS,
+		PENDING_COLUMNS,
 		[EVENT_CANCELLED_AT] = {"cancelled_at", &catalog_timestamptz}
 	}
 };
@@ -60,4 +63,28 @@ event_read(Event *event, Rows *rows)
 
 		event->values[i] = datumCopy(rows_value(rows, i), type->by_value, type->length);
 	}
+}
+
+bool
+event_is_set_aside(Rows *rows, TimestampTz now)
+{
+	bool		isnull;
+	Datum		retry_at = rows_column(rows, EVENT_RETRY_AT, &isnull);
+
+	return !isnull && DatumGetTimestampTz(retry_at) > now;
+}
+
+bool
+event_is_of_same_supply(const Event *event, const Event *other)
+{
+	static const int columns[] = EVENT_SUPPLY_COLUMNS;
+
+	for (int i = 0; i < EVENT_SUPPLY_COLUMN_COUNT; i++)
+	{
+		const CatalogType *type = event_inbox.columns[columns[i]].type;
+
+		if (!datumIsEqual(event->values[columns[i]], other->values[columns[i]], type->by_value, type->length))
+			return false;
+	}
+	return true;
 }

@@ -33,6 +33,10 @@ enum
 	EVENT_IS_WITHDRAWAL = EVENT_COMMON_COLUMNS,
 	EVENT_IN_CONFLICT,
 	EVENT_RECORDED_COLUMNS,
+	EVENT_FAILURES = EVENT_RECORDED_COLUMNS,	/* this and what follows is null until a release of it fails */
+	EVENT_RETRY_AT,
+	EVENT_ERROR,
+	EVENT_PENDING_COLUMNS,
 
 	/* rxtrack.readiness_event */
 	EVENT_ALERT_REASON = EVENT_COMMON_COLUMNS,
@@ -44,14 +48,14 @@ enum
 	EVENT_COLUMNS,
 
 	/* rxtrack.readiness_promise */
-	EVENT_CANCELLED_AT = EVENT_RECORDED_COLUMNS,
+	EVENT_CANCELLED_AT = EVENT_PENDING_COLUMNS,
 	EVENT_PROMISE_COLUMNS
 };
 
-/* What is recorded of an event; nothing of it is null. */
+/* What is recorded of an event, of which nothing is null; there is room for the rest of a row. */
 typedef struct Event
 {
-	Datum		values[EVENT_RECORDED_COLUMNS];
+	Datum		values[EVENT_PENDING_COLUMNS];
 } Event;
 
 extern const RowsTable event_inbox;
@@ -61,6 +65,11 @@ extern const RowsTable event_released;
 /* The key of a supply, by which promises that are pending and events that were released are found. */
 #define EVENT_SUPPLY_COLUMNS {EVENT_PRESCRIPTION_ID, EVENT_LINE_ITEM_ID, EVENT_ISSUE_NUMBER, EVENT_ODS_CODE}
 #define EVENT_SUPPLY_COLUMN_COUNT 4
+
+/* Whether a release of the event in the row that was found has failed, and it is not to be tried again by now. */
+extern bool event_is_set_aside(Rows *rows, TimestampTz now);
+
+extern bool event_is_of_same_supply(const Event *event, const Event *other);
 
 /* Copies the event in the row that was found; what its values point to is palloc'd. */
 extern void event_read(Event *event, Rows *rows);

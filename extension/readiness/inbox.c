@@ -11,7 +11,9 @@
 #include "readiness/inbox.h"
 #include "tables/rows.h"
 
-#define MOST_IN_MEMORY 10000	/* events that say that an item is ready, and as many that take that back */
+#define MOST_IN_MEMORY 10000	/* events that say that an item is ready, as many that take that back, and as many that have to wait */
+#define WAITING_REST 1000		/* ms, before these are looked at again */
+#define FEW_BLOCKS 16			/* which take no longer to read than a part */
 
 /*
  * The dispatcher reads the last blocks, where new rows go unless VACUUM has made room before; and
@@ -29,6 +31,7 @@
 
 static TimestampTz whole_read_at = 0;	/* when the whole is to be read again */
 static bool was_whole_read = true;
+static bool was_waited_for = false; /* has one to wait of those that were read? */
 static BlockNumber end_block = 0;	/* where INBOX_END begins */
 
 /* Where this transaction has added events; first > last: nowhere. */
@@ -45,12 +48,15 @@ typedef struct Entry
 
 struct Inbox
 {
-	Rows	   *rows;
+	Rows	   *rows;			/* NULL: closed for now */
 	Entry	   *entries;
+	Event	   *waiting;		/* events that have to wait; NULL: there are none */
+	int			waiting_count;
 	int			count;
 	int			next;			/* those before it were dealt with */
 	int			withdrawal_count;	/* of them, those that take back another */
 	bool		is_all;			/* or are there more than fit into memory? */
+	bool		is_whole;		/* of the whole table, all but withdrawals */
 	BlockNumber first_block;	/* which were read */
 	BlockNumber last_block;
 };
@@ -68,7 +74,9 @@ note_own_block(BlockNumber block)
 void
 inbox_add(const Event *events, int count)
 {
-	static const bool nulls[EVENT_RECORDED_COLUMNS] = {false};
+	static const bool nulls[EVENT_PENDING_COLUMNS] = {
+		[EVENT_FAILURES] = true, [EVENT_RETRY_AT] = true, [EVENT_ERROR] = true
+	};
 	Rows	   *rows = rows_open(&event_inbox, NULL, RowExclusiveLock);
 
 	for (int i = 0; i < count; i++)
@@ -99,7 +107,7 @@ inbox_end_transaction(void)
 static void
 choose_blocks(Inbox *inbox, InboxPart part, BlockNumber count, TimestampTz now)
 {
-	was_whole_read = part == INBOX_WHOLE || now >= whole_read_at || whole_read_at > now + OWN_REST ||
+	was_whole_read = part <= INBOX_WHOLE || count <= FEW_BLOCKS || now >= whole_read_at || whole_read_at > now + OWN_REST ||
 		(part == INBOX_OWN && own_withdraws) || (part == INBOX_END && end_block >= count);
 	inbox->first_block = was_whole_read ? 0 : part == INBOX_END ? end_block : own_first;
 	inbox->last_block = was_whole_read || part == INBOX_END ? MaxBlockNumber : own_last;
@@ -121,41 +129,50 @@ add_entry(Inbox *inbox, int *room)
 	entry->place = rows_place(inbox->rows);
 }
 
-/* An event that takes back another must not come before it, which may be among those that were not read. */
 static void
-leave_withdrawals(Inbox *inbox)
+note_waiting(Inbox *inbox, const Event *event)
 {
-	int			kept = 0;
+	if (inbox->waiting == NULL)
+		inbox->waiting = palloc(MOST_IN_MEMORY * sizeof(Event));
+	if (inbox->waiting_count < MOST_IN_MEMORY)
+		inbox->waiting[inbox->waiting_count++] = *event;
+}
 
-	for (int i = 0; i < inbox->count; i++)
-		if (!event_is_withdrawal(&inbox->entries[i].event))
-			inbox->entries[kept++] = inbox->entries[i];
-	inbox->count = kept;
+/* Reads the row that was found; false where there is no room for it. */
+static bool
+read_entry(Inbox *inbox, InboxPart part, TimestampTz now, int *room)
+{
+	bool		is_withdrawal = DatumGetBool(rows_value(inbox->rows, EVENT_IS_WITHDRAWAL));
+
+	if (rows_is_locked(inbox->rows) || (part != INBOX_RETRY && event_is_set_aside(inbox->rows, now)))
+	{
+		Event		event;
+
+		event_read(&event, inbox->rows);
+		note_waiting(inbox, &event);
+		return true;
+	}
+	if (is_withdrawal && inbox->withdrawal_count == MOST_IN_MEMORY)
+		return false;
+	inbox->withdrawal_count += is_withdrawal;
+	add_entry(inbox, room);
+	return true;
 }
 
 static void
-read_entries(Inbox *inbox)
+read_entries(Inbox *inbox, InboxPart part, TimestampTz now)
 {
 	int			room = 0;
 	bool		has_more;
 
 	rows_scan(inbox->rows, inbox->first_block, inbox->last_block);
 	while ((has_more = rows_next(inbox->rows)) && inbox->count - inbox->withdrawal_count < MOST_IN_MEMORY)
-	{
-		bool		is_withdrawal = DatumGetBool(rows_value(inbox->rows, EVENT_IS_WITHDRAWAL));
-
-		if (is_withdrawal && inbox->withdrawal_count == MOST_IN_MEMORY)
-		{
-			inbox->is_all = false;
-			continue;
-		}
-		inbox->withdrawal_count += is_withdrawal;
-		add_entry(inbox, &room);
-	}
-	if (has_more)
-		inbox->is_all = false;
-	if ((has_more || !was_whole_read) && inbox->withdrawal_count > 0)
-		leave_withdrawals(inbox);
+		inbox->is_all &= read_entry(inbox, part, now, &room);
+	inbox->is_all &= !has_more;
+	inbox->is_whole = !has_more && was_whole_read;
+	if (was_whole_read)
+		was_waited_for = false;
+	was_waited_for |= inbox->waiting_count > 0;
 }
 
 /* Events of one transaction are due at the same time; those of a supply come in the order of its updates. */
@@ -204,7 +221,7 @@ inbox_read(InboxPart part)
 	choose_blocks(inbox, part, count, began);
 	inbox->is_all = true;
 	if (count > 0 && inbox->first_block <= inbox->last_block)
-		read_entries(inbox);
+		read_entries(inbox, part, began);
 	plan_next_read(inbox, part, count, began);
 	if (inbox->count > 1)
 		qsort(inbox->entries, inbox->count, sizeof(Entry), compare_entries);
@@ -215,7 +232,7 @@ long
 inbox_patience(TimestampTz now)
 {
 	if (was_whole_read)
-		return LONG_MAX;
+		return was_waited_for ? WAITING_REST : LONG_MAX;
 	return Max(1, TimestampDifferenceMilliseconds(now, whole_read_at));
 }
 
@@ -233,13 +250,57 @@ inbox_due_at(const Inbox *inbox)
 	return inbox->next < inbox->count ? event_due_at(&inbox->entries[inbox->next].event) : DT_NOEND;
 }
 
-bool
-inbox_take(Inbox *inbox, Event *event)
+const Event *
+inbox_event(const Inbox *inbox)
 {
-	const Entry *entry = &inbox->entries[inbox->next++];
+	return &inbox->entries[inbox->next].event;
+}
 
-	*event = entry->event;
-	return rows_delete(inbox->rows, &entry->place);
+const ItemPointerData *
+inbox_place(const Inbox *inbox)
+{
+	return &inbox->entries[inbox->next].place.tid;
+}
+
+/* An event that takes back another must not come before it, which may be among those that were not read, or have to wait. */
+static bool
+may_come(const Inbox *inbox, const Event *event)
+{
+	if (!event_is_withdrawal(event))
+		return true;
+	for (int i = 0; i < inbox->waiting_count; i++)
+		if (event_is_of_same_supply(event, &inbox->waiting[i]))
+			return false;
+	return inbox->is_whole && inbox->waiting_count < MOST_IN_MEMORY;
+}
+
+bool
+inbox_take(Inbox *inbox)
+{
+	if (!may_come(inbox, inbox_event(inbox)))
+		return false;
+	if (inbox->rows == NULL)
+	{
+		inbox->rows = rows_open(&event_inbox, NULL, RowExclusiveLock);
+		rows_see_latest(inbox->rows);
+	}
+	return rows_delete(inbox->rows, &inbox->entries[inbox->next].place);
+}
+
+void
+inbox_pass(Inbox *inbox, bool waits)
+{
+	if (waits)
+		note_waiting(inbox, inbox_event(inbox));
+	inbox->next++;
+}
+
+void
+inbox_close_table(Inbox *inbox, bool failed)
+{
+	if (inbox->rows != NULL && !failed)
+		rows_close(inbox->rows);
+	inbox->rows = NULL;
 }
 
 void
@@ -248,5 +309,5 @@ inbox_close(Inbox *inbox)
 	/* what is left is read again */
 	if (inbox->next < inbox->count)
 		end_block = inbox->first_block;
-	rows_close(inbox->rows);
+	inbox_close_table(inbox, false);
 }

@@ -30,6 +30,7 @@ struct Promises
 {
 	Rows	   *rows;
 	TimestampTz now;
+	bool		retrying;
 	bool		found;			/* a promise, the one at hand */
 	TimestampTz waits_since;	/* when the first that was left as it is was due */
 	TimestampTz due_at;			/* of that */
@@ -113,7 +114,10 @@ promise_add(const Event *events, const TimestampTz *cancelled_at, int count)
 	for (int i = 0; i < count; i++)
 	{
 		Datum		values[EVENT_PROMISE_COLUMNS];
-		bool		nulls[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = cancelled_at[i] == DT_NOEND};
+		bool		nulls[EVENT_PROMISE_COLUMNS] = {
+			[EVENT_FAILURES] = true, [EVENT_RETRY_AT] = true, [EVENT_ERROR] = true,
+			[EVENT_CANCELLED_AT] = cancelled_at[i] == DT_NOEND
+		};
 
 		remove_orphan(&by_task, &events[i]);
 		if (cancelled_at[i] == DT_NOEND)
@@ -151,23 +155,30 @@ search_from(TimestampTz now, bool thoroughly)
 	return Min(settled_until, GetCurrentTransactionStartTimestamp()) - LOOK_BACK;
 }
 
-static void
-find_next(Promises *promises)
+void
+promise_pass(Promises *promises, bool waits)
 {
-	promises->found = rows_next(promises->rows);
-	if (promises->found)
-		promises->due_at = DatumGetTimestampTz(rows_value(promises->rows, EVENT_DUE_AT));
+	do
+	{
+		if (waits)
+			promises->waits_since = Min(promises->waits_since, promises->due_at);
+		promises->found = rows_next(promises->rows);
+		if (promises->found)
+			promises->due_at = DatumGetTimestampTz(rows_value(promises->rows, EVENT_DUE_AT));
+		waits = promises->found && !promises->retrying && event_is_set_aside(promises->rows, promises->now);
+	} while (waits);
 }
 
 Promises *
-promise_search(TimestampTz now, bool thoroughly)
+promise_search(TimestampTz now, bool thoroughly, bool retrying)
 {
 	Promises   *promises = palloc0(sizeof(Promises));
 
 	promises->now = now;
+	promises->retrying = retrying;
 	promises->waits_since = promises->due_at = DT_NOEND;
 	promises->rows = search_between(search_from(now, thoroughly), now, RowExclusiveLock);
-	find_next(promises);
+	promise_pass(promises, false);
 	return promises;
 }
 
@@ -312,8 +323,8 @@ settle_locked(Promises *promises, Rows *supply, Event *event)
  * Locks the supply of the promise at hand, and settles it.  While somebody else has the supply locked, the
  * promise waits: what is being stored may replace it.
  */
-static PromiseFate
-settle_found(Promises *promises, Event *event)
+PromiseFate
+promise_settle_found(Promises *promises, Event *event)
 {
 	Rows	   *rows = rows_open(&supplies, &supply_key, RowShareLock);
 	Datum		key[] = {
@@ -329,15 +340,8 @@ settle_found(Promises *promises, Event *event)
 	return fate;
 }
 
-PromiseFate
-promise_settle_next(Promises *promises, Event *event)
+void
+promise_read(Promises *promises, Event *event)
 {
-	PromiseFate fate;
-
 	event_read(event, promises->rows);
-	fate = settle_found(promises, event);
-	if (fate == PROMISE_WAITS)
-		promises->waits_since = Min(promises->waits_since, event_due_at(event));
-	find_next(promises);
-	return fate;
 }

@@ -30,15 +30,22 @@ extern void promise_add(const Event *events, const TimestampTz *cancelled_at, in
 
 /*
  * Begins a search for those that are due by now, in the order in which they came due, whoever has
- * committed them; thoroughly, also for those that came due long ago.
+ * committed them; thoroughly, also for those that came due long ago; retrying, also for those that are set aside
+ * because their release has failed.
  */
-extern Promises *promise_search(TimestampTz now, bool thoroughly);
+extern Promises *promise_search(TimestampTz now, bool thoroughly, bool retrying);
 
 /* When the next one that it has found was due; DT_NOEND: there are no more. */
 extern TimestampTz promise_due_at(const Promises *promises);
 
-/* Settles that one, unless its supply is just being written to, and goes on to the next.  Inside SPI. */
-extern PromiseFate promise_settle_next(Promises *promises, Event *event);
+/* Reads that one. */
+extern void promise_read(Promises *promises, Event *event);
+
+/* Settles it, unless its supply is just being written to.  Inside SPI. */
+extern PromiseFate promise_settle_found(Promises *promises, Event *event);
+
+/* Goes on to the next; waits: the one at hand is left as it is. */
+extern void promise_pass(Promises *promises, bool waits);
 
 extern void promise_close(Promises *promises);
 

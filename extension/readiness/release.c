@@ -7,16 +7,22 @@
  * transaction ends.  So releases happen one after the other: numbers are in the order of commits,
  * nothing is released twice, and two events cannot both be the first of a cooldown.  Being on the
  * extension, the lock also keeps DROP EXTENSION from taking the tables away in between.
+ *
+ * A release is attempted in a subtransaction.  Where something in it raises, a trigger of a DBA's, say, it is done
+ * again carefully: each event in a subtransaction of its own, so that those that fail can be told from the others.
  */
 #include "postgres.h"
 
 #include "catalog/pg_extension.h"
 #include "commands/async.h"
 #include "commands/extension.h"
+#include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -27,21 +33,31 @@
 #include "readiness/promise.h"
 #include "readiness/release.h"
 #include "readiness/release_number.h"
+#include "settings.h"
 #include "tables/catalog.h"
 #include "tables/rows.h"
-#include "tables/statement.h"
+#include "tables/subtransaction.h"
 #include "types/types.h"
 
 #define CHANNEL_ALL "rxtrack_ready"
 
+#define LOG_INTERVAL 60000		/* ms */
+#define QUEUE_LOOK 1000			/* ms, between two looks at the server's notification queue */
+
 /* A release of events that are due by now. */
 typedef struct Release
 {
+	int			max_rows;
+	InboxPart	part;
+	bool		is_careful;
+	bool		has_begun;		/* no other one is under way, and all tables are open */
 	TimestampTz now;
 	Inbox	   *inbox;
 	Promises   *promises;
-	Rows	   *released;		/* NULL, and no last number, before the first release */
+	Rows	   *released;		/* NULL: closed for now */
 	int64		last_number;
+	int			failed;			/* how many events are set aside by it */
+	Released	result;
 } Release;
 
 /* False where the extension is not there, or no longer. */
@@ -54,6 +70,21 @@ lock_releases(void)
 		return false;
 	LockDatabaseObject(ExtensionRelationId, extension, 0, ShareUpdateExclusiveLock);
 	return get_extension_oid("rxtrack", true) == extension;
+}
+
+bool
+release_notifies(void)
+{
+	static TimestampTz looked_at = 0;
+	static bool notifies = true;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (looked_at > now || TimestampDifferenceExceeds(looked_at, now, QUEUE_LOOK))
+	{
+		notifies = DatumGetFloat8(OidFunctionCall0(F_PG_NOTIFICATION_QUEUE_USAGE)) < settings_notification_queue_limit;
+		looked_at = now;
+	}
+	return notifies;
 }
 
 /* Any role that may connect may listen, so that a payload holds the number alone. */
@@ -149,6 +180,13 @@ insert_released(Release *release, const Event *event, AlertReason reason, const 
 	return rows_insert(release->released, values, nulls);
 }
 
+static void
+open_released(Release *release)
+{
+	release->released = rows_open(&event_released, &alert_key, RowExclusiveLock);
+	rows_see_latest(release->released);
+}
+
 /*
  * An event that a trigger leaves out is neither numbered nor notified; nor is a withdrawal where nothing
  * was said that it could take back.
@@ -166,43 +204,121 @@ release_event(Release *release, const Event *event)
 			return;
 	}
 	if (release->released == NULL)
-	{
-		release->last_number = release_number_last();
-		release->released = rows_open(&event_released, &alert_key, RowExclusiveLock);
-		rows_see_latest(release->released);
-	}
+		open_released(release);
 	if (withdrawn.number == 0)
 		reason = alert_find_reason(release->released, event, release->now);
-	if (insert_released(release, event, reason, &withdrawn))
-		notify_listeners(++release->last_number, DatumGetOdsCode(event->values[EVENT_ODS_CODE]));
+	if (!insert_released(release, event, reason, &withdrawn))
+		return;
+	release->last_number++;
+	if (release_notifies())
+		notify_listeners(release->last_number, DatumGetOdsCode(event->values[EVENT_ODS_CODE]));
 }
 
-/* Settles what was due first, in the inbox or among the promises; returns how many events that were: 0 where one has to wait, or somebody else has settled it. */
-static int
-settle_next(Release *release)
+/* ---------- One event ---------- */
+
+/* The event that was due first is in the inbox, or else among the promises. */
+static bool
+is_in_inbox(const Release *release)
+{
+	return inbox_due_at(release->inbox) < promise_due_at(release->promises);
+}
+
+/* Settles it; false where it has to wait, or somebody else has settled it. */
+static bool
+settle(Release *release)
 {
 	Event		event;
 
-	if (inbox_due_at(release->inbox) < promise_due_at(release->promises))
+	if (is_in_inbox(release))
 	{
-		if (!inbox_take(release->inbox, &event))
-			return 0;
-		release_event(release, &event);
-		return 1;
+		if (!inbox_take(release->inbox))
+			return false;
+		release_event(release, inbox_event(release->inbox));
+		return true;
 	}
-	switch (promise_settle_next(release->promises, &event))
+	promise_read(release->promises, &event);
+	switch (promise_settle_found(release->promises, &event))
 	{
 		case PROMISE_KEPT:
 			release_event(release, &event);
-			return 1;
+			return true;
 		case PROMISE_CANCELLED:
-			return 1;
+			return true;
 		case PROMISE_GONE:
 		case PROMISE_WAITS:
 			break;
 	}
-	return 0;
+	return false;
 }
+
+static void
+close_tables(Release *release, bool failed)
+{
+	if (release->released != NULL && !failed)
+		rows_close(release->released);
+	release->released = NULL;
+	inbox_close_table(release->inbox, failed);
+}
+
+/* Work for a subtransaction, which closes what it opens. */
+static bool
+settle_alone(void *argument)
+{
+	Release    *release = argument;
+	bool		settled = settle(release);
+
+	close_tables(release, false);
+	return settled;
+}
+
+/* Is an error one of an event, or a trigger on it?  Or does it concern the whole release? */
+static bool
+is_of_event(const ErrorData *error)
+{
+	int			category = ERRCODE_TO_CATEGORY(error->sqlerrcode);
+
+	return category != ERRCODE_INSUFFICIENT_RESOURCES && category != ERRCODE_OPERATOR_INTERVENTION &&
+		category != ERRCODE_SYSTEM_ERROR && error->sqlerrcode != ERRCODE_T_R_SERIALIZATION_FAILURE;
+}
+
+/* Notes in the row of the event at hand, which could not be released, when to try it again. */
+static void
+set_aside(Release *release, const ErrorData *error)
+{
+	bool		in_inbox = is_in_inbox(release);
+	Event		promise;
+	const Event *event = in_inbox ? inbox_event(release->inbox) : &promise;
+	Oid			types[] = {TIDOID, catalog_get()->prescription_id, UUIDOID, TEXTOID, TEXTOID};
+
+	if (!in_inbox)
+		promise_read(release->promises, &promise);
+	SPI_execute_with_args("SELECT rxtrack_internal.set_aside($1, $2, $3, $4, $5)", lengthof(types), types,
+						  (Datum[]) {
+							  PointerGetDatum(in_inbox ? inbox_place(release->inbox) : NULL),
+							  event->values[EVENT_PRESCRIPTION_ID], event->values[EVENT_TASK_ID],
+							  CStringGetTextDatum(unpack_sql_state(error->sqlerrcode)), CStringGetTextDatum(error->message)
+						  }, in_inbox ? "     " : "n    ", false, 0);
+	release->failed++;
+}
+
+static bool
+settle_carefully(Release *release)
+{
+	ErrorData  *error;
+	int64		last_number = release->last_number;
+	bool		settled = subtransaction_attempt(settle_alone, release, &error);
+
+	if (error == NULL)
+		return settled;
+	if (!is_of_event(error))
+		ReThrowError(error);
+	release->last_number = last_number;
+	close_tables(release, true);
+	set_aside(release, error);
+	return false;
+}
+
+/* ---------- A batch ---------- */
 
 static bool
 is_at_end(const Release *release)
@@ -210,28 +326,111 @@ is_at_end(const Release *release)
 	return inbox_due_at(release->inbox) == DT_NOEND && promise_due_at(release->promises) == DT_NOEND;
 }
 
-int
-release_due(int max_rows, InboxPart part)
+static void
+settle_batch(Release *release)
 {
-	Release		release = {0};
+	Released   *result = &release->result;
+
+	while (!is_at_end(release) && result->settled < release->max_rows &&
+		   GetCurrentTimestamp() - release->now < RELEASE_TIME)
+	{
+		bool		from_inbox = is_in_inbox(release);
+		bool		settled = release->is_careful ? settle_carefully(release) : settle(release);
+
+		result->settled += settled;
+		if (from_inbox)
+			inbox_pass(release->inbox, !settled);
+		else
+			promise_pass(release->promises, !settled);
+	}
+	result->has_more = !is_at_end(release);
+}
+
+/* Deferred triggers of a DBA's fire now, while what raises can still be rolled back alone. */
+static void
+fire_deferred_triggers(void)
+{
+	ConstraintsSetStmt all = {.type = T_ConstraintsSetStmt};
+
+	AfterTriggerSetState(&all);
+}
+
+static bool
+release_batch(void *argument)
+{
+	Release    *release = argument;
 	Owner		before;
-	int			settled = 0;
 
 	if (!lock_releases())
-		return 0;
+		return true;
 	owner_become(&before);
-	release.inbox = inbox_read(part);
-	release.now = GetCurrentTimestamp();
-	release.promises = promise_search(release.now, part == INBOX_WHOLE);
-	while (settled < max_rows && !is_at_end(&release))
-		settled += settle_next(&release);
-	if (release.released != NULL)
-		rows_close(release.released);
-	promise_close(release.promises);
-	inbox_close(release.inbox);
+	if (release->is_careful)
+		fire_deferred_triggers();
+	release->inbox = inbox_read(release->part);
+	release->now = GetCurrentTimestamp();
+	release->promises = promise_search(release->now, release->part <= INBOX_WHOLE, release->part == INBOX_RETRY);
+	if (!is_at_end(release))
+	{
+		open_released(release);
+		release->last_number = release_number_last();
+	}
+	if (release->is_careful)
+		close_tables(release, false);
+	release->has_begun = true;
+	settle_batch(release);
+	close_tables(release, false);
+	promise_close(release->promises);
+	inbox_close(release->inbox);
 	CommandCounterIncrement();
+	fire_deferred_triggers();
 	owner_leave(&before);
-	return settled;
+	return true;
+}
+
+/* Where a supplier's transaction cannot release its events, its update is stored all the same; the log hears of it once a minute. */
+static void
+log_error(const ErrorData *error)
+{
+	static TimestampTz logged_at = 0;
+	TimestampTz now = GetCurrentTimestamp();
+
+	if (!TimestampDifferenceExceeds(logged_at, now, LOG_INTERVAL))
+		return;
+	logged_at = now;
+	ereport(LOG,
+			(errmsg("readiness events could not be released, and stay due: error %s", unpack_sql_state(error->sqlerrcode)),
+			 errhidestmt(true), errhidecontext(true)));
+}
+
+Released
+release_due(int max_rows, InboxPart part)
+{
+	ErrorData  *error;
+
+	for (bool is_careful = false;; is_careful = true)
+	{
+		Release		release = {.max_rows = Min(max_rows, RELEASE_BATCH), .part = part, .is_careful = is_careful};
+
+		if (subtransaction_attempt(release_batch, &release, &error))
+		{
+			if (release.failed > 0)
+				ereport(LOG,
+						(errmsg("%d readiness events could not be released, and are set aside", release.failed),
+						 errhint("rxtrack.pending_events says why, and when they are tried again."),
+						 errhidestmt(true), errhidecontext(true)));
+			return release.result;
+		}
+		release_forget();
+		if (!release.has_begun && error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE)
+			return (Released) {.is_busy = true};
+		if (!is_of_event(error) || (part != INBOX_OWN && (is_careful || !release.has_begun)))
+			ReThrowError(error);
+		if (is_careful || !release.has_begun)
+		{
+			log_error(error);
+			return (Released) {.is_busy = true};
+		}
+	}
 }
 
 void
@@ -248,7 +447,8 @@ release_events(PG_FUNCTION_ARGS)
 {
 	int			max_rows = PG_GETARG_INT32(0);
 	int			settled = 0;
-	int			batch;
+	InboxPart	part = INBOX_RETRY;
+	Released	batch;
 
 	if (max_rows < 1)
 		ereport(ERROR,
@@ -257,9 +457,14 @@ release_events(PG_FUNCTION_ARGS)
 	SPI_connect();
 	do
 	{
-		batch = release_due(Min(max_rows - settled, RELEASE_BATCH), INBOX_WHOLE);
-		settled += batch;
-	} while (batch == RELEASE_BATCH && settled < max_rows);
+		batch = release_due(max_rows - settled, part);
+		settled += batch.settled;
+		part = INBOX_WHOLE;
+	} while (batch.has_more && settled < max_rows);
+	if (batch.is_busy)
+		ereport(ERROR,
+				(errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+				 errmsg("another release of readiness events, or a lock on their tables, is in the way")));
 	SPI_finish();
 	/* the caller may yet roll back to a savepoint, of which nobody would tell */
 	release_forget();

@@ -8,6 +8,8 @@
 #include "postgres.h"
 
 #include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/multixact.h"
 #include "access/skey.h"
 #include "access/table.h"
 #include "access/tableam.h"
@@ -20,6 +22,7 @@
 #include "optimizer/optimizer.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/bufmgr.h"
+#include "storage/procarray.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -392,6 +395,20 @@ rows_find_last(Rows *rows)
 	found = index_getnext_slot(part->scan, BackwardScanDirection, part->found);
 	end_search(rows);
 	return found;
+}
+
+bool
+rows_is_locked(Rows *rows)
+{
+	bool		is_copy;
+	HeapTupleHeader row = ExecFetchSlotHeapTuple(rows->part->found, false, &is_copy)->t_data;
+	TransactionId locker = HeapTupleHeaderGetRawXmax(row);
+
+	if ((row->t_infomask & HEAP_XMAX_INVALID) != 0)
+		return false;
+	if ((row->t_infomask & HEAP_XMAX_IS_MULTI) != 0)
+		return MultiXactIdIsRunning(locker, HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask));
+	return TransactionIdIsInProgress(locker) && !TransactionIdIsCurrentTransactionId(locker);
 }
 
 Datum

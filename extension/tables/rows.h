@@ -88,6 +88,9 @@ extern bool rows_find_skip_locked(Rows *rows, const Datum *key, int key_count);
 /* Finds the row that has the highest key; false where there is none. */
 extern bool rows_find_last(Rows *rows);
 
+/* Whether another transaction, still under way, has locked, changed or deleted the row that was found. */
+extern bool rows_is_locked(Rows *rows);
+
 /* A column of the row that was found; what it points to lives until the next one is looked for. */
 extern Datum rows_column(Rows *rows, int column, bool *isnull);
 

@@ -1,12 +1,5 @@
 -- GET /_status
 
-CREATE FUNCTION rxtrack_internal.dispatcher_state()
-RETURNS text
-LANGUAGE C VOLATILE STRICT
-AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION rxtrack_internal.dispatcher_state() IS
-	'Who releases events of this database: none (no dispatcher is configured for it; transactions release theirs), present, or absent (one is configured, and not connected)';
-
 -- The lock is that of an update; the message makes the transaction one that writes, and whose commit is flushed and waits
 -- for synchronous standbys, without a row to be cleaned up.
 CREATE FUNCTION rxtrack_internal.probe_writes()
@@ -35,19 +28,27 @@ AS $$
 			('schema', 'datastore', 'pass', NULL, NULL, NULL),
 			('writes', 'datastore', 'pass', NULL, NULL, NULL)
 		UNION ALL
-		SELECT 'dispatcher', 'component', CASE state WHEN 'absent' THEN 'warn' ELSE 'pass' END,
-			   CASE state WHEN 'absent' THEN 'The dispatcher is not there: events wait for it'
-						  WHEN 'none' THEN 'No dispatcher is configured: transactions release their events' END, NULL, NULL
-		FROM rxtrack_internal.dispatcher_state() AS state
-		UNION ALL
-		SELECT 'events', 'datastore', CASE WHEN overdue THEN 'warn' ELSE 'pass' END,
-			   CASE WHEN overdue THEN 'Events are overdue by more than 10 seconds' END, NULL, NULL
-		FROM (SELECT EXISTS (SELECT FROM rxtrack.pending_events WHERE due_at < statement_timestamp() - interval '10 s')) AS e (overdue))
+		SELECT unnest('{dispatcher,events,notifications}'::text[]), unnest('{component,datastore,datastore}'::text[]),
+			   unnest(ARRAY[CASE WHEN d.state IN ('present', 'none') THEN 'pass' ELSE 'warn' END,
+							CASE WHEN d.overdue_since IS NULL AND d.set_aside = 0 THEN 'pass' ELSE 'warn' END,
+							CASE WHEN d.notifies THEN 'pass' ELSE 'warn' END]),
+			   unnest(ARRAY[CASE d.state
+								WHEN 'none' THEN 'No dispatcher is configured: transactions release their events'
+								WHEN 'paused' THEN 'The dispatcher is paused: transactions release their events'
+								WHEN 'absent' THEN 'The dispatcher is not there: transactions release their events'
+								WHEN 'silent' THEN 'The dispatcher gives no sign of life: transactions release their events'
+								WHEN 'failing' THEN 'The dispatcher fails: transactions release their events' END,
+							concat_ws('. ', CASE WHEN d.overdue_since IS NOT NULL THEN 'Events are overdue by more than 10 seconds' END,
+									  CASE WHEN d.set_aside > 0 THEN 'Events are set aside, because their release failed' END),
+							CASE WHEN NOT d.notifies
+								THEN 'The server''s notification queue is nearly full: events are released without NOTIFY' END]),
+			   NULL, NULL
+		FROM rxtrack.dispatcher d)
 	SELECT jsonb_strip_nulls(jsonb_build_object(
 			   'status', CASE WHEN bool_or(status = 'warn') THEN 'warn' ELSE 'pass' END,
-			   'output', string_agg(output, '. ') FILTER (WHERE status = 'warn'),
+			   'output', string_agg(output, '. ' ORDER BY name) FILTER (WHERE status = 'warn'),
 			   'checks', jsonb_object_agg(name, jsonb_build_array(jsonb_build_object(
-				   'componentType', type, 'status', status, 'output', output, 'version', version, 'time', at)))))
+				   'componentType', type, 'status', status, 'output', nullif(output, ''), 'version', version, 'time', at)))))
 	FROM checks
 $$;
 COMMENT ON FUNCTION rxtrack_internal.health() IS

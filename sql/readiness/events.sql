@@ -28,7 +28,10 @@ CREATE TABLE rxtrack_internal.readiness_inbox (
 	issue_number integer NOT NULL DEFAULT 0,
 	receipt integer NOT NULL DEFAULT 1,
 	is_withdrawal boolean NOT NULL,
-	in_conflict boolean NOT NULL
+	in_conflict boolean NOT NULL,
+	failures integer,
+	retry_at timestamptz,
+	error text
 ) WITH (autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_scale_factor = 0);
 ALTER TABLE rxtrack_internal.readiness_inbox REPLICA IDENTITY FULL;	-- it has no key, and rows of it are deleted
 COMMENT ON TABLE rxtrack_internal.readiness_inbox IS
@@ -40,6 +43,9 @@ COMMENT ON COLUMN rxtrack_internal.readiness_inbox.occurred_at IS 'When the item
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.is_withdrawal IS 'Whether it takes back that the item was ready';
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.in_conflict IS 'Whether updates disagree about the patient';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.failures IS 'How often its release has failed; NULL: never';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.retry_at IS 'Until then it is set aside; NULL: it is not';
+COMMENT ON COLUMN rxtrack_internal.readiness_inbox.error IS 'Why its release failed last: SQLSTATE and message';
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.receipt IS 'The place of its update among those received of the supply: its events are released in this order';
 COMMENT ON COLUMN rxtrack_internal.readiness_inbox.due_at IS
 	'When listeners are to be told: at once, or when a post-dated update takes effect';
@@ -117,17 +123,22 @@ COMMENT ON COLUMN rxtrack.taken_back.within_5_min IS 'Within five minutes';
 COMMENT ON COLUMN rxtrack.taken_back.within_60_min IS 'Within an hour';
 
 CREATE VIEW rxtrack.pending_events AS
-SELECT i.prescription_id, i.line_item_id, i.issue_number, i.task_id, i.status, i.ods_code, i.due_at, i.post_dated
+SELECT i.prescription_id, i.line_item_id, i.issue_number, i.task_id, i.status, i.ods_code, i.due_at, i.post_dated,
+	   i.failures, i.retry_at, i.error
 FROM rxtrack_internal.readiness_inbox i
 UNION ALL
-SELECT p.prescription_id, p.line_item_id, p.issue_number, p.task_id, p.status, p.ods_code, p.due_at, p.post_dated
+SELECT p.prescription_id, p.line_item_id, p.issue_number, p.task_id, p.status, p.ods_code, p.due_at, p.post_dated,
+	   p.failures, p.retry_at, p.error
 FROM rxtrack.readiness_promise p WHERE p.cancelled_at IS NULL;
 COMMENT ON VIEW rxtrack.pending_events IS
-	'Readiness events that are recorded and not yet released. One that has been due for more than a few seconds is overdue: see whether the dispatcher is at work';
+	'Readiness events that are recorded and not yet released. One that has been due for more than 10 seconds is overdue: see what rxtrack.dispatcher says, and whether somebody has its row locked';
 COMMENT ON COLUMN rxtrack.pending_events.task_id IS 'The task of its update';
 COMMENT ON COLUMN rxtrack.pending_events.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
 COMMENT ON COLUMN rxtrack.pending_events.due_at IS 'When it is to be released';
 COMMENT ON COLUMN rxtrack.pending_events.post_dated IS 'Whether its update is post-dated: a prediction';
+COMMENT ON COLUMN rxtrack.pending_events.failures IS 'How often its release has failed; NULL: never';
+COMMENT ON COLUMN rxtrack.pending_events.retry_at IS 'It is set aside, and tried again then, or by rxtrack.release_events()';
+COMMENT ON COLUMN rxtrack.pending_events.error IS 'Why its release failed last: SQLSTATE and message, as of a trigger of your own';
 
 -- A number is given once, even where the event that has the highest is removed. Rows are added, and lower ones removed,
 -- so that a restore can add its own. pg_restore fills the tables of a schema in the order of their names, and
@@ -231,7 +242,7 @@ LANGUAGE C VOLATILE STRICT SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack.release_events(integer) IS
-	'Releases readiness events that are due, at most max_rows, and returns how many were released or cancelled: numbers them, decides whether to alert the patient, and notifies the channels rxtrack_ready and rxtrack_ready_<ods code in lower case> with each event''s release number. Other releases wait until the transaction ends. For a scheduler where there is no dispatcher; beside one it is harmless. Errors: 22023 where max_rows is less than 1';
+	'Releases readiness events that are due, at most max_rows, and returns how many were released or cancelled: numbers them, decides whether to alert the patient, and notifies the channels rxtrack_ready and rxtrack_ready_<ods code in lower case> with each event''s release number. Other releases wait until the transaction ends. For a scheduler where there is no dispatcher; beside one it is harmless. Events that are set aside are tried again, and deferred triggers fire before it returns. Errors: 22023 where max_rows is less than 1, 55P03 where another release takes longer than lock_timeout';
 
 CREATE FUNCTION rxtrack_internal.release_at_commit()
 RETURNS void

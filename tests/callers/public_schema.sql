@@ -33,7 +33,7 @@ WHERE p.pronamespace = 'rxtrack'::regnamespace;
 
 -- Verbs that undo one another, and such as need no other; behind the verb stands what it is done to.
 CREATE TEMP TABLE pair (one text, other text);
-INSERT INTO pair VALUES ('add', 'drop'), ('bind', 'unbind'), ('restrict', 'unrestrict'), ('grant', 'revoke'), ('enable', 'disable'), ('block', 'unblock');
+INSERT INTO pair VALUES ('add', 'drop'), ('bind', 'unbind'), ('restrict', 'unrestrict'), ('grant', 'revoke'), ('enable', 'disable'), ('block', 'unblock'), ('pause', 'resume');
 CREATE TEMP TABLE single AS
 SELECT unnest('{get_event,get_events,own_updates,alter_application,rotate_key,waive_certificate,submit,check_transition,status_at,status_history,short_name,fetch_events,ack_events,release_events,prune_events,event_json,settle_patient,begin_new_history}'::text[]) AS name;
 SELECT is_empty($$ SELECT proname FROM public_function, split_part(proname, '_', 1) AS verb
@@ -54,7 +54,7 @@ INSERT INTO known VALUES
   ('role', 'text'), ('ods_code', 'text'), ('ods_codes', 'text[]'), ('prescription_id', 'text'), ('line_item_id', 'text'), ('issue_number', 'integer'),
   ('at', 'timestamp with time zone'), ('from_status', 'text'), ('to_status', 'text'), ('bundle', 'text'), ('request_id', 'text'),
   ('subscription', 'text'), ('alerts_only', 'boolean'), ('max_rows', 'integer'), ('release_number', 'bigint'), ('reason', 'text'),
-  ('after', 'bigint'), ('after', 'text[]'), ('nhs_number', 'text'), ('force', 'boolean'), ('alert_on_predictions', 'boolean');
+  ('after', 'bigint'), ('after', 'text[]'), ('nhs_number', 'text'), ('force', 'boolean'), ('alert_on_predictions', 'boolean'), ('for_at_most', 'interval');
 SELECT is_empty($$ SELECT signature, a.name, a.type FROM argument a WHERE (a.name, a.type) NOT IN (SELECT name, type FROM known) AND proname NOT IN ('short_name', 'event_json') $$,
                 'arguments are called and typed alike everywhere; identifiers come as text');
 SELECT is_empty($$ SELECT signature FROM argument WHERE name = 'application' AND place <> 1 AND proname <> 'submit' $$, 'what a function is about comes first');

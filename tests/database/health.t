@@ -29,7 +29,7 @@ sub health_is
 sub post { return $gateway->post(bundle(task(@_)), key => $key)->{status} }
 
 health_is('200 pass', 'all is well');
-is(join(' ', sort keys %{ $gateway->request('GET', '/_status')->{json}{checks} }), 'database dispatcher events gateway schema writes', 'each check has a name');
+is(join(' ', sort keys %{ $gateway->request('GET', '/_status')->{json}{checks} }), 'database dispatcher events gateway notifications schema writes', 'each check has a name');
 
 # ---------- Writes that fail ----------
 

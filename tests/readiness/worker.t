@@ -134,7 +134,10 @@ sql(q{ALTER DATABASE rxtrack SET default_transaction_read_only = on; ALTER DATAB
 	ALTER DATABASE rxtrack SET lock_timeout = 1; ALTER DATABASE rxtrack SET enable_indexscan = off});
 kill 'TERM', dispatcher();
 is(sql('SET default_transaction_read_only = off; ' . submission(my $odd = ready())), 201, 'in a database with settings of its own');
-ok(wait_until(sub { numbers_of($odd) =~ /^\d+$/ }), 'events are released, after the dispatcher was ended and has come again');
+ok(wait_until(sub { numbers_of($odd) =~ /^\d+$/ }), 'events are released, while the dispatcher was ended and has yet to come again');
+ok(wait_until(sub { dispatcher() ne '' }), 'it comes');
+is(sql('SET default_transaction_read_only = off; ' . submission($odd = ready())), 201, 'another update');
+ok(wait_until(sub { numbers_of($odd) =~ /^\d+$/ }), 'is released by it');
 $node->safe_psql('postgres', 'ALTER DATABASE rxtrack RESET ALL');
 kill 'TERM', dispatcher();
 ok(wait_until(sub { dispatcher() ne '' }), 'and once more');
