@@ -332,13 +332,13 @@ rows_next(Rows *rows)
  * transaction whose isolation forbids to see it.
  */
 static bool
-lock_found(Rows *rows, LockWaitPolicy wait_policy)
+lock_found(Rows *rows, LockTupleMode mode, LockWaitPolicy wait_policy)
 {
 	TupleTableSlot *found = rows->part->found;
 	TM_FailureData failure;
 	TM_Result	result = table_tuple_lock(rows->part->relation, &found->tts_tid, rows->snapshot,
 										  found, GetCurrentCommandId(false),
-										  LockTupleNoKeyExclusive, wait_policy,
+										  mode, wait_policy,
 										  IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
 										  &failure);
 
@@ -369,7 +369,18 @@ rows_find(Rows *rows, const Datum *key, int key_count, bool lock)
 	bool		found;
 
 	rows_search(rows, key, key_count);
-	found = rows_next(rows) && (!lock || lock_found(rows, LockWaitBlock));
+	found = rows_next(rows) && (!lock || lock_found(rows, LockTupleNoKeyExclusive, LockWaitBlock));
+	end_search(rows);
+	return found;
+}
+
+bool
+rows_find_referenced(Rows *rows, const Datum *key, int key_count)
+{
+	bool		found;
+
+	rows_search(rows, key, key_count);
+	found = rows_next(rows) && lock_found(rows, LockTupleKeyShare, LockWaitBlock);
 	end_search(rows);
 	return found;
 }
@@ -380,7 +391,7 @@ rows_find_skip_locked(Rows *rows, const Datum *key, int key_count)
 	bool		found;
 
 	rows_search(rows, key, key_count);
-	found = rows_next(rows) && lock_found(rows, LockWaitSkip);
+	found = rows_next(rows) && lock_found(rows, LockTupleNoKeyExclusive, LockWaitSkip);
 	end_search(rows);
 	return found;
 }

@@ -82,7 +82,10 @@ extern bool rows_next(Rows *rows);
  */
 extern bool rows_find(Rows *rows, const Datum *key, int key_count, bool lock);
 
-/* The same, locking the row at once or not: false also where somebody else has it locked. */
+/* The same, locking the row as the check of a foreign key does: FOR KEY SHARE, which only FOR UPDATE and DELETE conflict with. */
+extern bool rows_find_referenced(Rows *rows, const Datum *key, int key_count);
+
+/* The same as rows_find, locking the row at once or not: false also where somebody else has it locked. */
 extern bool rows_find_skip_locked(Rows *rows, const Datum *key, int key_count);
 
 /* Finds the row that has the highest key; false where there is none. */

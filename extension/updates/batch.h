@@ -66,6 +66,7 @@ typedef struct Prescription
 	RowsPlace	place;			/* of its row, where it has one */
 	PrescriptionState before;	/* as stored */
 	PrescriptionState state;	/* and as each accepted update leaves it */
+	bool		has_new_supply; /* is a supply of it named that has no row yet? */
 	Share	   *shares;
 } Prescription;
 

@@ -36,17 +36,25 @@ prescriptions_open(void)
 	return rows_open(&prescription_table, &prescription_key, RowExclusiveLock);
 }
 
+/* A settlement, which locks what supplies there are, and then the prescription FOR UPDATE, and one that begins another supply wait for one another. */
+static bool
+find_prescription(Rows *rows, const Prescription *prescription)
+{
+	Datum		key = PrescriptionIdGetDatum(&prescription->prescription_id);
+
+	return prescription->has_new_supply ? rows_find_referenced(rows, &key, 1) : rows_find(rows, &key, 1, false);
+}
+
 void
 prescriptions_read(Rows *rows, Batch *batch)
 {
 	for (int i = 0; i < batch->prescription_count; i++)
 	{
 		Prescription *prescription = &batch->prescriptions[i];
-		Datum		key = PrescriptionIdGetDatum(&prescription->prescription_id);
 		Datum		application_id;
 		bool		isnull;
 
-		if (!rows_find(rows, &key, 1, false))
+		if (!find_prescription(rows, prescription))
 			continue;
 		prescription->place = rows_place(rows);
 		prescription->before.known = true;

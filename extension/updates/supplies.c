@@ -133,6 +133,8 @@ supplies_lock(Rows *rows, Batch *batch)
 
 		if (rows_find(rows, key, KEY_COLUMNS, true))
 			read_supply(supply, rows);
+		else
+			supply->prescription->has_new_supply = true;
 	}
 }
 

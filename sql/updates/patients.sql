@@ -65,7 +65,20 @@ $$;
 COMMENT ON FUNCTION rxtrack_internal.settle_events(rxtrack.prescription_id, rxtrack.nhs_number, rxtrack.nhs_number) IS
 	'For rxtrack.settle_patient, which has locked the supplies: takes back, where the patient was another before, what is ready; and tells predictions whose they are';
 
--- Supplies first, then the prescription, as submission locks them.
+CREATE FUNCTION rxtrack_internal.lock_supplies(prescription_id rxtrack.prescription_id)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+BEGIN
+	PERFORM FROM rxtrack.supply s WHERE s.prescription_id = lock_supplies.prescription_id
+	ORDER BY s.prescription_id, s.line_item_id, s.issue_number, s.ods_code FOR NO KEY UPDATE;
+END
+$$;
+COMMENT ON FUNCTION rxtrack_internal.lock_supplies(rxtrack.prescription_id) IS 'Locks the supplies of a prescription, in the order of submission';
+
+-- Locks supplies first, then the prescription, as submission does. FOR UPDATE waits for those who begin another supply, who have it FOR KEY
+-- SHARE; what they have begun is locked then.
 CREATE FUNCTION rxtrack.settle_patient(prescription_id text, nhs_number text, reason text, force boolean DEFAULT false)
 RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -79,22 +92,25 @@ BEGIN
 	PERFORM rxtrack_internal.refuse_null('prescription_id', settle_patient.prescription_id);
 	PERFORM rxtrack_internal.refuse_null('nhs_number', settle_patient.nhs_number);
 	PERFORM rxtrack_internal.refuse_null('reason', settle_patient.reason);
-	PERFORM FROM rxtrack.supply s WHERE s.prescription_id = prescription
-	ORDER BY s.prescription_id, s.line_item_id, s.issue_number, s.ods_code FOR NO KEY UPDATE;
-	SELECT p.nhs_number INTO before FROM rxtrack.prescription_patient p WHERE p.prescription_id = prescription FOR NO KEY UPDATE;
+	PERFORM rxtrack_internal.lock_supplies(prescription);
+	SELECT p.nhs_number INTO before FROM rxtrack.prescription_patient p WHERE p.prescription_id = prescription FOR UPDATE;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION 'the prescription is not known' USING ERRCODE = 'undefined_object';
 	END IF;
+	PERFORM rxtrack_internal.lock_supplies(prescription);
 	IF force IS NOT TRUE AND NOT EXISTS (SELECT FROM rxtrack.status_update u WHERE u.prescription_id = prescription AND u.nhs_number = patient) THEN
 		RAISE EXCEPTION 'no update of the prescription has named that patient'
 			USING ERRCODE = 'invalid_parameter_value', HINT = 'Where it is right all the same, say force => true.';
 	END IF;
 	UPDATE rxtrack.prescription_patient p SET nhs_number = patient, application_id = NULL, hidden = false WHERE p.prescription_id = prescription;
-	UPDATE rxtrack.supply s SET nhs_number = CASE WHEN n.named THEN patient ELSE n.first_named END, in_conflict = n.other
-	FROM (SELECT u.line_item_id, u.issue_number, u.ods_code, bool_or(u.nhs_number = patient) AS named,
-				 bool_or(u.nhs_number <> patient) AS other, (array_agg(u.nhs_number ORDER BY u.receipt))[1] AS first_named
-		  FROM rxtrack.status_update u WHERE u.prescription_id = prescription
-		  GROUP BY u.line_item_id, u.issue_number, u.ods_code) AS n
+	-- of a supply without updates, which were deleted, its row knows whom they named
+	UPDATE rxtrack.supply s SET nhs_number = n.nhs_number, in_conflict = n.other OR n.nhs_number <> patient
+	FROM (SELECT k.line_item_id, k.issue_number, k.ods_code, coalesce(bool_or(u.nhs_number <> patient), false) AS other,
+				 CASE WHEN k.nhs_number = patient OR bool_or(u.nhs_number = patient) THEN patient
+					  ELSE coalesce((array_agg(u.nhs_number ORDER BY u.receipt))[1], k.nhs_number) END AS nhs_number
+		  FROM rxtrack.supply k LEFT JOIN rxtrack.status_update u USING (prescription_id, line_item_id, issue_number, ods_code)
+		  WHERE k.prescription_id = prescription
+		  GROUP BY k.line_item_id, k.issue_number, k.ods_code, k.nhs_number) AS n
 	WHERE s.prescription_id = prescription AND s.line_item_id = n.line_item_id
 	  AND s.issue_number = n.issue_number AND s.ods_code = n.ods_code;
 	DELETE FROM rxtrack_internal.supply_party y WHERE y.prescription_id = prescription;
