@@ -23,14 +23,30 @@ COMMENT ON COLUMN rxtrack_internal.supply_now.asserted_by IS 'The application th
 COMMENT ON COLUMN rxtrack_internal.supply_now.began_at IS 'When the supply''s earliest update was asserted';
 COMMENT ON COLUMN rxtrack_internal.supply_now.began_received_at IS 'When that was received';
 
--- A supply that no update with the prescription's patient has named is shown to nobody.
+-- A supply that no update with the prescription's patient has named is shown to nobody, and none is of a prescription that is hidden. Both
+-- are in conflict, or beside a supply that is: few prescriptions have one, and the index of those is small, so that nobody else's patient
+-- is looked up. OFFSET keeps the planner from turning the subqueries of this page into joins, which may read whole tables.
+CREATE VIEW rxtrack_internal.shown_supply AS
+SELECT s.* FROM rxtrack_internal.supply_now s
+WHERE NOT EXISTS (SELECT FROM rxtrack.supply x WHERE x.prescription_id = s.prescription_id AND x.in_conflict OFFSET 0)
+   OR EXISTS (
+	SELECT FROM rxtrack.prescription_patient p
+	WHERE p.prescription_id = s.prescription_id AND p.nhs_number = s.nhs_number AND NOT p.hidden OFFSET 0);
+COMMENT ON VIEW rxtrack_internal.shown_supply IS
+	'Supplies that have a status now and are shown to their prescription''s patient; columns as in rxtrack_internal.supply_now';
+COMMENT ON COLUMN rxtrack_internal.shown_supply.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
+COMMENT ON COLUMN rxtrack_internal.shown_supply.terminal IS 'Whether nothing is left to do: Task.status was completed';
+COMMENT ON COLUMN rxtrack_internal.shown_supply.since IS 'When the assertion that says so took effect';
+COMMENT ON COLUMN rxtrack_internal.shown_supply.predicted IS 'Whether that is post-dated';
+COMMENT ON COLUMN rxtrack_internal.shown_supply.asserted_by IS 'The application that made it';
+COMMENT ON COLUMN rxtrack_internal.shown_supply.began_at IS 'When the supply''s earliest update was asserted';
+COMMENT ON COLUMN rxtrack_internal.shown_supply.began_received_at IS 'When that was received';
+
 CREATE VIEW rxtrack.supply_status AS
 SELECT s.prescription_id, s.line_item_id, s.issue_number, s.ods_code, s.nhs_number, s.status, s.terminal, s.since,
 	   CASE WHEN s.predicted THEN 'predicted' ELSE 'reported' END AS origin, a.name AS application
-FROM rxtrack_internal.supply_now s
-JOIN rxtrack.prescription_patient p ON p.prescription_id = s.prescription_id AND p.nhs_number = s.nhs_number
-LEFT JOIN rxtrack_internal.application a ON a.application_id = s.asserted_by
-WHERE NOT p.hidden;
+FROM rxtrack_internal.shown_supply s
+LEFT JOIN rxtrack_internal.application a ON a.application_id = s.asserted_by;
 COMMENT ON VIEW rxtrack.supply_status IS
 	'What the status of each supply is now, by the clock of the statement that asks. A supply whose only updates are still to take effect has no row, nor has one whose patient is in conflict';
 COMMENT ON COLUMN rxtrack.supply_status.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
@@ -43,16 +59,17 @@ COMMENT ON COLUMN rxtrack.supply_status.application IS 'The application that sai
 CREATE VIEW rxtrack.item_status AS
 SELECT s.prescription_id, s.line_item_id, s.issue_number, s.ods_code, s.nhs_number, s.status, s.terminal, s.since,
 	   CASE WHEN s.predicted THEN 'predicted' ELSE 'reported' END AS origin, a.name AS application
-FROM rxtrack_internal.supply_now s
-JOIN rxtrack.prescription_patient p ON p.prescription_id = s.prescription_id AND p.nhs_number = s.nhs_number
+FROM rxtrack_internal.shown_supply s
 LEFT JOIN rxtrack_internal.application a ON a.application_id = s.asserted_by
-WHERE NOT p.hidden
-  AND NOT EXISTS (
-	SELECT FROM rxtrack_internal.supply_now o
+WHERE NOT EXISTS (
+	SELECT FROM rxtrack.supply o
+	CROSS JOIN LATERAL (	-- its status now, as in supply_now; NULL, which nothing is less than: none
+		SELECT CASE WHEN NOT o.post_dated OR o.last_modified <= pg_catalog.statement_timestamp() THEN o.status ELSE o.plain_status END AS status) AS n
 	WHERE o.prescription_id = s.prescription_id AND o.line_item_id = s.line_item_id AND o.issue_number = s.issue_number
 	  AND o.nhs_number = s.nhs_number AND o.ods_code <> s.ods_code
-	  AND (o.status <> 'Not Dispensed'::rxtrack.business_status, o.began_at, o.began_received_at, o.ods_code)
-		> (s.status <> 'Not Dispensed'::rxtrack.business_status, s.began_at, s.began_received_at, s.ods_code));
+	  AND (n.status <> 'Not Dispensed'::rxtrack.business_status, o.began_at, o.began_received_at, o.ods_code)
+		> (s.status <> 'Not Dispensed'::rxtrack.business_status, s.began_at, s.began_received_at, s.ods_code)
+	OFFSET 0);
 COMMENT ON VIEW rxtrack.item_status IS
 	'What the status of each item is now, one row for each issue of it: that of its current supply, by the clock of the statement that asks. Without a row where all that was said is still to take effect, or the patient is in conflict';
 COMMENT ON COLUMN rxtrack.item_status.issue_number IS 'Issue of a repeat dispensing prescription; 0: none';
