@@ -14,7 +14,7 @@ export PG_CONFIG PREFIX PORT RUN_DIR DESTDIR
 MAKEFLAGS += --no-print-directory
 QUIET      = $(if $(V),,-s)
 
-.PHONY: all extension gateway run test fuzz fuzz-c fuzz-http bench bench-compare test-versions bench-storage bench-scale bench-notify bench-access chaos lint format clean help \
+.PHONY: all extension gateway run test fuzz fuzz-c fuzz-http bench bench-compare test-versions bench-storage bench-patient bench-scale bench-notify bench-access chaos lint format clean help \
 	install install-extension install-gateway \
 	uninstall uninstall-extension uninstall-gateway
 
@@ -71,6 +71,11 @@ bench-storage:                          ## bytes an update on disk, beside text 
 	@scripts/dependencies bench
 	@$(MAKE) all
 	@BENCH=1 BENCH_COUNT=$(COUNT) PROVE_FLAGS=--verbose exec tests/run tests/bench/storage.t
+
+bench-patient:                          ## how long a patient's items take to read, beside a plain table (SCALE=10000000)
+	@scripts/dependencies bench
+	@$(MAKE) all
+	@BENCH=1 BENCH_SCALE=$(SCALE) PROVE_FLAGS=--verbose exec tests/run tests/bench/patient.t
 
 bench-scale:                            ## updates a second with many stored and with few (SCALE=10000000, SECONDS=2, REPEAT=15, WARM_UP, HUGE_PAGES=4500)
 	@scripts/dependencies bench

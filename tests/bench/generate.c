@@ -3,6 +3,7 @@
  *
  *   generate requests FILE COUNT ENTRIES READY KEY    HTTP requests, all of one length, which it prints
  *   generate rows FILE COUNT READY                    lines for COPY into bench.source
+ *   generate prescriptions FILE COUNT                 lines for COPY: number, prescription, patient, pharmacy
  *
  * Every update is of an item of its own; READY is how many of a hundred are Ready to Collect.
  */
@@ -172,13 +173,23 @@ static void put_rows(FILE *out, long count)
     }
 }
 
+static void put_prescriptions(FILE *out, long count)
+{
+    struct update u;
+
+    for (long n = 0; n < count; n++) {
+        make_update(&u, 1);
+        fprintf(out, "%ld\t%s\t%s\t%s\n", n, u.prescription, u.patient, u.pharmacy);
+    }
+}
+
 int main(int argc, char **argv)
 {
     time_t now = time(NULL);
     FILE *out;
 
-    if (argc < 5 || (out = fopen(argv[2], "w")) == NULL) {
-        fprintf(stderr, "usage: generate requests FILE COUNT ENTRIES READY KEY | rows FILE COUNT READY\n");
+    if (argc < 4 || (out = fopen(argv[2], "w")) == NULL) {
+        fprintf(stderr, "usage: generate requests FILE COUNT ENTRIES READY KEY | rows FILE COUNT READY | prescriptions FILE COUNT\n");
         return 1;
     }
     strftime(moment, sizeof moment, "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
@@ -186,6 +197,8 @@ int main(int argc, char **argv)
     if (strcmp(argv[1], "requests") == 0 && argc == 7) {
         ready_percent = atoi(argv[5]);
         put_requests(out, atol(argv[3]), atoi(argv[4]), argv[6]);
+    } else if (argc == 4) {
+        put_prescriptions(out, atol(argv[3]));
     } else {
         ready_percent = atoi(argv[4]);
         put_rows(out, atol(argv[3]));
