@@ -13,7 +13,7 @@
 
 #define MOST_IN_MEMORY 10000	/* events that say that an item is ready, as many that take that back, and as many that have to wait */
 #define WAITING_REST 1000		/* ms, before these are looked at again */
-#define FEW_BLOCKS 16			/* which take no longer to read than a part */
+#define FEW_BLOCKS 4			/* which take hardly longer to read than a part */
 
 /*
  * The dispatcher reads the last blocks, where new rows go unless VACUUM has made room before; and

@@ -106,30 +106,33 @@ ok(comes_to('released', $two[1]), 'another is released');
 ok(comes_to('released', make_ready($node, 1)), 'so is what comes');
 is(state_of($two[0]), 'pending', 'this one waits');
 is(sql('SELECT rxtrack.release_events()'), 0, 'a call by hand does not wait for it either');
-ok(wait_until(sub { checks() eq 'events warn' }), 'after a while the health shows it');
-ok(wait_until(sub { slurp_file($node->logfile) =~ /WARNING:  1 readiness events are overdue, since / }), 'so does the log');
-$locker->sql('COMMIT');
-ok(comes_to('released', $two[0]), 'its turn comes');
 
+my $second = RxTrack::Session->new($node);
 my ($promised) = make_ready($node, 1, set_at => moment(-1), last_modified => moment(1));
-$locker->sql('BEGIN');
-$locker->sql("SELECT FROM rxtrack.readiness_promise WHERE task_id = '$promised->{id}' FOR UPDATE");
+$second->sql('BEGIN');
+$second->sql("SELECT FROM rxtrack.readiness_promise WHERE task_id = '$promised->{id}' FOR UPDATE");
 sleep 1;
 ok(comes_to('released', make_ready($node, 1)), 'a lock on a promise keeps no other one waiting either');
-$locker->sql('COMMIT');
+$second->sql('COMMIT');
 ok(comes_to('released', $promised), 'and it is released');
 
 # What an event's trigger waits for.
 sql(q{CREATE TABLE public.log (task uuid);
 	CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF NEW.ods_code = ''BAD1'' THEN INSERT INTO public.log VALUES (NEW.task_id); END IF; RETURN NEW; END';
 	CREATE TRIGGER note AFTER INSERT ON rxtrack.readiness_event FOR EACH ROW EXECUTE FUNCTION public.note()});
-$locker->sql('BEGIN; LOCK TABLE public.log');
+$second->sql('BEGIN; LOCK TABLE public.log');
 my ($stuck) = make_ready($node, 1, ods_code => 'BAD1');
 ok(comes_to('released', make_ready($node, 1)), 'where an event\'s trigger waits for a lock, the others are released');
 ok(wait_until(sub { sql("SELECT error ~ '^55P03' FROM rxtrack.pending_events WHERE task_id = '$stuck->{id}'") eq 't' }), 'and that one is set aside');
-$locker->sql('COMMIT');
+$second->sql('COMMIT');
 ok(comes_to('released', $stuck), 'until it can be had');
 sql('DROP FUNCTION public.note() CASCADE');
+
+is(state_of($two[0]), 'pending', 'the first one waits still');
+ok(wait_until(sub { checks() eq 'events warn' }), 'after a while the health shows it');
+ok(wait_until(sub { slurp_file($node->logfile) =~ /WARNING:  \d+ readiness events are overdue, since / }), 'so does the log');
+$locker->sql('COMMIT');
+ok(comes_to('released', $two[0]), 'its turn comes');
 
 # ---------- What concerns all of them ----------
 
@@ -146,7 +149,7 @@ is(sql('SELECT problem FROM rxtrack.dispatcher'), '42P01', 'and why');
 like(checks(), qr/dispatcher warn/, 'so does the health');
 make_ready($node, 1);
 pass('updates are stored');
-sleep 4;
+sleep 3;
 my $failures = () = slurp_file($node->logfile) =~ /LOG:  relation .*release_history/g;
 ok($failures >= 1 && $failures <= 3, "the log says so $failures times in some seconds");
 sql('ALTER TABLE rxtrack_internal.gone RENAME TO release_history');
