@@ -85,7 +85,7 @@ CREATE TABLE rxtrack.supply (
 	plain_asserted_at timestamptz,
 	plain_last_modified timestamptz,
 	PRIMARY KEY (prescription_id, line_item_id, issue_number, ods_code)
-) WITH (fillfactor = 85);	-- room for the next version of a row beside it, so that no index is touched
+) WITH (fillfactor = 60);	-- room for the next versions of rows that change together, as a bundle's do, so that no index is touched: less room takes more bytes (make bench-storage)
 COMMENT ON TABLE rxtrack.supply IS
 	'Each supply: one item, of one issue of a prescription, at one pharmacy; and the row that is locked while an update of it is judged. Read rxtrack.supply_status instead: a newest assertion may have yet to begin';
 COMMENT ON COLUMN rxtrack.supply.status IS 'What its newest assertion says; with completed, asserted_at, last_modified, asserted_by and post_dated';
