@@ -82,7 +82,7 @@ extern bool rows_next(Rows *rows);
  */
 extern bool rows_find(Rows *rows, const Datum *key, int key_count, bool lock);
 
-/* The same, locking the row as the check of a foreign key does: FOR KEY SHARE, which only FOR UPDATE and DELETE conflict with. */
+/* The same, locking the row FOR KEY SHARE, as the check of a foreign key does: only FOR UPDATE conflicts with it. */
 extern bool rows_find_referenced(Rows *rows, const Datum *key, int key_count);
 
 /* The same as rows_find, locking the row at once or not: false also where somebody else has it locked. */

@@ -36,7 +36,10 @@ prescriptions_open(void)
 	return rows_open(&prescription_table, &prescription_key, RowExclusiveLock);
 }
 
-/* A settlement, which locks what supplies there are, and then the prescription FOR UPDATE, and one that begins another supply wait for one another. */
+/*
+ * Whoever begins another supply locks the prescription, so that rxtrack.settle_patient, which has it FOR UPDATE,
+ * either comes first or sees that supply; those who begin supplies do not wait for one another.
+ */
 static bool
 find_prescription(Rows *rows, const Prescription *prescription)
 {
