@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -260,4 +261,40 @@ application_identify(Datum *credentials, bool *nulls, int count, const char *sco
 	rows_close(registry.keys);
 	rows_close(registry.applications);
 	return callers;
+}
+
+/* rxtrack_internal.callers(credential[], scope) */
+PG_FUNCTION_INFO_V1(callers);
+Datum
+callers(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	char	   *scope = PG_ARGISNULL(1) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(1));
+	Datum	   *credentials;
+	bool	   *credential_nulls;
+	int			count;
+	Caller	   *found;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the arrays of a gateway call must not be null")));
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(0), BYTEAOID, -1, false, TYPALIGN_INT, &credentials, &credential_nulls, &count);
+	InitMaterializedSRF(fcinfo, 0);
+	found = application_identify(credentials, credential_nulls, count, scope);
+	for (int i = 0; i < count; i++)
+	{
+		bool		unknown = !found[i].known;
+		bool		nulls[] = {unknown, unknown, false, unknown, found[i].ods_codes == NULL};
+		Datum		values[] = {
+			Int32GetDatum(found[i].application_id),
+			unknown ? (Datum) 0 : CStringGetTextDatum(found[i].name),
+			BoolGetDatum(found[i].granted),
+			Int32GetDatum(found[i].requests_per_minute),
+			PointerGetDatum(found[i].ods_codes)
+		};
+
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
 }

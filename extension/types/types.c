@@ -32,6 +32,33 @@ reject_binary(const char *type)
 			errmsg("incorrect binary data format for type rxtrack.%s", type));
 }
 
+/* rxtrack_internal.broken_rule(type, value): "must be ten digits"; NULL where the value is an identifier of that type. */
+PG_FUNCTION_INFO_V1(broken_rule);
+Datum
+broken_rule(PG_FUNCTION_ARGS)
+{
+	char	   *type = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	char	   *value = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	size_t		length = strlen(value);
+	const char *reason;
+	NhsNumber	nhs_number;
+	OdsCode		ods_code;
+	PrescriptionId prescription_id;
+	Uuid		uuid;
+
+	if (strcmp(type, "nhs_number") == 0)
+		reason = nhs_number_parse(value, length, &nhs_number);
+	else if (strcmp(type, "ods_code") == 0)
+		reason = ods_code_parse(value, length, &ods_code);
+	else if (strcmp(type, "prescription_id") == 0)
+		reason = prescription_id_parse(value, length, &prescription_id);
+	else
+		reason = uuid_parse(value, length, &uuid);
+	if (reason == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(reason));
+}
+
 /* ---------- nhs_number: the ten digits that name a patient, in 4 bytes ---------- */
 
 PG_FUNCTION_INFO_V1(nhs_number_in);

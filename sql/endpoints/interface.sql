@@ -38,3 +38,75 @@ AS $$
 $$;
 COMMENT ON FUNCTION rxtrack_internal.http_answer(integer, jsonb, text, text) IS
 	'An answer whose body is JSON, for the endpoints that are written in SQL';
+
+-- ---------- For endpoints that are written in SQL ----------
+
+CREATE TYPE rxtrack_internal.caller AS (
+	application_id integer,
+	name text,
+	granted boolean,
+	requests_per_minute integer,
+	ods_codes rxtrack.ods_code[]
+);
+COMMENT ON TYPE rxtrack_internal.caller IS
+	'Whom a credential belongs to: an application, whether it is not suspended and holds the scope that is needed, and the pharmacies that it is restricted to (NULL: none). All but granted is NULL where nobody is known by the credential';
+
+CREATE FUNCTION rxtrack_internal.callers(credential bytea[], scope text)
+RETURNS SETOF rxtrack_internal.caller
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION rxtrack_internal.callers(bytea[], text) IS
+	'The callers of a batch of requests, in order. credential: as rxtrack_http.submit has them; scope: what each must hold, NULL: nothing';
+
+CREATE FUNCTION rxtrack_internal.broken_rule(type text, value text)
+RETURNS text
+LANGUAGE C IMMUTABLE STRICT
+AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION rxtrack_internal.broken_rule(text, text) IS
+	'What a parameter must be and is not, as "must be ten digits", without its value; NULL where it is a valid nhs_number, ods_code, prescription_id or uuid (8-4-4-4-12 hex digits), whichever the type says';
+
+CREATE FUNCTION rxtrack_internal.date_time(at timestamptz)
+RETURNS text
+LANGUAGE sql STABLE
+AS $$
+	SELECT CASE WHEN at < '0001-01-01 00:00:00+00' THEN '0000' ELSE to_char(at AT TIME ZONE 'UTC', 'YYYY') END
+		|| rtrim(rtrim(to_char(at AT TIME ZONE 'UTC', '-MM-DD"T"HH24:MI:SS.US'), '0'), '.') || 'Z'
+$$;
+COMMENT ON FUNCTION rxtrack_internal.date_time(timestamptz) IS
+	'A time of the years 0000 to 9999 as FHIR writes it, in UTC: 2026-04-01T09:30:00Z, with a fraction only where there is one';
+
+CREATE FUNCTION rxtrack_internal.http_answer_to(caller rxtrack_internal.caller, status integer, body json, headers text DEFAULT NULL,
+	stream_after bigint DEFAULT NULL, stream_ods_codes text[] DEFAULT NULL)
+RETURNS rxtrack_http.answer
+LANGUAGE sql STABLE
+AS $$
+	SELECT (status, caller.name, headers, convert_to(coalesce(body::text, ''), 'UTF8'), caller.requests_per_minute,
+			stream_after, stream_ods_codes)::rxtrack_http.answer
+$$;
+COMMENT ON FUNCTION rxtrack_internal.http_answer_to(rxtrack_internal.caller, integer, json, text, bigint, text[]) IS
+	'An answer to a caller, in the words of rxtrack_http.answer';
+
+CREATE FUNCTION rxtrack_internal.http_fault(caller rxtrack_internal.caller, status integer, code text, diagnostics text[], headers text DEFAULT NULL)
+RETURNS rxtrack_http.answer
+LANGUAGE sql VOLATILE
+AS $$
+	SELECT rxtrack_internal.http_answer_to(caller, status, json_build_object(
+		'resourceType', 'OperationOutcome',
+		'meta', json_build_object('lastUpdated', rxtrack_internal.date_time(clock_timestamp())),
+		'issue', array(SELECT json_build_object('severity', 'error', 'code', code, 'diagnostics', d) FROM unnest(diagnostics) AS d)),
+		headers)
+$$;
+COMMENT ON FUNCTION rxtrack_internal.http_fault(rxtrack_internal.caller, integer, text, text[], text) IS
+	'An OperationOutcome with an error for each of the diagnostics; code: of FHIR''s issue-type';
+
+CREATE FUNCTION rxtrack_internal.http_refusal(caller rxtrack_internal.caller)
+RETURNS rxtrack_http.answer
+LANGUAGE sql VOLATILE
+AS $$
+	SELECT CASE WHEN caller.application_id IS NULL
+		THEN rxtrack_internal.http_fault(caller, 401, 'processing', '{The credential is not valid}',
+			E'WWW-Authenticate: Bearer realm="rxtrack", error="invalid_token"\n')
+		ELSE rxtrack_internal.http_fault(caller, 403, 'forbidden', '{The credential does not have the scope that this needs}') END
+$$;
+COMMENT ON FUNCTION rxtrack_internal.http_refusal(rxtrack_internal.caller) IS
+	'The answer to who is not known (401), or has not been granted what the endpoint needs (403)';

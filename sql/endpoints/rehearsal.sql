@@ -11,3 +11,32 @@ COMMENT ON COLUMN rxtrack.rehearsal.answer IS 'HTTP status: 429, 500, 503 or 504
 COMMENT ON COLUMN rxtrack.rehearsal.remaining IS 'How many requests still, after which updates are stored as ever; NULL: always';
 
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.rehearsal', '');
+
+CREATE FUNCTION rxtrack_internal.rehearse(prescriptions rxtrack.prescription_id[], submissions integer[])
+RETURNS TABLE (submission integer, answer integer)
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+BEGIN
+	-- in one order for all batches, so that no two of them deadlock
+	PERFORM FROM rxtrack.rehearsal r WHERE r.prescription_id = ANY (prescriptions) ORDER BY r.prescription_id FOR UPDATE;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	FOR submission IN SELECT DISTINCT s FROM unnest(submissions) AS s ORDER BY s LOOP
+		UPDATE rxtrack.rehearsal r SET remaining = r.remaining - 1
+		WHERE r.prescription_id = (
+			SELECT o.prescription_id
+			FROM unnest(prescriptions, submissions) WITH ORDINALITY AS named (prescription_id, submission, place)
+				JOIN rxtrack.rehearsal o USING (prescription_id)
+			WHERE named.submission = rehearse.submission AND o.remaining IS DISTINCT FROM 0
+			ORDER BY named.place LIMIT 1)
+		RETURNING r.answer INTO answer;
+		IF FOUND THEN
+			RETURN NEXT;
+		END IF;
+	END LOOP;
+END
+$$;
+COMMENT ON FUNCTION rxtrack_internal.rehearse(rxtrack.prescription_id[], integer[]) IS
+	'Which submissions of a batch get a rehearsed answer, one after the other as if each had come by itself: that of the first of its prescriptions that has one left, which is counted down. Two arrays of one length: each prescription with the number of the submission that names it, in order';

@@ -103,6 +103,17 @@ INSERT INTO function_grant VALUES
   ('rxtrack_internal.public_key_algorithms(text)', '{}'),
   ('rxtrack_internal.verify_signature(text,text,bytea,bytea)', '{}'),
   ('rxtrack_internal.setting_duration(text)', '{}'),
+  ('rxtrack_internal.setting(text)', '{}'),
+  ('rxtrack_internal.callers(bytea[],text)', '{}'),
+  ('rxtrack_internal.broken_rule(text,text)', '{}'),
+  ('rxtrack_internal.date_time(timestamp with time zone)', '{}'),
+  ('rxtrack_internal.http_answer_to(rxtrack_internal.caller,integer,json,text,bigint,text[])', '{}'),
+  ('rxtrack_internal.http_fault(rxtrack_internal.caller,integer,text,text[],text)', '{}'),
+  ('rxtrack_internal.http_refusal(rxtrack_internal.caller)', '{}'),
+  ('rxtrack_internal.search_item(rxtrack.own_update,text)', '{}'),
+  ('rxtrack_internal.answer_search(rxtrack_internal.caller,jsonb)', '{}'),
+  ('rxtrack_internal.answer_events(rxtrack_internal.caller,jsonb)', '{}'),
+  ('rxtrack_internal.rehearse(rxtrack.prescription_id[],integer[])', '{}'),
   ('rxtrack_internal.supplies_at(rxtrack.prescription_id,timestamp with time zone)', '{}'),
   ('rxtrack_internal.has_updates(integer)', '{}'),
   ('rxtrack_internal.lock_supplies(rxtrack.prescription_id)', '{}'),
@@ -244,7 +255,7 @@ SELECT is_empty($$ SELECT name, nspname FROM role, our_schema n WHERE has_schema
 -- PUBLIC may use types, as any type's values may be held by who may see them; a type that is new has to be named here.
 SELECT set_eq($$ SELECT typname::text FROM pg_type t WHERE typnamespace IN (SELECT oid FROM our_schema) AND typelem = 0
                  AND NOT EXISTS (SELECT FROM our_relation c WHERE c.oid = t.typrelid) $$,
-              '{nhs_number,prescription_id,ods_code,business_status,transition_kind,alert_reason,answer,released_event,own_update}'::text[],
+              '{nhs_number,prescription_id,ods_code,business_status,transition_kind,alert_reason,answer,caller,released_event,own_update}'::text[],
               'the types are those of the matrix');
 
 -- ---------- PUBLIC ----------
