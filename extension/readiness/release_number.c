@@ -26,7 +26,7 @@
 #define JUMP INT64CONST(10000000)
 
 static const RowsTable removed_releases = {
-	"rxtrack", "last_removed_release", 1, {{"release_number", &catalog_bigint}}
+	"rxtrack", "last_removed_release", 1, {[0] = {"release_number", &catalog_bigint}}
 };
 
 enum

@@ -27,8 +27,14 @@ const CatalogType catalog_prescription_id = {OURS(prescription_id), .length = si
 const CatalogType catalog_ods_code = {OURS(ods_code), .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
 const CatalogType catalog_ods_code_array = {OURS(ods_code_array), .length = -1, .alignment = TYPALIGN_DOUBLE};
 const CatalogType catalog_business_status = {OURS(business_status), .length = 1, .by_value = true, .alignment = TYPALIGN_CHAR};
-const CatalogType catalog_transition_kind = {OURS(transition_kind), .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT};
-const CatalogType catalog_alert_reason = {OURS(alert_reason), .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT};
+const CatalogType catalog_transition_kind = {
+	OURS(transition_kind), .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT,
+	.label_count = TRANSITION_KIND_COUNT, .labels = offsetof(Catalog, transition_kinds)
+};
+const CatalogType catalog_alert_reason = {
+	OURS(alert_reason), .length = sizeof(Oid), .by_value = true, .alignment = TYPALIGN_INT,
+	.label_count = ALERT_REASON_COUNT, .labels = offsetof(Catalog, alert_reasons)
+};
 const CatalogType catalog_uuid = {UUIDOID, .length = UUID_LEN, .alignment = TYPALIGN_CHAR};
 const CatalogType catalog_timestamptz = {TIMESTAMPTZOID, .length = 8, .by_value = FLOAT8PASSBYVAL, .alignment = TYPALIGN_DOUBLE};
 const CatalogType catalog_smallint = {INT2OID, .length = 2, .by_value = true, .alignment = TYPALIGN_SHORT};
@@ -154,12 +160,18 @@ catalog_type_oid(const CatalogType *type)
 	return *(const Oid *) ((const char *) catalog_get() + type->ours);
 }
 
+Oid
+catalog_label(const CatalogType *type, int number)
+{
+	return ((const Oid *) ((const char *) catalog_get() + type->labels))[number];
+}
+
 int
-catalog_label_number(Oid label, const Oid *labels, int count)
+catalog_label_number(const CatalogType *type, Oid label)
 {
 	int			number = 0;
 
-	while (number < count - 1 && labels[number] != label)
+	while (number < type->label_count - 1 && catalog_label(type, number) != label)
 		number++;
 	return number;
 }

@@ -32,6 +32,8 @@ typedef struct CatalogType
 	int16		length;
 	bool		by_value;
 	char		alignment;
+	int			label_count;	/* of an enumeration of ours; else 0 */
+	size_t		labels;			/* the place of their OIDs in the Catalog */
 } CatalogType;
 
 extern const CatalogType catalog_nhs_number;
@@ -64,7 +66,8 @@ extern const Catalog *catalog_get(void);
 
 extern Oid	catalog_type_oid(const CatalogType *type);
 
-/* Which of so many labels one is; the last where it is none of the others. */
-extern int	catalog_label_number(Oid label, const Oid *labels, int count);
+/* The label of an enumeration with a number, and the number of a label: the last where it is none of the others. */
+extern Oid	catalog_label(const CatalogType *type, int number);
+extern int	catalog_label_number(const CatalogType *type, Oid label);
 
 #endif							/* RXTRACK_CATALOG_H */

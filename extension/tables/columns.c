@@ -131,6 +131,7 @@ find_column(Relation relation, const char *name, Oid type)
 static void
 find_columns(const RowsTable *table, Relation relation, Columns *columns)
 {
+	Assert(table->columns[table->column_count - 1].name != NULL);
 	columns->is_all = RelationGetNumberOfAttributes(relation) == table->column_count;
 	for (int i = 0; i < table->column_count; i++)
 		columns->numbers[i] = find_column(relation, table->columns[i].name, catalog_type_oid(table->columns[i].type));

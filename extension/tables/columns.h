@@ -17,7 +17,11 @@
 
 #define COLUMNS_MAX 24
 
-/* What C knows of a table.  Its user numbers the columns from 0, by an enum. */
+/*
+ * What C knows of a table, and where a row of it has its values in memory: each in a member of a struct, of the
+ * column's type by value or of its fixed length (of a varlena a pointer, of an enumeration its number).  Where a
+ * column may be null, a bool says that it is not.
+ */
 typedef struct RowsTable
 {
 	const char *schema;
@@ -27,8 +31,15 @@ typedef struct RowsTable
 	{
 		const char *name;
 		const CatalogType *type;
+		size_t		member;
+		size_t		present;	/* that bool; 0: never null */
 	}			columns[COLUMNS_MAX];
 } RowsTable;
+
+/* For the initializer of a table: a column that is never null, and one that may be. */
+#define COLUMN(name, type, row, member) {name, &catalog_##type, offsetof(row, member), 0}
+#define COLUMN_OR_NULL(name, type, row, member, present) \
+	{name, &catalog_##type, offsetof(row, member), offsetof(row, present)}
 
 /* Where its columns are in a relation: the table itself, or a partition of it. */
 typedef struct Columns

@@ -13,6 +13,7 @@
 #include "access/skey.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "access/tupmacs.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
@@ -437,6 +438,108 @@ rows_value(Rows *rows, int column)
 	if (isnull)
 		elog(ERROR, "column \"%s\" of relation \"%s\" is null", rows->table->columns[column].name, rows->table->name);
 	return value;
+}
+
+/* ---------- Rows in memory ---------- */
+
+/* The value that a row has for a column, if any. */
+static Datum
+take_member(const RowsTable *table, int column, const void *row, bool *isnull)
+{
+	const CatalogType *type = table->columns[column].type;
+	const char *member = (const char *) row + table->columns[column].member;
+	size_t		present = table->columns[column].present;
+
+	*isnull = present != 0 && !*((const bool *) row + present);
+	if (type->label_count > 0)
+		return ObjectIdGetDatum(catalog_label(type, *(const int *) member));
+	if (type->length < 0)
+		return PointerGetDatum(*(void *const *) member);
+	return fetch_att(member, type->by_value, type->length);
+}
+
+static void
+set_member(const RowsTable *table, int column, void *row, Datum value, bool isnull)
+{
+	const CatalogType *type = table->columns[column].type;
+	char	   *member = (char *) row + table->columns[column].member;
+
+	if (table->columns[column].present != 0)
+		*((bool *) row + table->columns[column].present) = !isnull;
+	if (type->label_count > 0)
+		*(int *) member = isnull ? 0 : catalog_label_number(type, DatumGetObjectId(value));
+	else if (type->length < 0)
+		*(void **) member = isnull ? NULL : PG_DETOAST_DATUM_COPY(value);
+	else if (type->by_value)
+		store_att_byval(member, isnull ? (Datum) 0 : value, type->length);
+	else
+		memcpy(member, DatumGetPointer(value), type->length);
+}
+
+void
+rows_read(Rows *rows, void *row)
+{
+	for (int i = 0; i < rows->table->column_count; i++)
+	{
+		bool		isnull = false;
+		Datum		value = rows->table->columns[i].present == 0 ? rows_value(rows, i) : rows_column(rows, i, &isnull);
+
+		set_member(rows->table, i, row, value, isnull);
+	}
+}
+
+static void
+take_row(const RowsTable *table, const void *row, Datum *values, bool *nulls)
+{
+	for (int i = 0; i < table->column_count; i++)
+		values[i] = take_member(table, i, row, &nulls[i]);
+}
+
+static void
+take_key(const Rows *rows, const void *row, Datum *key, int key_count)
+{
+	bool		isnull;
+
+	for (int i = 0; i < key_count; i++)
+		key[i] = take_member(rows->table, rows->key->columns[i], row, &isnull);
+}
+
+void
+rows_search_row(Rows *rows, const void *row, int key_count)
+{
+	Datum		key[ROWS_MAX_KEY];
+
+	take_key(rows, row, key, key_count);
+	rows_search(rows, key, key_count);
+}
+
+bool
+rows_find_row(Rows *rows, const void *row, bool lock)
+{
+	Datum		key[ROWS_MAX_KEY];
+
+	take_key(rows, row, key, rows->key->count);
+	return rows_find(rows, key, rows->key->count, lock);
+}
+
+bool
+rows_insert_row(Rows *rows, const void *row)
+{
+	Datum		values[COLUMNS_MAX];
+	bool		nulls[COLUMNS_MAX];
+
+	take_row(rows->table, row, values, nulls);
+	return rows_insert(rows, values, nulls);
+}
+
+bool
+rows_update_row(Rows *rows, const RowsPlace *place, const bool *changes, const void *row)
+{
+	Datum		values[COLUMNS_MAX];
+	bool		nulls[COLUMNS_MAX];
+
+	take_row(rows->table, row, values, nulls);
+	return rows_update(rows, place, changes, values, nulls);
 }
 
 RowsPlace

@@ -73,6 +73,10 @@ extern void rows_scan(Rows *rows, BlockNumber first, BlockNumber last);
 /* How many blocks that has. */
 extern BlockNumber rows_block_count(Rows *rows);
 
+/* The same for the key that a row in memory has. */
+extern void rows_search_row(Rows *rows, const void *row, int key_count);
+extern bool rows_find_row(Rows *rows, const void *row, bool lock);
+
 /* The next row of a search; false at its end. */
 extern bool rows_next(Rows *rows);
 
@@ -100,6 +104,12 @@ extern Datum rows_column(Rows *rows, int column, bool *isnull);
 /* The same of a column that is never null; XX000 where it is. */
 extern Datum rows_value(Rows *rows, int column);
 
+/*
+ * Copies the row that was found into memory, where the table says; a null is zeroes there.  XX000 where a column is null that
+ * may not be.
+ */
+extern void rows_read(Rows *rows, void *row);
+
 /* Where the row that was found is. */
 extern RowsPlace rows_place(const Rows *rows);
 
@@ -108,6 +118,10 @@ extern RowsPlace rows_place(const Rows *rows);
  * trigger or a rule has left it out; raises what INSERT raises (23505 where its key is there already).
  */
 extern bool rows_insert(Rows *rows, const Datum *values, const bool *nulls);
+
+/* The same for a row in memory. */
+extern bool rows_insert_row(Rows *rows, const void *row);
+extern bool rows_update_row(Rows *rows, const RowsPlace *place, const bool *changes, const void *row);
 
 /* The block of the row that was just inserted into a table that is not partitioned; InvalidBlockNumber: SQL has done so. */
 extern BlockNumber rows_inserted_block(const Rows *rows);

@@ -7,6 +7,15 @@
 
 #include "types/identifiers.h"
 
+/* What names a supply. */
+typedef struct SupplyKey
+{
+	PrescriptionId prescription_id;
+	Uuid		line_item_id;
+	int32_t		issue_number;	/* of a repeat dispensing prescription; 0: none */
+	OdsCode		ods_code;
+} SupplyKey;
+
 typedef struct Update
 {
 	Uuid		task_id;
@@ -19,8 +28,17 @@ typedef struct Update
 	bool		post_dated;		/* it has a meta.lastUpdated */
 	int64_t		last_modified;	/* when it takes effect; microseconds since 2000 */
 	int64_t		post_dated_set_at;	/* meta.lastUpdated; 0 where not post-dated */
-	int32_t		issue_number;	/* of a repeat dispensing prescription; 0: none */
+	int32_t		issue_number;	/* 0: none */
 } Update;
+
+static inline SupplyKey
+update_supply(const Update *update)
+{
+	return (SupplyKey)
+	{
+		update->prescription_id, update->line_item_id, update->issue_number, update->ods_code
+	};
+}
 
 /* When it was asserted, which decides what is newer: at its post-dating if it has one, else when it took effect. */
 static inline int64_t

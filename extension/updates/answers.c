@@ -79,21 +79,21 @@ add_warnings(StringInfo out, const Entry *entry)
 {
 	const Update *update = entry->update;
 	OutcomeIssue warning = {.severity = "warning", .code = "business-rule"};
-	int64		ahead = update->last_modified - entry->received_at;
+	int64		ahead = update->last_modified - entry->judged.received_at;
 
-	if (entry->warned)
+	if (entry->judged.warned)
 	{
 		warning.diagnostics = psprintf("The transition rules do not allow %s to be followed by %s",
-									   business_status_name(entry->from), business_status_name(update->status));
+									   business_status_name(entry->judged.from), business_status_name(update->status));
 		outcome_add(out, &warning);
 	}
-	if (entry->other_patient)
+	if (entry->judged.other_patient)
 	{
 		warning.diagnostics = "Task.for names another patient than earlier updates of this prescription: nobody is alerted, "
 			"and the item may not be shown until that is settled";
 		outcome_add(out, &warning);
 	}
-	if (entry->overtaken)
+	if (entry->judged.overtaken)
 	{
 		warning.diagnostics = "A newer update is stored, so that this one does not change what is said now";
 		outcome_add(out, &warning);
@@ -105,7 +105,7 @@ add_warnings(StringInfo out, const Entry *entry)
 									   (long long) (ahead / USECS_PER_SEC));
 		outcome_add(out, &warning);
 	}
-	if (entry->received_at - update_asserted_at(update) > OLD_AGE)
+	if (entry->judged.received_at - update_asserted_at(update) > OLD_AGE)
 	{
 		warning.diagnostics = "The update was more than 30 days old when it was received";
 		outcome_add(out, &warning);
@@ -152,7 +152,7 @@ append_refused(StringInfo out, const BundleEntry *sent, const Entry *entry, int 
 	{
 		element = ".businessStatus";
 		refused.diagnostics = psprintf("Task.businessStatus: the transition rules do not allow %s to be followed by %s",
-									   business_status_name(entry->from), business_status_name(sent->update.status));
+									   business_status_name(entry->judged.from), business_status_name(sent->update.status));
 	}
 	else if (entry->fate == FATE_TOO_MANY_SUPPLIES)
 		refused.diagnostics = psprintf("Task.basedOn: one application may send updates of %d items of one prescription, "

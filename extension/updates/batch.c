@@ -56,9 +56,7 @@ find_supplies(Batch *batch, Entry **sorted)
 			Supply	   *supply = &batch->supplies[batch->supply_count++];
 
 			supply->prescription = &batch->prescriptions[batch->prescription_count - 1];
-			supply->line_item_id = update->line_item_id;
-			supply->issue_number = update->issue_number;
-			supply->ods_code = update->ods_code;
+			supply->key = update_supply(update);
 		}
 		sorted[i]->supply = &batch->supplies[batch->supply_count - 1];
 	}
@@ -77,8 +75,8 @@ find_tasks(Batch *batch, Entry **sorted)
 		{
 			Task	   *task = &batch->tasks[batch->task_count++];
 
-			task->prescription_id = update->prescription_id;
-			task->task_id = update->task_id;
+			task->update.prescription_id = update->prescription_id;
+			task->update.task_id = update->task_id;
 		}
 		sorted[i]->task = &batch->tasks[batch->task_count - 1];
 	}
@@ -169,6 +167,7 @@ batch_party(Supply *supply, int application_id, NhsNumber nhs_number)
 	if (party != NULL)
 		return party;
 	party = palloc0(sizeof(Party));
+	party->supply = supply->key;
 	party->application_id = application_id;
 	party->nhs_number = nhs_number;
 	party->next = supply->parties;

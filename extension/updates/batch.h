@@ -41,6 +41,7 @@ typedef struct SupplyState
 	int64		began_at;		/* the asserted time of its earliest update, */
 	int64		began_received_at;	/* and the receipt of that */
 	const struct Entry *newest_entry;	/* of the newest assertion, where that has come with this batch */
+	bool		stores_plain;	/* has its row a plain assertion beside the newest? */
 } SupplyState;
 
 /* What one application has begun on one prescription, counted where that matters. */
@@ -56,14 +57,14 @@ typedef struct PrescriptionState
 {
 	bool		known;			/* by its row, or by an update of this batch */
 	NhsNumber	nhs_number;
-	int			application_id; /* that named the patient; 0: an operator did */
+	bool		is_of_application;	/* has one named the patient?  Else an operator did */
+	int			application_id; /* that one; else 0 */
 	bool		hidden;			/* that application has named another one since */
 } PrescriptionState;
 
 typedef struct Prescription
 {
 	PrescriptionId prescription_id;
-	RowsPlace	place;			/* of its row, where it has one */
 	PrescriptionState before;	/* as stored */
 	PrescriptionState state;	/* and as each accepted update leaves it */
 	bool		has_new_supply; /* is a supply of it named that has no row yet? */
@@ -73,6 +74,7 @@ typedef struct Prescription
 /* An application and a patient that updates of a supply have named, beside the supply's own pair. */
 typedef struct Party
 {
+	SupplyKey	supply;
 	int			application_id;
 	NhsNumber	nhs_number;
 	int			updates;		/* how many; the bound on what one application may add is on them */
@@ -84,9 +86,7 @@ typedef struct Party
 typedef struct Supply
 {
 	Prescription *prescription;
-	Uuid		line_item_id;
-	int32		issue_number;
-	OdsCode		ods_code;
+	SupplyKey	key;
 	bool		stored;			/* has a row, which is locked */
 	RowsPlace	place;			/* of that row */
 	SupplyState before;			/* as stored */
@@ -94,22 +94,27 @@ typedef struct Supply
 	Party	   *parties;
 } Supply;
 
-/* A task of a prescription: by whom and how it was stored, if it was. */
+/* What an update is to its supply: stored with it, so that a retry is told the same. */
+typedef struct Judgement
+{
+	TransitionKind kind;
+	BusinessStatus from;		/* of the assertion that it follows; 0: none; of a stored one known where it is unexpected */
+	int32		receipt;		/* the supply's first update has 1, and so on */
+	int64		received_at;
+	bool		changes_status; /* does the supply become its status by it, then or later? */
+	bool		other_patient;	/* does it name somebody else than the prescription's patient? */
+	bool		warned;			/* is its sender told that no rule allows it? */
+	bool		overtaken;		/* does it count for nothing, a newer one being there? */
+} Judgement;
+
+/* A task of a prescription: by whom and how it was stored, if it was; else what names it, in the update. */
 typedef struct Task
 {
-	PrescriptionId prescription_id;
-	Uuid		task_id;
 	bool		stored;
 	int			application_id;
 	Uuid		request_id;
-	int			request_entries;	/* how many the request had */
-	TransitionKind kind;		/* what it was to its supply, when it came */
-	BusinessStatus from;		/* where that stood; known of an unexpected one */
-	bool		changes_status;
-	bool		other_patient;
-	bool		warned;
-	bool		overtaken;
-	int64		received_at;
+	int16		request_entries;	/* how many the request had */
+	Judgement	judged;
 	Update		update;
 } Task;
 
@@ -135,19 +140,12 @@ typedef struct Entry
 
 	/* the judgement */
 	Fate		fate;
-	BusinessStatus from;		/* of the assertion that it follows; 0: none */
+	Judgement	judged;
 	BusinessStatus was;			/* the supply's status before it; 0: none */
-	int			receipt;		/* the supply's first update has 1, and so on */
-	int64		received_at;
-	TransitionKind kind;
 	bool		is_newest;		/* is it the supply's newest assertion when it comes? */
 	int64		takes_effect_at;
 	BusinessStatus plain;		/* of the newest plain assertion before it; 0: none */
 	BusinessStatus becomes;		/* the supply's status after it; 0: none */
-	bool		changes_status;	/* does the supply become its status by it, then or later? */
-	bool		other_patient;	/* does it name somebody else than the prescription's patient? */
-	bool		warned;			/* is its sender told that no rule allows it? */
-	bool		overtaken;		/* does it count for nothing, a newer one being there? */
 	SupplyState before;			/* of its supply, to undo the judgement, */
 	PrescriptionState prescription_before;	/* and of its prescription */
 } Entry;

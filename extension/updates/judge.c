@@ -25,7 +25,7 @@ make_assertion(const Entry *entry)
 			.completed = update->completed,
 			.post_dated = update->post_dated,
 			.application_id = entry->submission->application_id,
-			.asserted_at = Min(update_asserted_at(update), entry->received_at),
+			.asserted_at = Min(update_asserted_at(update), entry->judged.received_at),
 			.last_modified = update->last_modified
 	};
 }
@@ -75,21 +75,22 @@ static void
 judge_update(Entry *entry, const Assertion *assertion)
 {
 	const SupplyState *state = &entry->supply->state;
+	Judgement  *judged = &entry->judged;
 
-	entry->from = state->newest.status;
-	entry->was = find_status(state, entry->received_at);
+	judged->from = state->newest.status;
+	entry->was = find_status(state, judged->received_at);
 	entry->plain = state->plain.status;
 	entry->takes_effect_at = assertion_takes_effect_at(assertion);
 	if (state->receipts == 0)
-		entry->kind = TRANSITION_FIRST;
+		judged->kind = TRANSITION_FIRST;
 	else if (is_newer(assertion, &state->newest))
-		entry->kind = transitions_judge(state->newest.status, assertion->status);
+		judged->kind = transitions_judge(state->newest.status, assertion->status);
 	else
-		entry->kind = TRANSITION_LATE;
-	entry->is_newest = entry->kind != TRANSITION_LATE;
-	entry->warned = entry->kind == TRANSITION_UNEXPECTED && settings_transition_policy == TRANSITION_POLICY_WARN;
-	entry->overtaken = entry->kind == TRANSITION_LATE && is_overtaken(state, assertion, entry->received_at);
-	entry->changes_status = !entry->overtaken && changes_status(state, assertion, entry->received_at);
+		judged->kind = TRANSITION_LATE;
+	entry->is_newest = judged->kind != TRANSITION_LATE;
+	judged->warned = judged->kind == TRANSITION_UNEXPECTED && settings_transition_policy == TRANSITION_POLICY_WARN;
+	judged->overtaken = judged->kind == TRANSITION_LATE && is_overtaken(state, assertion, judged->received_at);
+	judged->changes_status = !judged->overtaken && changes_status(state, assertion, judged->received_at);
 }
 
 /* How many updates of a supply an application has sent. */
@@ -113,7 +114,7 @@ find_fate(const Entry *entry)
 	Supply	   *supply = entry->supply;
 	int			application_id = entry->submission->application_id;
 
-	if (entry->kind == TRANSITION_UNEXPECTED && settings_transition_policy == TRANSITION_POLICY_ENFORCE)
+	if (entry->judged.kind == TRANSITION_UNEXPECTED && settings_transition_policy == TRANSITION_POLICY_ENFORCE)
 		return FATE_UNEXPECTED;
 	if (supply->state.receipts == 0 &&
 		batch_share(supply->prescription, application_id)->supplies >= settings_supplies_per_prescription)
@@ -158,9 +159,12 @@ accept_patient(Entry *entry)
 	NhsNumber	named = entry->update->nhs_number;
 
 	if (!prescription->known)
-		*prescription = (PrescriptionState) {true, named, application_id, false};
-	entry->other_patient = named != prescription->nhs_number;
-	if (entry->other_patient)
+		*prescription = (PrescriptionState)
+		{
+			.known = true, .nhs_number = named, .is_of_application = true, .application_id = application_id
+		};
+	entry->judged.other_patient = named != prescription->nhs_number;
+	if (entry->judged.other_patient)
 	{
 		state->in_conflict = true;
 		prescription->hidden |= application_id == prescription->application_id &&
@@ -171,7 +175,7 @@ accept_patient(Entry *entry)
 		state->application_id = application_id;
 		state->nhs_number = named;
 	}
-	else if (!entry->other_patient && state->nhs_number != named)
+	else if (!entry->judged.other_patient && state->nhs_number != named)
 	{
 		NhsNumber	first_named = state->nhs_number;
 		int			count = count_naming(supply, state->application_id, first_named);
@@ -196,13 +200,13 @@ accept_update(Entry *entry, const Assertion *assertion)
 	party = batch_party(supply, application_id, entry->update->nhs_number);
 	if (party != NULL)
 		party->updates++;
-	entry->receipt = ++state->receipts;
+	entry->judged.receipt = ++state->receipts;
 	state->own_receipts += application_id == state->application_id;
-	state->received_at = entry->received_at;
-	if (entry->receipt == 1 || assertion->asserted_at < state->began_at)
+	state->received_at = entry->judged.received_at;
+	if (entry->judged.receipt == 1 || assertion->asserted_at < state->began_at)
 	{
 		state->began_at = assertion->asserted_at;
-		state->began_received_at = entry->received_at;
+		state->began_received_at = entry->judged.received_at;
 	}
 	if (!assertion->post_dated && is_newer(assertion, &state->plain))
 		state->plain = *assertion;
@@ -211,7 +215,7 @@ accept_update(Entry *entry, const Assertion *assertion)
 		state->newest = *assertion;
 		state->newest_entry = entry;
 	}
-	entry->becomes = find_status(state, entry->received_at);
+	entry->becomes = find_status(state, entry->judged.received_at);
 }
 
 static void
@@ -261,19 +265,6 @@ find_repetition(const Entry *entry)
 	return FATE_RETRIED;
 }
 
-/* A retry is told what the first one was, whatever the rules say of it now. */
-static void
-recall_judgement(Entry *entry)
-{
-	entry->kind = entry->task->kind;
-	entry->from = entry->task->from;
-	entry->changes_status = entry->task->changes_status;
-	entry->other_patient = entry->task->other_patient;
-	entry->warned = entry->task->warned;
-	entry->overtaken = entry->task->overtaken;
-	entry->received_at = entry->task->received_at;
-}
-
 /*
  * Looks at tasks that are stored already.  Only the same request with the same entries, all of them, is a
  * retry.  Returns whether that decides about the submission.
@@ -294,9 +285,10 @@ find_repeated(Submission *submission)
 		return false;
 	if (counts[FATE_RETRIED] == submission->bundle->count)
 	{
+		/* a retry is told what the first one was, whatever the rules say of it now */
 		submission->status = 201;
 		for (int i = 0; i < submission->bundle->count; i++)
-			recall_judgement(&submission->entries[i]);
+			submission->entries[i].judged = submission->entries[i].task->judged;
 		return true;
 	}
 	for (int i = 0; i < submission->bundle->count; i++)
@@ -327,7 +319,7 @@ judge_entries(Submission *submission, int64 now)
 		entry->before = entry->supply->state;
 		entry->prescription_before = entry->supply->prescription->state;
 		/* a server's clock that is set back makes nobody late */
-		entry->received_at = Max(now, entry->before.received_at);
+		entry->judged.received_at = Max(now, entry->before.received_at);
 		assertion = make_assertion(entry);
 		judge_update(entry, &assertion);
 		entry->fate = find_fate(entry);
@@ -353,13 +345,7 @@ remember_tasks(Submission *submission)
 		task->application_id = submission->application_id;
 		task->request_id = submission->request_id;
 		task->request_entries = submission->bundle->count;
-		task->kind = entry->kind;
-		task->from = entry->from;
-		task->changes_status = entry->changes_status;
-		task->other_patient = entry->other_patient;
-		task->warned = entry->warned;
-		task->overtaken = entry->overtaken;
-		task->received_at = entry->received_at;
+		task->judged = entry->judged;
 		task->update = *entry->update;
 	}
 }

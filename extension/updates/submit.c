@@ -22,7 +22,6 @@
 #include "tables/subtransaction.h"
 #include "updates/answers.h"
 #include "updates/judge.h"
-#include "updates/parties.h"
 #include "updates/prescriptions.h"
 #include "updates/submit.h"
 #include "updates/supplies.h"
@@ -54,7 +53,7 @@ record_settled_predictions(const Batch *batch)
 
 		/* its first new update stands for the supply */
 		if (entry->fate != FATE_STORED || entry->submission->status != 201 ||
-			entry->receipt != supply->before.receipts + 1 || !is_settled_prediction(supply))
+			entry->judged.receipt != supply->before.receipts + 1 || !is_settled_prediction(supply))
 			continue;
 		predictions[count++] = (Prediction)
 		{
@@ -80,7 +79,7 @@ change_at_once(const Entry *entry, StatusChange change)
 	change.was = entry->was;
 	change.becomes = entry->becomes;
 	change.withdraws = transitions_withdraw(change.was, change.becomes);
-	if (entry->takes_effect_at <= entry->received_at)
+	if (entry->takes_effect_at <= entry->judged.received_at)
 		change.occurs_at = entry->takes_effect_at;
 	else if (plain->status != 0)
 	{
@@ -111,19 +110,19 @@ find_changes(const Entry *entry, StatusChange *changes)
 	const PrescriptionState *prescription = &supply->prescription->state;
 	const StatusChange change = {
 		.update = entry->update,
-		.receipt = entry->receipt,
+		.receipt = entry->judged.receipt,
 		.application_id = entry->submission->application_id,
 		.post_dated = entry->update->post_dated,
 		.nhs_number = prescription->nhs_number,
-		.in_conflict = entry->other_patient || prescription->hidden || supply->state.nhs_number != prescription->nhs_number,
-		.received_at = entry->received_at,
-		.occurs_at = entry->received_at
+		.in_conflict = entry->judged.other_patient || prescription->hidden || supply->state.nhs_number != prescription->nhs_number,
+		.received_at = entry->judged.received_at,
+		.occurs_at = entry->judged.received_at
 	};
 	int			count = 0;
 
 	if (entry->becomes != entry->was)
 		changes[count++] = change_at_once(entry, change);
-	if (entry->is_newest && entry->takes_effect_at > entry->received_at)
+	if (entry->is_newest && entry->takes_effect_at > entry->judged.received_at)
 		changes[count++] = change_later(entry, change);
 	return count;
 }
@@ -152,17 +151,17 @@ lock_batch(Batch *batch, Rows *prescriptions, Rows *supplies, Rows *tasks)
 	batch->now = GetCurrentTimestamp();
 	prescriptions_read(prescriptions, batch);
 	supplies_count_shares(supplies, batch);
-	parties_read(batch);
+	supplies_read_parties(batch);
 	if (batch->tasks_known)
 		tasks_find(tasks, batch);
 }
 
 static void
-store_batch(const Batch *batch, Rows *prescriptions, Rows *supplies, Rows *tasks)
+store_batch(Batch *batch, Rows *prescriptions, Rows *supplies, Rows *tasks)
 {
 	prescriptions_store(prescriptions, batch);
 	supplies_store(supplies, batch);
-	parties_store(batch);
+	supplies_store_parties(batch);
 	tasks_store(tasks, batch);
 }
 

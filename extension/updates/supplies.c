@@ -1,123 +1,54 @@
 /*
  * supplies.c
- *		Reading and writing rxtrack.supply.
+ *		Reading and writing rxtrack.supply and rxtrack_internal.supply_party.
  */
 #include "postgres.h"
-
-#include "utils/timestamp.h"
 
 #include "types/types.h"
 #include "updates/supplies.h"
 
+/* A late update leaves what the newest assertion says: these columns, which come after the key. */
 enum
 {
-	SUPPLY_PRESCRIPTION_ID,
-	SUPPLY_LINE_ITEM_ID,
-	SUPPLY_ISSUE_NUMBER,
-	SUPPLY_ODS_CODE,
-	SUPPLY_NHS_NUMBER,
-	SUPPLY_APPLICATION_ID,
-	SUPPLY_IN_CONFLICT,
-	SUPPLY_RECEIPTS,
-	SUPPLY_OWN_RECEIPTS,
-	SUPPLY_RECEIVED_AT,
-	SUPPLY_BEGAN_AT,
-	SUPPLY_BEGAN_RECEIVED_AT,
-	SUPPLY_STATUS,
-	SUPPLY_COMPLETED,
-	SUPPLY_POST_DATED,
-	SUPPLY_ASSERTED_AT,
-	SUPPLY_LAST_MODIFIED,
-	SUPPLY_ASSERTED_BY,
-	SUPPLY_PLAIN_STATUS,
-	SUPPLY_PLAIN_COMPLETED,
-	SUPPLY_PLAIN_ASSERTED_AT,
-	SUPPLY_PLAIN_LAST_MODIFIED,
-	SUPPLY_PLAIN_ASSERTED_BY,
-	SUPPLY_COLUMNS
+	SUPPLY_KEY_COLUMNS = 4,
+	SUPPLY_NEWEST_END = 10,
+	SUPPLY_COLUMNS = 23
 };
 
 static const RowsTable supply_table = {
-	.schema = "rxtrack",
-	.name = "supply",
-	.column_count = SUPPLY_COLUMNS,
-	.columns = {
-		[SUPPLY_PRESCRIPTION_ID] = {"prescription_id", &catalog_prescription_id},
-		[SUPPLY_LINE_ITEM_ID] = {"line_item_id", &catalog_uuid},
-		[SUPPLY_ISSUE_NUMBER] = {"issue_number", &catalog_integer},
-		[SUPPLY_ODS_CODE] = {"ods_code", &catalog_ods_code},
-		[SUPPLY_NHS_NUMBER] = {"nhs_number", &catalog_nhs_number},
-		[SUPPLY_APPLICATION_ID] = {"application_id", &catalog_integer},
-		[SUPPLY_IN_CONFLICT] = {"in_conflict", &catalog_boolean},
-		[SUPPLY_RECEIPTS] = {"receipts", &catalog_integer},
-		[SUPPLY_OWN_RECEIPTS] = {"own_receipts", &catalog_integer},
-		[SUPPLY_RECEIVED_AT] = {"received_at", &catalog_timestamptz},
-		[SUPPLY_BEGAN_AT] = {"began_at", &catalog_timestamptz},
-		[SUPPLY_BEGAN_RECEIVED_AT] = {"began_received_at", &catalog_timestamptz},
-		[SUPPLY_STATUS] = {"status", &catalog_business_status},
-		[SUPPLY_COMPLETED] = {"completed", &catalog_boolean},
-		[SUPPLY_POST_DATED] = {"post_dated", &catalog_boolean},
-		[SUPPLY_ASSERTED_AT] = {"asserted_at", &catalog_timestamptz},
-		[SUPPLY_LAST_MODIFIED] = {"last_modified", &catalog_timestamptz},
-		[SUPPLY_ASSERTED_BY] = {"asserted_by", &catalog_integer},
-		[SUPPLY_PLAIN_STATUS] = {"plain_status", &catalog_business_status},
-		[SUPPLY_PLAIN_COMPLETED] = {"plain_completed", &catalog_boolean},
-		[SUPPLY_PLAIN_ASSERTED_AT] = {"plain_asserted_at", &catalog_timestamptz},
-		[SUPPLY_PLAIN_LAST_MODIFIED] = {"plain_last_modified", &catalog_timestamptz},
-		[SUPPLY_PLAIN_ASSERTED_BY] = {"plain_asserted_by", &catalog_integer}
+	"rxtrack", "supply", SUPPLY_COLUMNS, {
+		COLUMN("prescription_id", prescription_id, Supply, key.prescription_id),
+		COLUMN("line_item_id", uuid, Supply, key.line_item_id),
+		COLUMN("issue_number", integer, Supply, key.issue_number),
+		COLUMN("ods_code", ods_code, Supply, key.ods_code),
+		COLUMN("status", business_status, Supply, state.newest.status),
+		COLUMN("completed", boolean, Supply, state.newest.completed),
+		COLUMN("post_dated", boolean, Supply, state.newest.post_dated),
+		COLUMN("asserted_at", timestamptz, Supply, state.newest.asserted_at),
+		COLUMN("last_modified", timestamptz, Supply, state.newest.last_modified),
+		COLUMN("asserted_by", integer, Supply, state.newest.application_id),
+		COLUMN("nhs_number", nhs_number, Supply, state.nhs_number),
+		COLUMN("application_id", integer, Supply, state.application_id),
+		COLUMN("in_conflict", boolean, Supply, state.in_conflict),
+		COLUMN("receipts", integer, Supply, state.receipts),
+		COLUMN("own_receipts", integer, Supply, state.own_receipts),
+		COLUMN("received_at", timestamptz, Supply, state.received_at),
+		COLUMN("began_at", timestamptz, Supply, state.began_at),
+		COLUMN("began_received_at", timestamptz, Supply, state.began_received_at),
+		COLUMN_OR_NULL("plain_status", business_status, Supply, state.plain.status, state.stores_plain),
+		COLUMN_OR_NULL("plain_completed", boolean, Supply, state.plain.completed, state.stores_plain),
+		COLUMN_OR_NULL("plain_asserted_at", timestamptz, Supply, state.plain.asserted_at, state.stores_plain),
+		COLUMN_OR_NULL("plain_last_modified", timestamptz, Supply, state.plain.last_modified, state.stores_plain),
+		COLUMN_OR_NULL("plain_asserted_by", integer, Supply, state.plain.application_id, state.stores_plain)
 	}
 };
 
-#define KEY_COLUMNS 4
-
-static const RowsKey supply_key = {
-	.count = KEY_COLUMNS,
-	.columns = {SUPPLY_PRESCRIPTION_ID, SUPPLY_LINE_ITEM_ID, SUPPLY_ISSUE_NUMBER, SUPPLY_ODS_CODE}
-};
+static const RowsKey supply_key = {.count = SUPPLY_KEY_COLUMNS, .columns = {0, 1, 2, 3}};
 
 Rows *
 supplies_open(void)
 {
 	return rows_open(&supply_table, &supply_key, RowExclusiveLock);
-}
-
-/* ---------- Reading ---------- */
-
-/* Takes over what the row that was found says. */
-static void
-read_supply(Supply *supply, Rows *rows)
-{
-	SupplyState *state = &supply->before;
-	bool		is_plain;
-	Datum		plain_status = rows_column(rows, SUPPLY_PLAIN_STATUS, &is_plain);
-
-	supply->stored = true;
-	supply->place = rows_place(rows);
-	state->receipts = DatumGetInt32(rows_value(rows, SUPPLY_RECEIPTS));
-	state->own_receipts = DatumGetInt32(rows_value(rows, SUPPLY_OWN_RECEIPTS));
-	state->nhs_number = DatumGetNhsNumber(rows_value(rows, SUPPLY_NHS_NUMBER));
-	state->application_id = DatumGetInt32(rows_value(rows, SUPPLY_APPLICATION_ID));
-	state->in_conflict = DatumGetBool(rows_value(rows, SUPPLY_IN_CONFLICT));
-	state->received_at = DatumGetTimestampTz(rows_value(rows, SUPPLY_RECEIVED_AT));
-	state->began_at = DatumGetTimestampTz(rows_value(rows, SUPPLY_BEGAN_AT));
-	state->began_received_at = DatumGetTimestampTz(rows_value(rows, SUPPLY_BEGAN_RECEIVED_AT));
-	state->newest.status = DatumGetBusinessStatus(rows_value(rows, SUPPLY_STATUS));
-	state->newest.completed = DatumGetBool(rows_value(rows, SUPPLY_COMPLETED));
-	state->newest.post_dated = DatumGetBool(rows_value(rows, SUPPLY_POST_DATED));
-	state->newest.asserted_at = DatumGetTimestampTz(rows_value(rows, SUPPLY_ASSERTED_AT));
-	state->newest.last_modified = DatumGetTimestampTz(rows_value(rows, SUPPLY_LAST_MODIFIED));
-	state->newest.application_id = DatumGetInt32(rows_value(rows, SUPPLY_ASSERTED_BY));
-	if (!state->newest.post_dated)
-		state->plain = state->newest;
-	else if (!is_plain)
-	{
-		state->plain.status = DatumGetBusinessStatus(plain_status);
-		state->plain.completed = DatumGetBool(rows_value(rows, SUPPLY_PLAIN_COMPLETED));
-		state->plain.asserted_at = DatumGetTimestampTz(rows_value(rows, SUPPLY_PLAIN_ASSERTED_AT));
-		state->plain.last_modified = DatumGetTimestampTz(rows_value(rows, SUPPLY_PLAIN_LAST_MODIFIED));
-		state->plain.application_id = DatumGetInt32(rows_value(rows, SUPPLY_PLAIN_ASSERTED_BY));
-	}
-	supply->state = supply->before;
 }
 
 void
@@ -126,15 +57,18 @@ supplies_lock(Rows *rows, Batch *batch)
 	for (int i = 0; i < batch->supply_count; i++)
 	{
 		Supply	   *supply = &batch->supplies[i];
-		Datum		key[KEY_COLUMNS] = {
-			PrescriptionIdGetDatum(&supply->prescription->prescription_id), PointerGetDatum(&supply->line_item_id),
-			Int32GetDatum(supply->issue_number), OdsCodeGetDatum(supply->ods_code)
-		};
 
-		if (rows_find(rows, key, KEY_COLUMNS, true))
-			read_supply(supply, rows);
-		else
+		supply->stored = rows_find_row(rows, supply, true);
+		if (!supply->stored)
+		{
 			supply->prescription->has_new_supply = true;
+			continue;
+		}
+		rows_read(rows, supply);
+		supply->place = rows_place(rows);
+		if (!supply->state.newest.post_dated)
+			supply->state.plain = supply->state.newest;
+		supply->before = supply->state;
 	}
 }
 
@@ -145,80 +79,119 @@ supplies_count_shares(Rows *rows, Batch *batch)
 
 	for (int i = 0; i < batch->supply_count; i++)
 	{
-		Prescription *prescription = batch->supplies[i].prescription;
-		Datum		key = PrescriptionIdGetDatum(&prescription->prescription_id);
+		const Supply *supply = &batch->supplies[i];
+		Supply		other;
 
-		if (batch->supplies[i].stored || !prescription->before.known || prescription == counted)
+		if (supply->stored || !supply->prescription->before.known || supply->prescription == counted)
 			continue;
-		rows_search(rows, &key, 1);
+		counted = supply->prescription;
+		rows_search_row(rows, supply, 1);
 		while (rows_next(rows))
-			batch_share(prescription, DatumGetInt32(rows_value(rows, SUPPLY_APPLICATION_ID)))->supplies++;
-		counted = prescription;
+		{
+			rows_read(rows, &other);
+			batch_share(counted, other.state.application_id)->supplies++;
+		}
 	}
 }
 
-/* ---------- Writing ---------- */
-
-/* A late update leaves what the newest assertion says, and no trigger ON UPDATE OF these columns fires. */
 static void
-choose_changes(bool *changes, const SupplyState *state)
+store_supply(Rows *rows, Supply *supply)
 {
-	static const int of_newest[] = {
-		SUPPLY_STATUS, SUPPLY_COMPLETED, SUPPLY_POST_DATED, SUPPLY_ASSERTED_AT, SUPPLY_LAST_MODIFIED, SUPPLY_ASSERTED_BY
-	};
-
-	memset(changes, true, SUPPLY_COLUMNS);
-	for (int i = 0; i < (int) lengthof(of_newest); i++)
-		changes[of_newest[i]] = state->newest_entry != NULL;
-}
-
-static void
-store_supply(Rows *rows, const Supply *supply)
-{
+	SupplyState *state = &supply->state;
 	bool		changes[SUPPLY_COLUMNS];
-	const SupplyState *state = &supply->state;
-	Datum		values[SUPPLY_COLUMNS];
-	bool		nulls[SUPPLY_COLUMNS] = {false};
-	bool		has_plain = state->newest.post_dated && state->plain.status != 0;
 
-	values[SUPPLY_PRESCRIPTION_ID] = PrescriptionIdGetDatum(&supply->prescription->prescription_id);
-	values[SUPPLY_LINE_ITEM_ID] = PointerGetDatum(&supply->line_item_id);
-	values[SUPPLY_ISSUE_NUMBER] = Int32GetDatum(supply->issue_number);
-	values[SUPPLY_ODS_CODE] = OdsCodeGetDatum(supply->ods_code);
-	values[SUPPLY_NHS_NUMBER] = NhsNumberGetDatum(state->nhs_number);
-	values[SUPPLY_APPLICATION_ID] = Int32GetDatum(state->application_id);
-	values[SUPPLY_IN_CONFLICT] = BoolGetDatum(state->in_conflict);
-	values[SUPPLY_RECEIPTS] = Int32GetDatum(state->receipts);
-	values[SUPPLY_OWN_RECEIPTS] = Int32GetDatum(state->own_receipts);
-	values[SUPPLY_RECEIVED_AT] = TimestampTzGetDatum(state->received_at);
-	values[SUPPLY_BEGAN_AT] = TimestampTzGetDatum(state->began_at);
-	values[SUPPLY_BEGAN_RECEIVED_AT] = TimestampTzGetDatum(state->began_received_at);
-	values[SUPPLY_STATUS] = BusinessStatusGetDatum(state->newest.status);
-	values[SUPPLY_COMPLETED] = BoolGetDatum(state->newest.completed);
-	values[SUPPLY_POST_DATED] = BoolGetDatum(state->newest.post_dated);
-	values[SUPPLY_ASSERTED_AT] = TimestampTzGetDatum(state->newest.asserted_at);
-	values[SUPPLY_LAST_MODIFIED] = TimestampTzGetDatum(state->newest.last_modified);
-	values[SUPPLY_ASSERTED_BY] = Int32GetDatum(state->newest.application_id);
-	values[SUPPLY_PLAIN_STATUS] = BusinessStatusGetDatum(state->plain.status);
-	values[SUPPLY_PLAIN_COMPLETED] = BoolGetDatum(state->plain.completed);
-	values[SUPPLY_PLAIN_ASSERTED_AT] = TimestampTzGetDatum(state->plain.asserted_at);
-	values[SUPPLY_PLAIN_LAST_MODIFIED] = TimestampTzGetDatum(state->plain.last_modified);
-	values[SUPPLY_PLAIN_ASSERTED_BY] = Int32GetDatum(state->plain.application_id);
-	for (int i = SUPPLY_PLAIN_STATUS; i <= SUPPLY_PLAIN_ASSERTED_BY; i++)
-		nulls[i] = !has_plain;
+	state->stores_plain = state->newest.post_dated && state->plain.status != 0;
+	for (int i = 0; i < SUPPLY_COLUMNS; i++)
+		changes[i] = i < SUPPLY_KEY_COLUMNS || i >= SUPPLY_NEWEST_END || state->newest_entry != NULL;
 	if (supply->stored)
-	{
-		choose_changes(changes, state);
-		rows_update(rows, &supply->place, changes, values, nulls);
-	}
+		rows_update_row(rows, &supply->place, changes, supply);
 	else
-		rows_insert(rows, values, nulls);
+		rows_insert_row(rows, supply);
 }
 
 void
-supplies_store(Rows *rows, const Batch *batch)
+supplies_store(Rows *rows, Batch *batch)
 {
 	for (int i = 0; i < batch->supply_count; i++)
 		if (batch->supplies[i].state.receipts > batch->supplies[i].before.receipts)
 			store_supply(rows, &batch->supplies[i]);
+}
+
+/* ---------- Parties ---------- */
+
+static const RowsTable party_table = {
+	"rxtrack_internal", "supply_party", 7, {
+		COLUMN("prescription_id", prescription_id, Party, supply.prescription_id),
+		COLUMN("line_item_id", uuid, Party, supply.line_item_id),
+		COLUMN("issue_number", integer, Party, supply.issue_number),
+		COLUMN("ods_code", ods_code, Party, supply.ods_code),
+		COLUMN("application_id", integer, Party, application_id),
+		COLUMN("nhs_number", nhs_number, Party, nhs_number),
+		COLUMN("updates", integer, Party, updates)
+	}
+};
+
+static void
+read_parties(Rows *rows, Supply *supply)
+{
+	Party		found = {.supply = supply->key};
+
+	rows_search_row(rows, &found, SUPPLY_KEY_COLUMNS);
+	while (rows_next(rows))
+	{
+		Party	   *party;
+
+		rows_read(rows, &found);
+		party = batch_party(supply, found.application_id, found.nhs_number);
+		if (party == NULL)
+			continue;
+		party->place = rows_place(rows);
+		party->updates = party->updates_stored = found.updates;
+	}
+}
+
+void
+supplies_read_parties(Batch *batch)
+{
+	Rows	   *rows = NULL;
+	Supply	   *read = NULL;
+
+	for (int i = 0; i < batch->entry_count; i++)
+	{
+		Entry	   *entry = &batch->entries[i];
+		Supply	   *supply = entry->supply;
+
+		if (!supply->stored || supply == read || supply->parties != NULL ||
+			(supply->before.application_id == entry->submission->application_id &&
+			 supply->before.nhs_number == entry->update->nhs_number))
+			continue;
+		/* few supplies have any */
+		if (rows == NULL)
+			rows = rows_open(&party_table, &supply_key, RowExclusiveLock);
+		read_parties(rows, supply);
+		read = supply;
+	}
+	if (rows != NULL)
+		rows_close(rows);
+}
+
+void
+supplies_store_parties(const Batch *batch)
+{
+	Rows	   *rows = NULL;
+
+	for (int i = 0; i < batch->supply_count; i++)
+		for (const Party *party = batch->supplies[i].parties; party != NULL; party = party->next)
+		{
+			if (party->updates <= party->updates_stored)
+				continue;
+			if (rows == NULL)
+				rows = rows_open(&party_table, &supply_key, RowExclusiveLock);
+			if (party->updates_stored > 0)
+				rows_update_row(rows, &party->place, NULL, party);
+			else
+				rows_insert_row(rows, party);
+		}
+	if (rows != NULL)
+		rows_close(rows);
 }
