@@ -20,59 +20,53 @@
 #include "tables/cached.h"
 #include "tables/rows.h"
 
-enum
+typedef struct Application
 {
-	APPLICATION_ID,
-	APPLICATION_NAME,
-	APPLICATION_SCOPES,
-	APPLICATION_SUSPENDED,
-	APPLICATION_REQUESTS_PER_MINUTE,
-	APPLICATION_ODS_CODES,
-	APPLICATION_CERTIFICATES,
-	APPLICATION_COLUMNS
-};
+	int32		id;
+	text	   *name;
+	ArrayType  *scopes;
+	bool		suspended;
+	int32		requests_per_minute;
+	bool		is_restricted;	/* to pharmacies: */
+	ArrayType  *ods_codes;
+	bool		is_bound;		/* to client certificates, with these SHA-256: */
+	ArrayType  *certificates;
+} Application;
 
 static const RowsTable application_table = {
-	.schema = "rxtrack_internal",
-	.name = "application",
-	.column_count = APPLICATION_COLUMNS,
-	.columns = {
-		[APPLICATION_ID] = {"application_id", &catalog_integer},
-		[APPLICATION_NAME] = {"name", &catalog_text},
-		[APPLICATION_SCOPES] = {"scopes", &catalog_text_array},
-		[APPLICATION_SUSPENDED] = {"suspended", &catalog_boolean},
-		[APPLICATION_REQUESTS_PER_MINUTE] = {"requests_per_minute", &catalog_integer},
-		[APPLICATION_ODS_CODES] = {"ods_codes", &catalog_ods_code_array},
-		[APPLICATION_CERTIFICATES] = {"certificates", &catalog_bytea_array}
+	"rxtrack_internal", "application", 7, {
+		COLUMN("application_id", integer, Application, id),
+		COLUMN("name", text, Application, name),
+		COLUMN("scopes", text_array, Application, scopes),
+		COLUMN("suspended", boolean, Application, suspended),
+		COLUMN("requests_per_minute", integer, Application, requests_per_minute),
+		COLUMN_OR_NULL("ods_codes", ods_code_array, Application, ods_codes, is_restricted),
+		COLUMN_OR_NULL("certificates", bytea_array, Application, certificates, is_bound)
 	}
 };
 
-static const RowsKey application_by_id = {.count = 1, .columns = {APPLICATION_ID}};
-static const RowsKey application_by_its_name = {"application_name_key", .count = 1, .columns = {APPLICATION_NAME}};
+static const RowsKey application_by_id = {.count = 1, .columns = {0}};
+static const RowsKey application_by_its_name = {"application_name_key", .count = 1, .columns = {1}};
 
-/* API keys and access tokens are rows of the same form, but for the name of the first column. */
-enum
+/* An API key or an access token. */
+typedef struct Credential
 {
-	CREDENTIAL_HASH,
-	CREDENTIAL_APPLICATION_ID,
-	CREDENTIAL_VALID_UNTIL,
-	CREDENTIAL_COLUMNS
-};
+	bytea	   *hash;			/* SHA-256 */
+	int32		application_id;
+	TimestampTz valid_until;
+} Credential;
 
-#define CREDENTIAL_TABLE(table, hash) { \
-	.schema = "rxtrack_internal", \
-	.name = table, \
-	.column_count = CREDENTIAL_COLUMNS, \
-	.columns = { \
-		[CREDENTIAL_HASH] = {hash, &catalog_bytea}, \
-		[CREDENTIAL_APPLICATION_ID] = {"application_id", &catalog_integer}, \
-		[CREDENTIAL_VALID_UNTIL] = {"valid_until", &catalog_timestamptz} \
+#define CREDENTIAL_TABLE(table, hash_column) { \
+	"rxtrack_internal", table, 3, { \
+		COLUMN(hash_column, bytea, Credential, hash), \
+		COLUMN("application_id", integer, Credential, application_id), \
+		COLUMN("valid_until", timestamptz, Credential, valid_until) \
 	} \
 }
 
 static const RowsTable key_table = CREDENTIAL_TABLE("api_key", "key_hash");
 static const RowsTable token_table = CREDENTIAL_TABLE("access_token", "token_hash");
-static const RowsKey credential_key = {.count = 1, .columns = {CREDENTIAL_HASH}};
+static const RowsKey credential_key = {.count = 1, .columns = {0}};
 
 /* A name has 128 characters at most. */
 #define APPLICATION_NAME_BYTES (128 * MAX_MULTIBYTE_CHAR_LEN)
@@ -88,18 +82,17 @@ static struct
 static int
 find_by_name(const char *name)
 {
-	Rows	   *applications = rows_open(&application_table, &application_by_its_name, AccessShareLock);
-	Datum		key = CStringGetTextDatum(name);
-	int			id;
+	Rows	   *rows = rows_open(&application_table, &application_by_its_name, AccessShareLock);
+	Application application = {.name = cstring_to_text(name)};
 
-	if (!rows_find(applications, &key, 1, false))
+	if (!rows_find_row(rows, &application, false))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("application \"%s\" does not exist", name),
 				 errhint("Register it with rxtrack.add_application(application, scopes).")));
-	id = DatumGetInt32(rows_value(applications, APPLICATION_ID));
-	rows_close(applications);
-	return id;
+	rows_read(rows, &application);
+	rows_close(rows);
+	return application.id;
 }
 
 int
@@ -114,21 +107,18 @@ application_by_name(const char *name)
 	return last_named.id;
 }
 
-/* Is a scope (NULL: none is needed) among an application's? */
+/* Is a value, without its length, among those of an array of varlenas? */
 static bool
-has_scope(Datum scopes, const char *scope)
+array_has(ArrayType *array, Oid type, const char *value, size_t length)
 {
 	Datum	   *values;
+	bool	   *nulls;
 	int			count;
-	size_t		length;
 
-	if (scope == NULL)
-		return true;
-	length = strlen(scope);
-	deconstruct_array(DatumGetArrayTypeP(scopes), TEXTOID, -1, false, TYPALIGN_INT, &values, NULL, &count);
+	deconstruct_array(array, type, -1, false, TYPALIGN_INT, &values, &nulls, &count);
 	for (int i = 0; i < count; i++)
-		if (VARSIZE_ANY_EXHDR(values[i]) == length &&
-			memcmp(VARDATA_ANY(values[i]), scope, length) == 0)
+		if (!nulls[i] && VARSIZE_ANY_EXHDR(DatumGetPointer(values[i])) == length &&
+			memcmp(VARDATA_ANY(DatumGetPointer(values[i])), value, length) == 0)
 			return true;
 	return false;
 }
@@ -144,89 +134,47 @@ typedef struct Registry
 
 /* Finds a credential that is valid now, and the id of its application. */
 static bool
-find_credential(const Registry *registry, Rows *credentials, Datum hash, Datum *id)
+find_credential(const Registry *registry, Rows *credentials, bytea *hash, int32 *id)
 {
-	if (!rows_find(credentials, &hash, 1, false) ||
-		DatumGetTimestampTz(rows_value(credentials, CREDENTIAL_VALID_UNTIL)) <= registry->now)
-		return false;
-	*id = rows_value(credentials, CREDENTIAL_APPLICATION_ID);
-	return true;
-}
+	Credential	credential = {.hash = hash};
 
-/*
- * A credential as the gateway sends it: the SHA-256 of a key or token, followed by that of the
- * client's certificate where the connection has shown one.
- */
-typedef struct Credential
-{
-	Datum		hash;			/* bytea */
-	const char *certificate;	/* SHA256_BYTES, or NULL */
-} Credential;
+	if (!rows_find_row(credentials, &credential, false))
+		return false;
+	rows_read(credentials, &credential);
+	*id = credential.application_id;
+	return credential.valid_until > registry->now;
+}
 
 #define SHA256_BYTES 32
 
-static Credential
-read_credential(Datum sent)
-{
-	Credential	credential = {.hash = sent};
-	bytea	   *hash;
-
-	if (VARSIZE_ANY_EXHDR(DatumGetPointer(sent)) != 2 * SHA256_BYTES)
-		return credential;
-	hash = (bytea *) cstring_to_text_with_len(VARDATA_ANY(DatumGetPointer(sent)), SHA256_BYTES);
-	credential.hash = PointerGetDatum(hash);
-	credential.certificate = VARDATA_ANY(DatumGetPointer(sent)) + SHA256_BYTES;
-	return credential;
-}
-
-/* May the application that was found come by a connection that has shown this certificate (NULL: none)? */
-static bool
-accepts_certificate(Rows *applications, const char *certificate)
-{
-	bool		unbound;
-	Datum		bound = rows_column(applications, APPLICATION_CERTIFICATES, &unbound);
-	Datum	   *values;
-	bool	   *nulls;
-	int			count;
-
-	if (unbound)
-		return true;
-	if (certificate == NULL)
-		return false;
-	deconstruct_array(DatumGetArrayTypeP(bound), BYTEAOID, -1, false, TYPALIGN_INT, &values, &nulls, &count);
-	for (int i = 0; i < count; i++)
-		if (!nulls[i] && VARSIZE_ANY_EXHDR(DatumGetPointer(values[i])) == SHA256_BYTES &&
-			memcmp(VARDATA_ANY(DatumGetPointer(values[i])), certificate, SHA256_BYTES) == 0)
-			return true;
-	return false;
-}
-
 /*
- * Finds the application of a credential.  A caller without the certificate that it is bound to stays
- * unknown, as one with a wrong key does: a stolen key does not even tell whose it is.
+ * Finds the application of a credential as the gateway sends it: the SHA-256 of a key or token, followed by that of
+ * the client's certificate where the connection has shown one.  A caller without the certificate that it is bound to
+ * stays unknown, as one with a wrong key does: a stolen key does not even tell whose it is.
  */
 static void
-identify(Caller *caller, const Registry *registry, Datum sent, const char *scope)
+identify(Caller *caller, const Registry *registry, bytea *sent, const char *scope)
 {
-	Rows	   *applications = registry->applications;
-	Credential	credential = read_credential(sent);
-	Datum		id;
-	Datum		ods_codes;
-	bool		unrestricted;
+	bool		has_certificate = VARSIZE_ANY_EXHDR(sent) == 2 * SHA256_BYTES;
+	bytea	   *hash = has_certificate ? (bytea *) cstring_to_text_with_len(VARDATA_ANY(sent), SHA256_BYTES) : sent;
+	Application application;
 
-	if (!find_credential(registry, registry->keys, credential.hash, &id) &&
-		!find_credential(registry, registry->tokens, credential.hash, &id))
+	if (!find_credential(registry, registry->keys, hash, &application.id) &&
+		!find_credential(registry, registry->tokens, hash, &application.id))
 		return;
-	if (!rows_find(applications, &id, 1, false) || !accepts_certificate(applications, credential.certificate))
+	if (!rows_find_row(registry->applications, &application, false))
+		return;
+	rows_read(registry->applications, &application);
+	if (application.is_bound &&
+		!(has_certificate && array_has(application.certificates, BYTEAOID, VARDATA_ANY(sent) + SHA256_BYTES, SHA256_BYTES)))
 		return;
 	caller->known = true;
-	caller->application_id = DatumGetInt32(id);
-	caller->name = TextDatumGetCString(rows_value(applications, APPLICATION_NAME));
-	caller->suspended = DatumGetBool(rows_value(applications, APPLICATION_SUSPENDED));
-	caller->granted = !caller->suspended && has_scope(rows_value(applications, APPLICATION_SCOPES), scope);
-	caller->requests_per_minute = DatumGetInt32(rows_value(applications, APPLICATION_REQUESTS_PER_MINUTE));
-	ods_codes = rows_column(applications, APPLICATION_ODS_CODES, &unrestricted);
-	caller->ods_codes = unrestricted ? NULL : DatumGetArrayTypePCopy(ods_codes);
+	caller->application_id = application.id;
+	caller->name = text_to_cstring(application.name);
+	caller->granted = !application.suspended &&
+		(scope == NULL || array_has(application.scopes, TEXTOID, scope, strlen(scope)));
+	caller->requests_per_minute = application.requests_per_minute;
+	caller->ods_codes = application.ods_codes;
 }
 
 static bool
@@ -255,7 +203,7 @@ application_identify(Datum *credentials, bool *nulls, int count, const char *sco
 		if (i > 0 && !nulls[i - 1] && is_same_credential(credentials[i], credentials[i - 1]))
 			callers[i] = callers[i - 1];
 		else
-			identify(&callers[i], &registry, credentials[i], scope);
+			identify(&callers[i], &registry, DatumGetByteaPP(credentials[i]), scope);
 	}
 	rows_close(registry.tokens);
 	rows_close(registry.keys);

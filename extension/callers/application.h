@@ -12,7 +12,6 @@
 typedef struct Caller
 {
 	bool		known;			/* false: no valid credential, and nothing else is set */
-	bool		suspended;
 	bool		granted;		/* holds the scope, and is not suspended */
 	int			application_id;
 	char	   *name;
