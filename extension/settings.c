@@ -13,7 +13,6 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
-#include "utils/timestamp.h"
 
 #include "compat.h"
 #include "settings.h"
@@ -101,23 +100,10 @@ settings_init(void)
 	MarkGUCPrefixReserved("rxtrack");
 }
 
-/* rxtrack_internal.setting_duration(setting) */
-PG_FUNCTION_INFO_V1(setting_duration);
+/* rxtrack_internal.setting(name): as current_setting(), also in a session that has not loaded the library yet. */
+PG_FUNCTION_INFO_V1(setting);
 Datum
-setting_duration(PG_FUNCTION_ARGS)
+setting(PG_FUNCTION_ARGS)
 {
-	char	   *setting = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Interval   *interval = palloc0(sizeof(Interval));
-
-	if (strcmp(setting, "rxtrack.alert_cooldown") == 0)
-		interval->time = settings_alert_cooldown * USECS_PER_SEC;
-	else if (strcmp(setting, "rxtrack.event_retention") == 0)
-		interval->time = event_retention * USECS_PER_MINUTE;
-	else if (strcmp(setting, "rxtrack.subscription_expiry") == 0)
-		interval->time = subscription_expiry * USECS_PER_MINUTE;
-	else
-		ereport(ERROR,
-				(errcode(ERRCODE_UNDEFINED_OBJECT),
-				 errmsg("\"%s\" is no duration among rxtrack's settings", setting)));
-	PG_RETURN_INTERVAL_P(interval);
+	PG_RETURN_TEXT_P(cstring_to_text(GetConfigOptionByName(text_to_cstring(PG_GETARG_TEXT_PP(0)), NULL, false)));
 }

@@ -10,7 +10,7 @@
 
 #include "readiness/event.h"
 #include "tables/rows.h"
-#include "types/enums.h"
+#include "tables/catalog.h"
 
 /* By which an open table of released events can be searched for alerts. */
 extern const RowsKey alert_key;

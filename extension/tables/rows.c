@@ -21,15 +21,17 @@
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
 #include "optimizer/optimizer.h"
+#include "partitioning/partbounds.h"
+#include "partitioning/partdesc.h"
 #include "rewrite/rewriteHandler.h"
 #include "storage/bufmgr.h"
 #include "storage/procarray.h"
 #include "utils/lsyscache.h"
+#include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "compat.h"
-#include "tables/partition.h"
 #include "tables/rows.h"
 #include "tables/through_sql.h"
 
@@ -68,6 +70,17 @@ struct Rows
 
 /* ---------- Opening ---------- */
 
+/* The relation is made for something else, and not ours to guess at. */
+static void
+refuse(Relation relation, const char *why)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot use relation \"%s\": %s", RelationGetRelationName(relation), why),
+			 errhint("Tables of rxtrack may be partitioned by hash of their first column, "
+					 "with a primary key that begins with it.")));
+}
+
 static Oid
 find_relation(const char *schema, const char *name)
 {
@@ -97,7 +110,7 @@ open_index(const Rows *rows, Relation table)
 		Relation	index;
 
 		if (!OidIsValid(oid))
-			partition_refuse(table, "it has no primary key");
+			refuse(table, "it has no primary key");
 		index = index_open(oid, rows->lock);
 		if (index->rd_index->indisvalid)
 			return index;
@@ -119,10 +132,10 @@ check_index(const Rows *rows, const Part *part)
 	Form_pg_index index = part->index->rd_index;
 
 	if (index->indrelid != RelationGetRelid(part->relation) || part->index->rd_rel->relam != BTREE_AM_OID)
-		partition_refuse(part->relation, psprintf("\"%s\" is no btree index of it", RelationGetRelationName(part->index)));
+		refuse(part->relation, psprintf("\"%s\" is no btree index of it", RelationGetRelationName(part->index)));
 	for (int i = 0; i < key->count; i++)
 		if (i >= index->indnkeyatts || index->indkey.values[i] != part->columns.numbers[key->columns[i]])
-			partition_refuse(part->relation,
+			refuse(part->relation,
 							 psprintf("column %d of its index \"%s\" is not \"%s\"", i + 1,
 									  RelationGetRelationName(part->index), rows->table->columns[key->columns[i]].name));
 }
@@ -144,6 +157,19 @@ is_partitioned(const Part *part)
 	return part->relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 }
 
+/*
+ * In no other way may a table of rxtrack be partitioned: its first column is the one that leads every key, so that
+ * it tells where a row is to be looked for.
+ */
+static void
+check_partition_key(Relation relation, AttrNumber first_column)
+{
+	PartitionKey key = RelationGetPartitionKey(relation);
+
+	if (key->strategy != PARTITION_STRATEGY_HASH || key->partnatts != 1 || key->partattrs[0] != first_column)
+		refuse(relation, "it is not partitioned by hash of its first column");
+}
+
 static Part *
 open_part(Rows *rows, Oid relation)
 {
@@ -153,7 +179,7 @@ open_part(Rows *rows, Oid relation)
 	part->relation = table_open(relation, rows->lock);
 	part->columns = columns_find(rows->table, part->relation);
 	if (is_partitioned(part))
-		partition_check_key(part->relation, part->columns.numbers[0]);
+		check_partition_key(part->relation, part->columns.numbers[0]);
 	else
 		part->found = table_slot_create(part->relation, NULL);
 	if (!is_partitioned(part) && rows->key != NULL)
@@ -176,7 +202,7 @@ rows_open(const RowsTable *table, const RowsKey *key, LOCKMODE lock)
 	rows->lock = lock;
 	rows->part = open_part(rows, find_relation(table->schema, table->name));
 	if (is_partitioned(rows->part) && key != NULL && key->index != NULL)
-		partition_refuse(rows->part->relation, "it is searched by an index that is not its primary key");
+		refuse(rows->part->relation, "it is searched by an index that is not its primary key");
 	return rows;
 }
 
@@ -199,6 +225,26 @@ find_part(Rows *rows, Oid relation)
 	return open_part(rows, relation);
 }
 
+/* The partition of rows with that first column. */
+static Oid
+find_partition(Relation table, Datum first_column)
+{
+	PartitionKey key = RelationGetPartitionKey(table);
+	PartitionDesc partitions = RelationGetPartitionDesc(table, true);
+	bool		isnull = false;
+	uint64		hash = compute_partition_hash_value(1, key->partsupfunc, key->partcollation, &first_column, &isnull);
+	int			place = -1;
+
+	if (partitions->nparts > 0)
+		place = partitions->boundinfo->indexes[hash % partitions->boundinfo->nindexes];
+	if (place < 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation \"%s\" has no partition for a row", RelationGetRelationName(table)),
+				 errhint("Create a partition for each remainder of the modulus.")));
+	return partitions->oids[place];
+}
+
 /* The plain table in which rows with that first column are. */
 static Part *
 choose_part(Rows *rows, Datum first_column)
@@ -206,7 +252,7 @@ choose_part(Rows *rows, Datum first_column)
 	Part	   *part = linitial(rows->parts);
 
 	while (is_partitioned(part))
-		part = find_part(rows, partition_of(part->relation, first_column));
+		part = find_part(rows, find_partition(part->relation, first_column));
 	return part;
 }
 
@@ -217,7 +263,7 @@ only_part(Rows *rows)
 	Part	   *part = linitial(rows->parts);
 
 	if (is_partitioned(part))
-		partition_refuse(part->relation, "it is not searched by its first column alone");
+		refuse(part->relation, "it is not searched by its first column alone");
 	return part;
 }
 

@@ -2,7 +2,6 @@
  * business_status.c
  *		Business statuses by their names.
  */
-#include "types/ascii.h"
 #include "types/identifiers.h"
 
 #include <string.h>

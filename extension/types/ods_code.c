@@ -2,7 +2,6 @@
  * ods_code.c
  *		ODS codes: their packing, their text.
  */
-#include "types/ascii.h"
 #include "types/identifiers.h"
 
 /* ASCII's white space. */

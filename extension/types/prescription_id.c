@@ -2,7 +2,6 @@
  * prescription_id.c
  *		Prescription ids: the rule of their check character, their packing, their text.
  */
-#include "types/ascii.h"
 #include "types/identifiers.h"
 
 #define PRESCRIPTION_ID_LENGTH (PRESCRIPTION_ID_TEXT - 1)

@@ -2,7 +2,6 @@
  * uuid.c
  *		UUIDs in the one spelling that is accepted.
  */
-#include "types/ascii.h"
 #include "types/identifiers.h"
 
 #define UUID_LENGTH (UUID_TEXT - 1)

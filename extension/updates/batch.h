@@ -13,7 +13,6 @@
 #include "postgres.h"
 
 #include "tables/rows.h"
-#include "types/enums.h"
 #include "updates/submission.h"
 
 /* What an update says about its supply's status. */

@@ -5,7 +5,7 @@
 #ifndef RXTRACK_TRANSITIONS_H
 #define RXTRACK_TRANSITIONS_H
 
-#include "types/enums.h"
+#include "tables/catalog.h"
 #include "types/identifiers.h"
 
 /*

@@ -251,9 +251,25 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack_internal.release_at_commit() IS
 	'For who has put an event into rxtrack_internal.readiness_inbox by SQL, which takes back another: it is released as those of submissions are, by the dispatcher or, where there is none, at the commit';
 
-CREATE FUNCTION rxtrack_internal.setting_duration(setting text)
-RETURNS interval
+CREATE FUNCTION rxtrack_internal.setting(name text)
+RETURNS text
 LANGUAGE C STABLE STRICT
 AS 'MODULE_PATHNAME';
+COMMENT ON FUNCTION rxtrack_internal.setting(text) IS
+	'The value of a setting, also in a session that has not loaded the library yet. Errors: 42704 where there is no such setting';
+
+-- In seconds: a day is 24 hours, also where the clocks change.
+CREATE FUNCTION rxtrack_internal.setting_duration(setting text)
+RETURNS interval
+LANGUAGE plpgsql STABLE STRICT
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+BEGIN
+	IF setting NOT IN ('rxtrack.alert_cooldown', 'rxtrack.event_retention', 'rxtrack.subscription_expiry') THEN
+		RAISE EXCEPTION '"%" is no duration among rxtrack''s settings', setting USING ERRCODE = 'undefined_object';
+	END IF;
+	RETURN make_interval(secs => extract(epoch FROM rxtrack_internal.setting(setting)::interval)::double precision);
+END
+$$;
 COMMENT ON FUNCTION rxtrack_internal.setting_duration(text) IS
 	'The value of the setting rxtrack.alert_cooldown, rxtrack.event_retention or rxtrack.subscription_expiry, also in a session that has not loaded the library yet. Errors: 42704 for any other name';
