@@ -8,87 +8,36 @@
  */
 #include "postgres.h"
 
-#include "executor/spi.h"
-#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "readiness/alert.h"
 #include "settings.h"
 #include "tables/cached.h"
-#include "tables/statement.h"
 #include "types/types.h"
 
 const RowsKey alert_key = {"readiness_event_alert", 2, {EVENT_NHS_NUMBER, EVENT_ODS_CODE}};
 
-/* A table of one column, in order. */
-typedef struct Column
-{
-	Cached		cached;
-	Statement	select;
-	int64	   *values;
-	int			count;
-} Column;
-
-static Column enabled_pharmacies = {
-	.cached.schema = "rxtrack_internal", .cached.table = "alert_pharmacy",
+/* All of them with the latest snapshot: a release is of what others have committed, whatever the isolation. */
+static CachedSet enabled_pharmacies = {
+	.cached.schema = "rxtrack_internal", .cached.table = "alert_pharmacy", .latest = true,
 	.select.sql = "SELECT ods_code FROM rxtrack_internal.alert_pharmacy ORDER BY ods_code"
 };
 
-static Column blocked_pharmacies = {
-	.cached.schema = "rxtrack_internal", .cached.table = "blocked_pharmacy",
+static CachedSet blocked_pharmacies = {
+	.cached.schema = "rxtrack_internal", .cached.table = "blocked_pharmacy", .latest = true,
 	.select.sql = "SELECT ods_code FROM rxtrack_internal.blocked_pharmacy ORDER BY ods_code"
 };
 
-static Column enabled_applications = {
-	.cached.schema = "rxtrack_internal", .cached.table = "alert_application",
+static CachedSet enabled_applications = {
+	.cached.schema = "rxtrack_internal", .cached.table = "alert_application", .latest = true,
 	.select.sql = "SELECT application_id::bigint FROM rxtrack_internal.alert_application ORDER BY application_id"
 };
 
-static Column predicting_applications = {
-	.cached.schema = "rxtrack_internal", .cached.table = "application",
+static CachedSet predicting_applications = {
+	.cached.schema = "rxtrack_internal", .cached.table = "application", .latest = true,
 	.select.sql = "SELECT application_id::bigint FROM rxtrack_internal.application"
 	" WHERE alert_on_predictions ORDER BY application_id"
 };
-
-static void
-read_table(Column *table)
-{
-	bool		isnull;
-
-	cached_begin(&table->cached);
-	SPI_connect();
-	statement_execute_latest(&table->select, NULL);
-	if (table->values != NULL)
-		pfree(table->values);
-	table->values = NULL;
-	table->values = MemoryContextAllocHuge(TopMemoryContext, (SPI_processed + 1) * sizeof(int64));
-	table->count = (int) SPI_processed;
-	for (int i = 0; i < table->count; i++)
-		table->values[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
-	SPI_finish();
-	cached_end(&table->cached, true);
-}
-
-static bool
-contains(Column *table, int64 value)
-{
-	int			low = 0;
-	int			high;
-
-	if (!cached_is_valid(&table->cached))
-		read_table(table);
-	high = table->count;
-	while (low < high)
-	{
-		int			middle = (low + high) / 2;
-
-		if (table->values[middle] < value)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < table->count && table->values[low] == value;
-}
 
 /* Was it received long after it took effect? */
 static bool
@@ -105,13 +54,13 @@ find_barrier(const Event *event)
 	OdsCode		pharmacy = DatumGetOdsCode(event->values[EVENT_ODS_CODE]);
 	int32		application_id = DatumGetInt32(event->values[EVENT_APPLICATION_ID]);
 
-	if (contains(&blocked_pharmacies, pharmacy))
+	if (cached_set_has(&blocked_pharmacies, pharmacy))
 		return ALERT_PHARMACY_BLOCKED;
-	if (!contains(&enabled_pharmacies, pharmacy) && !contains(&enabled_applications, application_id))
+	if (!cached_set_has(&enabled_pharmacies, pharmacy) && !cached_set_has(&enabled_applications, application_id))
 		return ALERT_NOT_ENABLED;
 	if (DatumGetBool(event->values[EVENT_IN_CONFLICT]))
 		return ALERT_PATIENT_IN_CONFLICT;
-	if (DatumGetBool(event->values[EVENT_POST_DATED]) && !contains(&predicting_applications, application_id))
+	if (DatumGetBool(event->values[EVENT_POST_DATED]) && !cached_set_has(&predicting_applications, application_id))
 		return ALERT_PREDICTION;
 	if (is_late(event))
 		return ALERT_REPORTED_LATE;

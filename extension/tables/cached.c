@@ -10,6 +10,7 @@
 #include "fmgr.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 
 #include "compat.h"
 #include "tables/cached.h"
@@ -58,6 +59,45 @@ cached_end(Cached *cached, bool latest)
 {
 	/* what an old snapshot saw must not outlive it, and nobody would tell */
 	cached->valid = !cached->invalidated && (latest || !IsolationUsesXactSnapshot());
+}
+
+static void
+read_set(CachedSet *set)
+{
+	bool		isnull;
+
+	cached_begin(&set->cached);
+	SPI_connect();
+	if (set->latest)
+		statement_execute_latest(&set->select, NULL);
+	else
+		statement_execute(&set->select, NULL);
+	if (set->values != NULL)
+		pfree(set->values);
+	set->values = NULL;
+	set->values = MemoryContextAllocHuge(TopMemoryContext, (SPI_processed + 1) * sizeof(int64));
+	set->count = (int) SPI_processed;
+	for (int i = 0; i < set->count; i++)
+		set->values[i] = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	cached_end(&set->cached, set->latest);
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+	int64		left = *(const int64 *) a;
+	int64		right = *(const int64 *) b;
+
+	return (left > right) - (left < right);
+}
+
+bool
+cached_set_has(CachedSet *set, int64 number)
+{
+	if (!cached_is_valid(&set->cached))
+		read_set(set);
+	return bsearch(&number, set->values, set->count, sizeof(int64), compare_numbers) != NULL;
 }
 
 /* Trigger of a table that sessions cache. */

@@ -10,6 +10,8 @@
 
 #include "postgres.h"
 
+#include "tables/statement.h"
+
 /* To be kept in static storage; begun with the table's name and schema. */
 typedef struct Cached
 {
@@ -21,6 +23,19 @@ typedef struct Cached
 	bool		registered;
 	struct Cached *next;
 } Cached;
+
+/* A column of numbers that a session caches; to be kept in static storage. */
+typedef struct CachedSet
+{
+	Cached		cached;
+	Statement	select;			/* of the column, in order */
+	bool		latest;			/* with the latest snapshot, also where the isolation has one of its own */
+	int64	   *values;
+	int			count;
+} CachedSet;
+
+/* Is a number in the column? */
+extern bool cached_set_has(CachedSet *set, int64 number);
 
 /* Is what was read still valid?  Looks for what others have committed, also within a long transaction. */
 extern bool cached_is_valid(const Cached *cached);
