@@ -19,8 +19,8 @@
 
 #include "callers/application.h"
 #include "compat.h"
-#include "endpoints/rehearsal.h"
 #include "settings.h"
+#include "tables/statement.h"
 #include "types/types.h"
 #include "updates/submit.h"
 #include "wire/fhir_bundle.h"
@@ -149,6 +149,61 @@ take_request(Submission *submission, const Call *call, int n, BundleReader read)
 		restrict_to_pharmacies(bundle, caller->ods_codes);
 }
 
+/* ---------- Rehearsals: faults on demand in a sandbox, for suppliers whose tests need such as are hard to provoke ---------- */
+
+/* Which submissions, each with the prescriptions that it names, get which answer; what is used up is counted down. */
+static Statement rehearse = {
+	.sql = "SELECT r.submission, r.status, r.code, r.diagnostics, r.headers FROM rxtrack_internal.rehearse($1, $2) AS r",
+	.argument_count = 2,
+	.arguments = {&catalog_prescription_id, &catalog_integer}
+};
+
+/* Finds the rehearsals that the valid submissions call for; they are in SPI_tuptable. */
+static void
+find_rehearsals(const Submission *submissions, int count)
+{
+	Datum	   *prescriptions;
+	Datum	   *places;
+	Datum		arguments[2];
+	int			room = 1;
+	int			n = 0;
+
+	for (int i = 0; i < count; i++)
+		room += submission_is_valid(&submissions[i]) ? submissions[i].bundle->count : 0;
+	prescriptions = palloc(room * sizeof(Datum));
+	places = palloc(room * sizeof(Datum));
+	for (int i = 0; i < count; i++)
+		for (int j = 0; submission_is_valid(&submissions[i]) && j < submissions[i].bundle->count; j++)
+		{
+			prescriptions[n] = PrescriptionIdGetDatum(&submissions[i].bundle->entries[j].update.prescription_id);
+			places[n++] = Int32GetDatum(i);
+		}
+	arguments[0] = statement_array(&catalog_prescription_id, prescriptions, NULL, n);
+	arguments[1] = statement_array(&catalog_integer, places, NULL, n);
+	statement_execute(&rehearse, arguments);
+}
+
+/* Answers the submissions that name a prescription of rxtrack.rehearsal, where rxtrack.sandbox is on. */
+static void
+answer_rehearsed(Submission *submissions, int count, int64 now)
+{
+	if (!settings_sandbox)
+		return;
+	find_rehearsals(submissions, count);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	columns = SPI_tuptable->tupdesc;
+		bool		isnull;
+		Submission *submission = &submissions[DatumGetInt32(SPI_getbinval(row, columns, 1, &isnull))];
+
+		submission_fault(submission, now, DatumGetInt32(SPI_getbinval(row, columns, 2, &isnull)),
+						 SPI_getvalue(row, columns, 3), SPI_getvalue(row, columns, 4));
+		submission->headers = SPI_getvalue(row, columns, 5);
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
 /* ---------- Answers ---------- */
 
 /* To a caller who is not known the answer is a bare OperationOutcome, not a Bundle. */
@@ -208,7 +263,7 @@ answer_call(FunctionCallInfo fcinfo, BundleReader read)
 	submissions = palloc0(Max(call.count, 1) * sizeof(Submission));
 	for (int n = 0; n < call.count; n++)
 		take_request(&submissions[n], &call, n, read);
-	rehearsal_answer(submissions, call.count, call.now);
+	answer_rehearsed(submissions, call.count, call.now);
 	submit_batch(submissions, call.count, call.now);
 	for (int n = 0; n < call.count; n++)
 	{

@@ -18,15 +18,13 @@
 
 /* What is said of a valid entry of a bundle that was not stored. */
 static const OutcomeIssue not_stored = {
-	.severity = "information",
-	.code = "informational",
+	.severity = "information", .code = "informational",
 	.diagnostics = "This entry is valid, but it was not stored, because of other entries of the same bundle"
 };
 
 /* And of one that says the same as a task that is stored. */
 static const OutcomeIssue already_stored = {
-	.severity = "information",
-	.code = "informational",
+	.severity = "information", .code = "informational",
 	.diagnostics = "This update was stored before"
 };
 
@@ -73,52 +71,41 @@ write_faults(Submission *submission, int64 now)
 	response_end(out);
 }
 
-/* What else the sender should know of an update that is stored, as warnings. */
+static void
+add_warning(StringInfo out, const char *code, const char *diagnostics)
+{
+	outcome_add(out, &(OutcomeIssue) {.severity = "warning", .code = code, .diagnostics = diagnostics});
+}
+
+/* What else the sender should know of an update that is stored. */
 static void
 add_warnings(StringInfo out, const Entry *entry)
 {
 	const Update *update = entry->update;
-	OutcomeIssue warning = {.severity = "warning", .code = "business-rule"};
-	int64		ahead = update->last_modified - entry->judged.received_at;
+	const Judgement *judged = &entry->judged;
+	int64		ahead = update->last_modified - judged->received_at;
 
-	if (entry->judged.warned)
-	{
-		warning.diagnostics = psprintf("The transition rules do not allow %s to be followed by %s",
-									   business_status_name(entry->judged.from), business_status_name(update->status));
-		outcome_add(out, &warning);
-	}
-	if (entry->judged.other_patient)
-	{
-		warning.diagnostics = "Task.for names another patient than earlier updates of this prescription: nobody is alerted, "
-			"and the item may not be shown until that is settled";
-		outcome_add(out, &warning);
-	}
-	if (entry->judged.overtaken)
-	{
-		warning.diagnostics = "A newer update is stored, so that this one does not change what is said now";
-		outcome_add(out, &warning);
-	}
-	warning.code = "value";
+	if (judged->warned)
+		add_warning(out, "business-rule", psprintf("The transition rules do not allow %s to be followed by %s",
+												   business_status_name(judged->from), business_status_name(update->status)));
+	if (judged->other_patient)
+		add_warning(out, "business-rule",
+					"Task.for names another patient than earlier updates of this prescription: nobody is alerted, "
+					"and the item may not be shown until that is settled");
+	if (judged->overtaken)
+		add_warning(out, "business-rule", "A newer update is stored, so that this one does not change what is said now");
 	if (!update->post_dated && ahead > CLOCK_TOLERANCE)
-	{
-		warning.diagnostics = psprintf("Task.lastModified is %lld seconds ahead of our clock; the update counts from its receipt",
-									   (long long) (ahead / USECS_PER_SEC));
-		outcome_add(out, &warning);
-	}
-	if (entry->judged.received_at - update_asserted_at(update) > OLD_AGE)
-	{
-		warning.diagnostics = "The update was more than 30 days old when it was received";
-		outcome_add(out, &warning);
-	}
+		add_warning(out, "value", psprintf("Task.lastModified is %lld seconds ahead of our clock; the update counts from its receipt",
+										   (long long) (ahead / USECS_PER_SEC)));
+	if (judged->received_at - update_asserted_at(update) > OLD_AGE)
+		add_warning(out, "value", "The update was more than 30 days old when it was received");
 }
 
 static void
 append_stored(StringInfo out, const BundleEntry *sent, const Entry *entry, int64 now)
 {
 	static const OutcomeIssue stored = {
-		.severity = "information",
-		.code = "success",
-		.diagnostics = "The update is stored"
+		.severity = "information", .code = "success", .diagnostics = "The update is stored"
 	};
 
 	response_begin_entry(out, sent->full_url, 201, &sent->update.task_id);
@@ -133,8 +120,7 @@ static void
 append_conflict(StringInfo out, const BundleEntry *sent, int64 now)
 {
 	static const OutcomeIssue conflict = {
-		.severity = "error",
-		.code = "duplicate",
+		.severity = "error", .code = "duplicate",
 		.diagnostics = "A task with this Task.id is stored already for this prescription",
 		.http_error = "REC_CONFLICT"
 	};
@@ -196,8 +182,7 @@ void
 answers_write(Submission *submission, int64 now)
 {
 	static const OutcomeIssue ignored = {
-		.severity = "information",
-		.code = "informational",
+		.severity = "information", .code = "informational",
 		.diagnostics = "A message of this MessageType is ignored"
 	};
 	const Bundle *bundle = submission->bundle;

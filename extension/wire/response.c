@@ -8,39 +8,33 @@
 
 #include "wire/response.h"
 
-/* As response.status has it: the code and its phrase. */
+/* As response.status has them: codes and their phrases. */
+static const struct
+{
+	int			code;
+	const char *line;
+}			statuses[] = {
+	{200, "200 OK"},
+	{201, "201 Created"},
+	{202, "202 Accepted"},
+	{400, "400 Bad Request"},
+	{401, "401 Unauthorized"},
+	{403, "403 Forbidden"},
+	{409, "409 Conflict"},
+	{413, "413 Content Too Large"},
+	{422, "422 Unprocessable Content"},
+	{429, "429 Too Many Requests"},
+	{503, "503 Service Unavailable"},
+	{504, "504 Gateway Timeout"}
+};
+
 static const char *
 status_line(int http_status)
 {
-	switch (http_status)
-	{
-		case 200:
-			return "200 OK";
-		case 201:
-			return "201 Created";
-		case 202:
-			return "202 Accepted";
-		case 400:
-			return "400 Bad Request";
-		case 401:
-			return "401 Unauthorized";
-		case 403:
-			return "403 Forbidden";
-		case 409:
-			return "409 Conflict";
-		case 413:
-			return "413 Content Too Large";
-		case 422:
-			return "422 Unprocessable Content";
-		case 429:
-			return "429 Too Many Requests";
-		case 503:
-			return "503 Service Unavailable";
-		case 504:
-			return "504 Gateway Timeout";
-		default:
-			return "500 Internal Server Error";
-	}
+	for (int i = 0; i < (int) lengthof(statuses); i++)
+		if (statuses[i].code == http_status)
+			return statuses[i].line;
+	return "500 Internal Server Error";
 }
 
 void

@@ -13,7 +13,7 @@ COMMENT ON COLUMN rxtrack.rehearsal.remaining IS 'How many requests still, after
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.rehearsal', '');
 
 CREATE FUNCTION rxtrack_internal.rehearse(prescriptions rxtrack.prescription_id[], submissions integer[])
-RETURNS TABLE (submission integer, answer integer)
+RETURNS TABLE (submission integer, status integer, code text, diagnostics text, headers text)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
@@ -31,8 +31,14 @@ BEGIN
 				JOIN rxtrack.rehearsal o USING (prescription_id)
 			WHERE named.submission = rehearse.submission AND o.remaining IS DISTINCT FROM 0
 			ORDER BY named.place LIMIT 1)
-		RETURNING r.answer INTO answer;
+		RETURNING r.answer INTO status;
 		IF FOUND THEN
+			SELECT a.code, a.diagnostics, a.headers INTO code, diagnostics, headers
+			FROM (VALUES (429, 'throttled', 'Too many requests (rehearsed)', E'Retry-After: 1\n'),
+						 (500, 'exception', 'Internal error (rehearsed)', NULL),
+						 (503, 'transient', 'The service is away (rehearsed)', E'Retry-After: 1\n'),
+						 (504, 'timeout', 'It took too long (rehearsed)', NULL)) AS a (status, code, diagnostics, headers)
+			WHERE a.status = rehearse.status;
 			RETURN NEXT;
 		END IF;
 	END LOOP;
