@@ -85,7 +85,7 @@ find_by_name(const char *name)
 	Rows	   *rows = rows_open(&application_table, &application_by_its_name, AccessShareLock);
 	Application application = {.name = cstring_to_text(name)};
 
-	if (!rows_find_row(rows, &application, false))
+	if (!rows_find(rows, &application, ROWS_UNLOCKED))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_OBJECT),
 				 errmsg("application \"%s\" does not exist", name),
@@ -138,7 +138,7 @@ find_credential(const Registry *registry, Rows *credentials, bytea *hash, int32 
 {
 	Credential	credential = {.hash = hash};
 
-	if (!rows_find_row(credentials, &credential, false))
+	if (!rows_find(credentials, &credential, ROWS_UNLOCKED))
 		return false;
 	rows_read(credentials, &credential);
 	*id = credential.application_id;
@@ -162,7 +162,7 @@ identify(Caller *caller, const Registry *registry, bytea *sent, const char *scop
 	if (!find_credential(registry, registry->keys, hash, &application.id) &&
 		!find_credential(registry, registry->tokens, hash, &application.id))
 		return;
-	if (!rows_find_row(registry->applications, &application, false))
+	if (!rows_find(registry->applications, &application, ROWS_UNLOCKED))
 		return;
 	rows_read(registry->applications, &application);
 	if (application.is_bound &&

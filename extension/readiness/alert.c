@@ -44,23 +44,23 @@ static bool
 is_late(const Event *event)
 {
 	return settings_alert_max_lateness > 0 &&
-		event_due_at(event) - event_occurred_at(event) > (int64) settings_alert_max_lateness * USECS_PER_SEC;
+		event->due_at - event->occurred_at > (int64) settings_alert_max_lateness * USECS_PER_SEC;
 }
 
 /* What stands in the way, whenever the patient was alerted last. */
 static AlertReason
 find_barrier(const Event *event)
 {
-	OdsCode		pharmacy = DatumGetOdsCode(event->values[EVENT_ODS_CODE]);
-	int32		application_id = DatumGetInt32(event->values[EVENT_APPLICATION_ID]);
+	OdsCode		pharmacy = event->supply.ods_code;
+	int32		application_id = event->application_id;
 
 	if (cached_set_has(&blocked_pharmacies, pharmacy))
 		return ALERT_PHARMACY_BLOCKED;
 	if (!cached_set_has(&enabled_pharmacies, pharmacy) && !cached_set_has(&enabled_applications, application_id))
 		return ALERT_NOT_ENABLED;
-	if (DatumGetBool(event->values[EVENT_IN_CONFLICT]))
+	if (event->in_conflict)
 		return ALERT_PATIENT_IN_CONFLICT;
-	if (DatumGetBool(event->values[EVENT_POST_DATED]) && !cached_set_has(&predicting_applications, application_id))
+	if (event->post_dated && !cached_set_has(&predicting_applications, application_id))
 		return ALERT_PREDICTION;
 	if (is_late(event))
 		return ALERT_REPORTED_LATE;
@@ -71,16 +71,15 @@ find_barrier(const Event *event)
 static bool
 is_in_cooldown(Rows *released, const Event *event, TimestampTz now)
 {
-	Datum		key[2] = {event->values[EVENT_NHS_NUMBER], event->values[EVENT_ODS_CODE]};
 	TimestampTz since = now - (int64) settings_alert_cooldown * USECS_PER_SEC;
-	bool		found = false;
+	Event		earlier = {.released_at = DT_NOBEGIN};
 
 	if (settings_alert_cooldown == 0)
 		return false;
-	rows_search(released, key, 2);
-	while (!found && rows_next(released))
-		found = DatumGetTimestampTz(rows_value(released, EVENT_RELEASED_AT)) > since;
-	return found;
+	rows_search(released, event, alert_key.count);
+	while (earlier.released_at <= since && rows_next(released))
+		rows_read(released, &earlier);
+	return earlier.released_at > since;
 }
 
 AlertReason

@@ -1,90 +1,70 @@
 /*
  * event.c
- *		The tables of readiness events, as C knows them.
+ *		The tables of readiness events, as C knows them, and what is one.
  */
 #include "postgres.h"
 
-#include "utils/datum.h"
-
 #include "readiness/event.h"
-#include "tables/catalog.h"
+#include "tables/cached.h"
 
 #define COMMON_COLUMNS \
-	[EVENT_PRESCRIPTION_ID] = {"prescription_id", &catalog_prescription_id}, \
-	[EVENT_STATUS] = {"status", &catalog_business_status}, \
-	[EVENT_POST_DATED] = {"post_dated", &catalog_boolean}, \
-	[EVENT_NHS_NUMBER] = {"nhs_number", &catalog_nhs_number}, \
-	[EVENT_TASK_ID] = {"task_id", &catalog_uuid}, \
-	[EVENT_LINE_ITEM_ID] = {"line_item_id", &catalog_uuid}, \
-	[EVENT_ODS_CODE] = {"ods_code", &catalog_ods_code}, \
-	[EVENT_OCCURRED_AT] = {"occurred_at", &catalog_timestamptz}, \
-	[EVENT_DUE_AT] = {"due_at", &catalog_timestamptz}, \
-	[EVENT_APPLICATION_ID] = {"application_id", &catalog_integer}, \
-	[EVENT_ISSUE_NUMBER] = {"issue_number", &catalog_integer}, \
-	[EVENT_RECEIPT] = {"receipt", &catalog_integer}
+	COLUMN("prescription_id", prescription_id, Event, supply.prescription_id), \
+	COLUMN("line_item_id", uuid, Event, supply.line_item_id), \
+	COLUMN("issue_number", integer, Event, supply.issue_number), \
+	COLUMN("ods_code", ods_code, Event, supply.ods_code), \
+	COLUMN("task_id", uuid, Event, task_id), \
+	COLUMN("nhs_number", nhs_number, Event, nhs_number), \
+	COLUMN("due_at", timestamptz, Event, due_at), \
+	COLUMN("occurred_at", timestamptz, Event, occurred_at), \
+	COLUMN("status", business_status, Event, status), \
+	COLUMN("post_dated", boolean, Event, post_dated), \
+	COLUMN("application_id", integer, Event, application_id), \
+	COLUMN("receipt", integer, Event, receipt)
 
 #define PENDING_COLUMNS \
 	COMMON_COLUMNS, \
-	[EVENT_IS_WITHDRAWAL] = {"is_withdrawal", &catalog_boolean}, \
-	[EVENT_IN_CONFLICT] = {"in_conflict", &catalog_boolean}, \
-	[EVENT_FAILURES] = {"failures", &catalog_integer}, \
-	[EVENT_RETRY_AT] = {"retry_at", &catalog_timestamptz}, \
-	[EVENT_ERROR] = {"error", &catalog_text}
+	COLUMN("is_withdrawal", boolean, Event, is_withdrawal), \
+	COLUMN("in_conflict", boolean, Event, in_conflict), \
+	COLUMN_OR_NULL("failures", integer, Event, failures, has_failed), \
+	COLUMN_OR_NULL("retry_at", timestamptz, Event, retry_at, has_failed), \
+	COLUMN_OR_NULL("error", text, Event, error, has_failed)
 
-const RowsTable event_inbox = {
-	"rxtrack_internal", "readiness_inbox", EVENT_PENDING_COLUMNS, {PENDING_COLUMNS}
-};
+const RowsTable event_inbox = {"rxtrack_internal", "readiness_inbox", EVENT_CANCELLED_AT, {PENDING_COLUMNS}};
 
 const RowsTable event_promises = {
 	"rxtrack", "readiness_promise", EVENT_PROMISE_COLUMNS, {
 		PENDING_COLUMNS,
-		[EVENT_CANCELLED_AT] = {"cancelled_at", &catalog_timestamptz}
+		COLUMN_OR_NULL("cancelled_at", timestamptz, Event, cancelled_at, is_cancelled)
 	}
 };
 
 const RowsTable event_released = {
-	"rxtrack", "readiness_event", EVENT_COLUMNS, {
+	"rxtrack", "readiness_event", 18, {
 		COMMON_COLUMNS,
-		[EVENT_ALERT_REASON] = {"alert_reason", &catalog_alert_reason},
-		[EVENT_RELEASE_NUMBER] = {"release_number", &catalog_bigint},
-		[EVENT_RELEASED_AT] = {"released_at", &catalog_timestamptz},
-		[EVENT_ALERT] = {"alert", &catalog_boolean},
-		[EVENT_WITHDRAWS] = {"withdraws", &catalog_bigint},
-		[EVENT_WITHDRAWS_ALERT] = {"withdraws_alert", &catalog_boolean}
+		COLUMN("release_number", bigint, Event, release_number),
+		COLUMN("released_at", timestamptz, Event, released_at),
+		COLUMN("alert", boolean, Event, alert),
+		COLUMN_OR_NULL("alert_reason", alert_reason, Event, alert_reason, has_alert_reason),
+		COLUMN_OR_NULL("withdraws", bigint, Event, withdraws, is_withdrawal),
+		COLUMN_OR_NULL("withdraws_alert", boolean, Event, withdraws_alert, is_withdrawal)
 	}
 };
 
-void
-event_read(Event *event, Rows *rows)
-{
-	for (int i = 0; i < EVENT_RECORDED_COLUMNS; i++)
-	{
-		const CatalogType *type = event_inbox.columns[i].type;
-
-		event->values[i] = datumCopy(rows_value(rows, i), type->by_value, type->length);
-	}
-}
+static CachedSet ready_statuses = {
+	.cached.schema = "rxtrack", .cached.table = "ready_status",
+	.select.sql = "SELECT status FROM rxtrack.ready_status WHERE ready ORDER BY status"
+};
 
 bool
-event_is_set_aside(Rows *rows, TimestampTz now)
+event_is_ready_status(BusinessStatus status)
 {
-	bool		isnull;
-	Datum		retry_at = rows_column(rows, EVENT_RETRY_AT, &isnull);
-
-	return !isnull && DatumGetTimestampTz(retry_at) > now;
+	return status != 0 && cached_set_has(&ready_statuses, status);
 }
 
+/* Some of a supply becoming all of it is one; all of it turning out to be some is none. */
 bool
-event_is_of_same_supply(const Event *event, const Event *other)
+event_is_change(BusinessStatus was, BusinessStatus becomes)
 {
-	static const int columns[] = EVENT_SUPPLY_COLUMNS;
-
-	for (int i = 0; i < EVENT_SUPPLY_COLUMN_COUNT; i++)
-	{
-		const CatalogType *type = event_inbox.columns[columns[i]].type;
-
-		if (!datumIsEqual(event->values[columns[i]], other->values[columns[i]], type->by_value, type->length))
-			return false;
-	}
-	return true;
+	return was != becomes && event_is_ready_status(becomes) &&
+		!(was == BUSINESS_STATUS_READY_TO_COLLECT && becomes == BUSINESS_STATUS_READY_TO_COLLECT_PARTIAL);
 }

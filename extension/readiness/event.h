@@ -1,7 +1,7 @@
 /*
  * event.h
  *		A readiness event, and the three tables in which it may be: the inbox and the promises,
- *		from which it moves, when it is due, to those that were released.
+ *		from which it moves, when it is due, to those that were released; and which changes of a status are one.
  */
 #ifndef RXTRACK_EVENT_H
 #define RXTRACK_EVENT_H
@@ -11,51 +11,52 @@
 
 #include "tables/rows.h"
 #include "types/types.h"
+#include "types/update.h"
 
-/* The columns of the tables: those that all three have first. */
+/* The columns that are spoken of by their numbers.  The first four name a supply. */
 enum
 {
 	EVENT_PRESCRIPTION_ID,
-	EVENT_STATUS,
-	EVENT_POST_DATED,
-	EVENT_NHS_NUMBER,
-	EVENT_TASK_ID,
 	EVENT_LINE_ITEM_ID,
-	EVENT_ODS_CODE,
-	EVENT_OCCURRED_AT,
-	EVENT_DUE_AT,
-	EVENT_APPLICATION_ID,
 	EVENT_ISSUE_NUMBER,
-	EVENT_RECEIPT,
-	EVENT_COMMON_COLUMNS,
-
-	/* the inbox and the promises */
-	EVENT_IS_WITHDRAWAL = EVENT_COMMON_COLUMNS,
-	EVENT_IN_CONFLICT,
-	EVENT_RECORDED_COLUMNS,
-	EVENT_FAILURES = EVENT_RECORDED_COLUMNS,	/* this and what follows is null until a release of it fails */
-	EVENT_RETRY_AT,
-	EVENT_ERROR,
-	EVENT_PENDING_COLUMNS,
-
-	/* rxtrack.readiness_event */
-	EVENT_ALERT_REASON = EVENT_COMMON_COLUMNS,
-	EVENT_RELEASE_NUMBER,
-	EVENT_RELEASED_AT,
-	EVENT_ALERT,
-	EVENT_WITHDRAWS,
-	EVENT_WITHDRAWS_ALERT,
-	EVENT_COLUMNS,
-
-	/* rxtrack.readiness_promise */
-	EVENT_CANCELLED_AT = EVENT_PENDING_COLUMNS,
+	EVENT_ODS_CODE,
+	EVENT_TASK_ID,
+	EVENT_NHS_NUMBER,
+	EVENT_DUE_AT,
+	EVENT_CANCELLED_AT = 17,	/* of a promise */
 	EVENT_PROMISE_COLUMNS
 };
 
-/* What is recorded of an event, of which nothing is null; there is room for the rest of a row. */
 typedef struct Event
 {
-	Datum		values[EVENT_PENDING_COLUMNS];
+	SupplyKey	supply;
+	Uuid		task_id;
+	NhsNumber	nhs_number;
+	TimestampTz due_at;
+	TimestampTz occurred_at;
+	BusinessStatus status;
+	bool		post_dated;
+	int32		application_id;
+	int32		receipt;		/* the place of its update among those received of the supply */
+	bool		is_withdrawal;
+
+	/* in the inbox and among the promises */
+	bool		in_conflict;
+	bool		has_failed;		/* a release of it, so often: */
+	int32		failures;
+	TimestampTz retry_at;
+	text	   *error;
+	bool		is_cancelled;	/* a promise, at this time: */
+	TimestampTz cancelled_at;
+
+	/* released */
+	int64		release_number;
+	TimestampTz released_at;
+	bool		alert;
+	bool		has_alert_reason;	/* why not: */
+	AlertReason alert_reason;
+	int64		withdraws;		/* the number of that which a withdrawal takes back, */
+	bool		withdraws_alert;	/* and whether its patient was alerted */
 } Event;
 
 extern const RowsTable event_inbox;
@@ -66,37 +67,17 @@ extern const RowsTable event_released;
 #define EVENT_SUPPLY_COLUMNS {EVENT_PRESCRIPTION_ID, EVENT_LINE_ITEM_ID, EVENT_ISSUE_NUMBER, EVENT_ODS_CODE}
 #define EVENT_SUPPLY_COLUMN_COUNT 4
 
-/* Whether a release of the event in the row that was found has failed, and it is not to be tried again by now. */
-extern bool event_is_set_aside(Rows *rows, TimestampTz now);
+/* Whether a status (0: none) is a ready one, by rxtrack.ready_status. */
+extern bool event_is_ready_status(BusinessStatus status);
 
-extern bool event_is_of_same_supply(const Event *event, const Event *other);
+/* Whether it is a readiness event when a supply's status becomes another one than it was (0: none). */
+extern bool event_is_change(BusinessStatus was, BusinessStatus becomes);
 
-/* Copies the event in the row that was found; what its values point to is palloc'd. */
-extern void event_read(Event *event, Rows *rows);
-
-static inline TimestampTz
-event_due_at(const Event *event)
-{
-	return DatumGetTimestampTz(event->values[EVENT_DUE_AT]);
-}
-
-/* The place of its update among those received of its supply. */
-static inline int32
-event_receipt(const Event *event)
-{
-	return DatumGetInt32(event->values[EVENT_RECEIPT]);
-}
-
+/* Whether a release of it has failed, and it is not to be tried again by now. */
 static inline bool
-event_is_withdrawal(const Event *event)
+event_is_set_aside(const Event *event, TimestampTz now)
 {
-	return DatumGetBool(event->values[EVENT_IS_WITHDRAWAL]);
-}
-
-static inline TimestampTz
-event_occurred_at(const Event *event)
-{
-	return DatumGetTimestampTz(event->values[EVENT_OCCURRED_AT]);
+	return event->has_failed && event->retry_at > now;
 }
 
 #endif							/* RXTRACK_EVENT_H */

@@ -74,16 +74,13 @@ note_own_block(BlockNumber block)
 void
 inbox_add(const Event *events, int count)
 {
-	static const bool nulls[EVENT_PENDING_COLUMNS] = {
-		[EVENT_FAILURES] = true, [EVENT_RETRY_AT] = true, [EVENT_ERROR] = true
-	};
 	Rows	   *rows = rows_open(&event_inbox, NULL, RowExclusiveLock);
 
 	for (int i = 0; i < count; i++)
 	{
-		if (rows_insert(rows, events[i].values, nulls))
+		if (rows_insert(rows, &events[i]))
 			note_own_block(rows_inserted_block(rows));
-		own_withdraws |= event_is_withdrawal(&events[i]);
+		own_withdraws |= events[i].is_withdrawal;
 	}
 	rows_close(rows);
 }
@@ -114,19 +111,15 @@ choose_blocks(Inbox *inbox, InboxPart part, BlockNumber count, TimestampTz now)
 }
 
 static void
-add_entry(Inbox *inbox, int *room)
+add_entry(Inbox *inbox, const Event *event, int *room)
 {
-	Entry	   *entry;
-
 	if (inbox->count == *room)
 	{
 		*room = Max(64, *room * 2);
 		inbox->entries = inbox->entries == NULL ? palloc(*room * sizeof(Entry)) :
 			repalloc(inbox->entries, *room * sizeof(Entry));
 	}
-	entry = &inbox->entries[inbox->count++];
-	event_read(&entry->event, inbox->rows);
-	entry->place = rows_place(inbox->rows);
+	inbox->entries[inbox->count++] = (Entry) {*event, rows_place(inbox->rows)};
 }
 
 static void
@@ -142,20 +135,18 @@ note_waiting(Inbox *inbox, const Event *event)
 static bool
 read_entry(Inbox *inbox, InboxPart part, TimestampTz now, int *room)
 {
-	bool		is_withdrawal = DatumGetBool(rows_value(inbox->rows, EVENT_IS_WITHDRAWAL));
+	Event		event = {0};
 
-	if (rows_is_locked(inbox->rows) || (part != INBOX_RETRY && event_is_set_aside(inbox->rows, now)))
+	rows_read(inbox->rows, &event);
+	if (rows_is_locked(inbox->rows) || (part != INBOX_RETRY && event_is_set_aside(&event, now)))
 	{
-		Event		event;
-
-		event_read(&event, inbox->rows);
 		note_waiting(inbox, &event);
 		return true;
 	}
-	if (is_withdrawal && inbox->withdrawal_count == MOST_IN_MEMORY)
+	if (event.is_withdrawal && inbox->withdrawal_count == MOST_IN_MEMORY)
 		return false;
-	inbox->withdrawal_count += is_withdrawal;
-	add_entry(inbox, room);
+	inbox->withdrawal_count += event.is_withdrawal;
+	add_entry(inbox, &event, room);
 	return true;
 }
 
@@ -182,9 +173,9 @@ compare_entries(const void *a, const void *b)
 	const Entry *left = a;
 	const Entry *right = b;
 	int64		places[][2] = {
-		{event_due_at(&left->event), event_due_at(&right->event)},
-		{event_receipt(&left->event), event_receipt(&right->event)},
-		{event_occurred_at(&left->event), event_occurred_at(&right->event)}
+		{left->event.due_at, right->event.due_at},
+		{left->event.receipt, right->event.receipt},
+		{left->event.occurred_at, right->event.occurred_at}
 	};
 
 	for (int i = 0; i < (int) lengthof(places); i++)
@@ -247,7 +238,7 @@ inbox_forget(void)
 TimestampTz
 inbox_due_at(const Inbox *inbox)
 {
-	return inbox->next < inbox->count ? event_due_at(&inbox->entries[inbox->next].event) : DT_NOEND;
+	return inbox->next < inbox->count ? inbox->entries[inbox->next].event.due_at : DT_NOEND;
 }
 
 const Event *
@@ -266,10 +257,10 @@ inbox_place(const Inbox *inbox)
 static bool
 may_come(const Inbox *inbox, const Event *event)
 {
-	if (!event_is_withdrawal(event))
+	if (!event->is_withdrawal)
 		return true;
 	for (int i = 0; i < inbox->waiting_count; i++)
-		if (event_is_of_same_supply(event, &inbox->waiting[i]))
+		if (supply_key_equals(&event->supply, &inbox->waiting[i].supply))
 			return false;
 	return inbox->is_whole && inbox->waiting_count < MOST_IN_MEMORY;
 }

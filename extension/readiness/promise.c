@@ -9,7 +9,6 @@
 #include "utils/timestamp.h"
 
 #include "readiness/promise.h"
-#include "readiness/ready_status.h"
 #include "tables/catalog.h"
 #include "tables/rows.h"
 #include "tables/statement.h"
@@ -31,9 +30,9 @@ struct Promises
 	Rows	   *rows;
 	TimestampTz now;
 	bool		retrying;
-	bool		found;			/* a promise, the one at hand */
+	bool		found;			/* a promise, the one at hand: */
+	Event		event;
 	TimestampTz waits_since;	/* when the first that was left as it is was due */
-	TimestampTz due_at;			/* of that */
 };
 
 const RowsKey promise_key = {"readiness_promise_supply", EVENT_SUPPLY_COLUMN_COUNT, EVENT_SUPPLY_COLUMNS};
@@ -42,49 +41,43 @@ static const RowsKey by_task = {NULL, 2, {EVENT_PRESCRIPTION_ID, EVENT_TASK_ID}}
 static const RowsKey by_due_time = {"readiness_promise_pending", 1, {EVENT_DUE_AT}};
 
 /* What a promise depends on: where its supply stands, and whose the prescription is. */
-enum
+typedef struct Stand
 {
-	SUPPLY_PRESCRIPTION_ID,
-	SUPPLY_LINE_ITEM_ID,
-	SUPPLY_ISSUE_NUMBER,
-	SUPPLY_ODS_CODE,
-	SUPPLY_NHS_NUMBER,
-	SUPPLY_PLAIN_STATUS,
-	SUPPLY_COLUMNS
-};
+	SupplyKey	supply;
+	NhsNumber	nhs_number;
+	bool		has_plain;		/* a plain assertion beside the promise's: */
+	BusinessStatus plain;
+} Stand;
 
 static const RowsTable supplies = {
-	"rxtrack", "supply", SUPPLY_COLUMNS, {
-		[SUPPLY_PRESCRIPTION_ID] = {"prescription_id", &catalog_prescription_id},
-		[SUPPLY_LINE_ITEM_ID] = {"line_item_id", &catalog_uuid},
-		[SUPPLY_ISSUE_NUMBER] = {"issue_number", &catalog_integer},
-		[SUPPLY_ODS_CODE] = {"ods_code", &catalog_ods_code},
-		[SUPPLY_NHS_NUMBER] = {"nhs_number", &catalog_nhs_number},
-		[SUPPLY_PLAIN_STATUS] = {"plain_status", &catalog_business_status}
+	"rxtrack", "supply", 6, {
+		COLUMN("prescription_id", prescription_id, Stand, supply.prescription_id),
+		COLUMN("line_item_id", uuid, Stand, supply.line_item_id),
+		COLUMN("issue_number", integer, Stand, supply.issue_number),
+		COLUMN("ods_code", ods_code, Stand, supply.ods_code),
+		COLUMN("nhs_number", nhs_number, Stand, nhs_number),
+		COLUMN_OR_NULL("plain_status", business_status, Stand, plain, has_plain)
 	}
 };
 
-static const RowsKey supply_key = {
-	.count = 4, .columns = {SUPPLY_PRESCRIPTION_ID, SUPPLY_LINE_ITEM_ID, SUPPLY_ISSUE_NUMBER, SUPPLY_ODS_CODE}
-};
+static const RowsKey supply_key = {.count = 4, .columns = {0, 1, 2, 3}};
 
-enum
+typedef struct Patient
 {
-	PATIENT_PRESCRIPTION_ID,
-	PATIENT_NHS_NUMBER,
-	PATIENT_HIDDEN,
-	PATIENT_COLUMNS
-};
+	PrescriptionId prescription_id;
+	NhsNumber	nhs_number;
+	bool		hidden;
+} Patient;
 
 static const RowsTable patients = {
-	"rxtrack", "prescription_patient", PATIENT_COLUMNS, {
-		[PATIENT_PRESCRIPTION_ID] = {"prescription_id", &catalog_prescription_id},
-		[PATIENT_NHS_NUMBER] = {"nhs_number", &catalog_nhs_number},
-		[PATIENT_HIDDEN] = {"hidden", &catalog_boolean}
+	"rxtrack", "prescription_patient", 3, {
+		COLUMN("prescription_id", prescription_id, Patient, prescription_id),
+		COLUMN("nhs_number", nhs_number, Patient, nhs_number),
+		COLUMN("hidden", boolean, Patient, hidden)
 	}
 };
 
-static const RowsKey patient_key = {.count = 1, .columns = {PATIENT_PRESCRIPTION_ID}};
+static const RowsKey patient_key = {.count = 1, .columns = {0}};
 
 /* ---------- Adding ---------- */
 
@@ -93,11 +86,8 @@ static void
 remove_orphan(const RowsKey *by, const Event *event)
 {
 	Rows	   *rows = rows_open(&event_promises, by, RowExclusiveLock);
-	Datum		key[ROWS_MAX_KEY];
 
-	for (int i = 0; i < by->count; i++)
-		key[i] = event->values[by->columns[i]];
-	if (rows_find(rows, key, by->count, true))
+	if (rows_find(rows, event, ROWS_LOCKED))
 	{
 		RowsPlace	place = rows_place(rows);
 
@@ -107,24 +97,16 @@ remove_orphan(const RowsKey *by, const Event *event)
 }
 
 void
-promise_add(const Event *events, const TimestampTz *cancelled_at, int count)
+promise_add(const Event *events, int count)
 {
 	Rows	   *rows = rows_open(&event_promises, NULL, RowExclusiveLock);
 
 	for (int i = 0; i < count; i++)
 	{
-		Datum		values[EVENT_PROMISE_COLUMNS];
-		bool		nulls[EVENT_PROMISE_COLUMNS] = {
-			[EVENT_FAILURES] = true, [EVENT_RETRY_AT] = true, [EVENT_ERROR] = true,
-			[EVENT_CANCELLED_AT] = cancelled_at[i] == DT_NOEND
-		};
-
 		remove_orphan(&by_task, &events[i]);
-		if (cancelled_at[i] == DT_NOEND)
+		if (!events[i].is_cancelled)
 			remove_orphan(&promise_key, &events[i]);
-		memcpy(values, events[i].values, sizeof(events[i].values));
-		values[EVENT_CANCELLED_AT] = TimestampTzGetDatum(cancelled_at[i]);
-		rows_insert(rows, values, nulls);
+		rows_insert(rows, &events[i]);
 	}
 	rows_close(rows);
 }
@@ -161,11 +143,11 @@ promise_pass(Promises *promises, bool waits)
 	do
 	{
 		if (waits)
-			promises->waits_since = Min(promises->waits_since, promises->due_at);
+			promises->waits_since = Min(promises->waits_since, promises->event.due_at);
 		promises->found = rows_next(promises->rows);
 		if (promises->found)
-			promises->due_at = DatumGetTimestampTz(rows_value(promises->rows, EVENT_DUE_AT));
-		waits = promises->found && !promises->retrying && event_is_set_aside(promises->rows, promises->now);
+			rows_read(promises->rows, &promises->event);
+		waits = promises->found && !promises->retrying && event_is_set_aside(&promises->event, promises->now);
 	} while (waits);
 }
 
@@ -176,7 +158,7 @@ promise_search(TimestampTz now, bool thoroughly, bool retrying)
 
 	promises->now = now;
 	promises->retrying = retrying;
-	promises->waits_since = promises->due_at = DT_NOEND;
+	promises->waits_since = promises->event.due_at = DT_NOEND;
 	promises->rows = search_between(search_from(now, thoroughly), now, RowExclusiveLock);
 	promise_pass(promises, false);
 	return promises;
@@ -185,14 +167,14 @@ promise_search(TimestampTz now, bool thoroughly, bool retrying)
 TimestampTz
 promise_due_at(const Promises *promises)
 {
-	return promises->found ? promises->due_at : DT_NOEND;
+	return promises->found ? promises->event.due_at : DT_NOEND;
 }
 
 void
 promise_close(Promises *promises)
 {
 	if (promises->found || promises->waits_since != DT_NOEND)
-		settled_until = Min(settled_until, Min(promises->due_at, promises->waits_since));
+		settled_until = Min(settled_until, Min(promises->event.due_at, promises->waits_since));
 	else
 		settled_until = promises->now;
 	rows_close(promises->rows);
@@ -202,10 +184,12 @@ TimestampTz
 promise_next_due(bool thoroughly)
 {
 	Rows	   *rows = search_between(thoroughly ? DT_NOBEGIN : settled_until - LOOK_BACK, DT_NOEND, AccessShareLock);
-	TimestampTz due_at = rows_next(rows) ? DatumGetTimestampTz(rows_value(rows, EVENT_DUE_AT)) : DT_NOEND;
+	Event		next = {.due_at = DT_NOEND};
 
+	if (rows_next(rows))
+		rows_read(rows, &next);
 	rows_close(rows);
-	return due_at;
+	return next.due_at;
 }
 
 void
@@ -220,11 +204,10 @@ void
 promise_cancel(Rows *rows, TimestampTz at)
 {
 	static const bool changes[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = true};
-	Datum		values[EVENT_PROMISE_COLUMNS] = {[EVENT_CANCELLED_AT] = TimestampTzGetDatum(at)};
-	bool		nulls[EVENT_PROMISE_COLUMNS] = {false};
+	const Event cancelled = {.is_cancelled = true, .cancelled_at = at};
 	RowsPlace	place = rows_place(rows);
 
-	rows_update(rows, &place, changes, values, nulls);
+	rows_update(rows, &place, changes, &cancelled);
 }
 
 /* By the transition rules, which are the updates' business. */
@@ -255,25 +238,23 @@ static void
 take_patient(Event *event, NhsNumber named)
 {
 	Rows	   *rows = rows_open(&patients, &patient_key, AccessShareLock);
-	bool		in_conflict = true;
+	Patient		patient = {.prescription_id = event->supply.prescription_id, .hidden = true};
 
 	rows_see_latest(rows);
-	if (rows_find(rows, &event->values[EVENT_PRESCRIPTION_ID], 1, false))
+	if (rows_find(rows, &patient, ROWS_UNLOCKED))
 	{
-		event->values[EVENT_NHS_NUMBER] = rows_value(rows, PATIENT_NHS_NUMBER);
-		in_conflict = DatumGetBool(rows_value(rows, PATIENT_HIDDEN)) ||
-			DatumGetNhsNumber(event->values[EVENT_NHS_NUMBER]) != named;
+		rows_read(rows, &patient);
+		event->nhs_number = patient.nhs_number;
 	}
-	event->values[EVENT_IN_CONFLICT] = BoolGetDatum(DatumGetBool(event->values[EVENT_IN_CONFLICT]) || in_conflict);
+	event->in_conflict |= patient.hidden || event->nhs_number != named;
 	rows_close(rows);
 }
 
 PromiseFate
 promise_settle(Rows *rows, Event *event, BusinessStatus was, NhsNumber named, TimestampTz at)
 {
-	BusinessStatus becomes = DatumGetBusinessStatus(event->values[EVENT_STATUS]);
-	bool		is_kept = event_is_withdrawal(event) ? ready_status_is_ready(was) && takes_back(was, becomes) :
-		ready_status_is_event(was, becomes);
+	bool		is_kept = event->is_withdrawal ? event_is_ready_status(was) && takes_back(was, event->status) :
+		event_is_change(was, event->status);
 	RowsPlace	place = rows_place(rows);
 
 	if (!is_kept)
@@ -284,6 +265,7 @@ promise_settle(Rows *rows, Event *event, BusinessStatus was, NhsNumber named, Ti
 	if (!rows_delete(rows, &place))
 		return PROMISE_WAITS;
 	take_patient(event, named);
+	event->has_failed = false;
 	return PROMISE_KEPT;
 }
 
@@ -292,28 +274,22 @@ promise_settle(Rows *rows, Event *event, BusinessStatus was, NhsNumber named, Ti
  * what is stored since the search began may have settled it.
  */
 static PromiseFate
-settle_locked(Promises *promises, Rows *supply, Event *event)
+settle_locked(Promises *promises, const Stand *stand, Event *event)
 {
 	Rows	   *rows = rows_open(&event_promises, &promise_key, RowExclusiveLock);
-	Datum		key[] = {
-		event->values[EVENT_PRESCRIPTION_ID], event->values[EVENT_LINE_ITEM_ID],
-		event->values[EVENT_ISSUE_NUMBER], event->values[EVENT_ODS_CODE]
-	};
-	PromiseFate fate;
-	bool		is_none;
-	Datum		was = rows_column(supply, SUPPLY_PLAIN_STATUS, &is_none);
+	PromiseFate fate = PROMISE_GONE;
 
 	rows_see_latest(rows);
-	if (!rows_find(rows, key, lengthof(key), false) ||
-		DatumGetTimestampTz(rows_value(rows, EVENT_DUE_AT)) > promises->now)
-		fate = PROMISE_GONE;
-	else if (!rows_find_skip_locked(rows, key, lengthof(key)))
-		fate = PROMISE_WAITS;
-	else
+	if (rows_find(rows, event, ROWS_UNLOCKED))
 	{
-		event_read(event, rows);
-		fate = promise_settle(rows, event, is_none ? 0 : DatumGetBusinessStatus(was),
-							  DatumGetNhsNumber(rows_value(supply, SUPPLY_NHS_NUMBER)), promises->now);
+		rows_read(rows, event);
+		if (event->due_at <= promises->now)
+			fate = PROMISE_WAITS;
+	}
+	if (fate == PROMISE_WAITS && rows_find(rows, event, ROWS_LOCKED_AT_ONCE))
+	{
+		rows_read(rows, event);
+		fate = promise_settle(rows, event, stand->plain, stand->nhs_number, promises->now);
 	}
 	rows_close(rows);
 	return fate;
@@ -327,21 +303,21 @@ PromiseFate
 promise_settle_found(Promises *promises, Event *event)
 {
 	Rows	   *rows = rows_open(&supplies, &supply_key, RowShareLock);
-	Datum		key[] = {
-		event->values[EVENT_PRESCRIPTION_ID], event->values[EVENT_LINE_ITEM_ID],
-		event->values[EVENT_ISSUE_NUMBER], event->values[EVENT_ODS_CODE]
-	};
+	Stand		stand = {.supply = event->supply};
 	PromiseFate fate = PROMISE_WAITS;
 
 	rows_see_latest(rows);
-	if (rows_find_skip_locked(rows, key, lengthof(key)))
-		fate = settle_locked(promises, rows, event);
+	if (rows_find(rows, &stand, ROWS_LOCKED_AT_ONCE))
+	{
+		rows_read(rows, &stand);
+		fate = settle_locked(promises, &stand, event);
+	}
 	rows_close(rows);
 	return fate;
 }
 
-void
-promise_read(Promises *promises, Event *event)
+const Event *
+promise_event(const Promises *promises)
 {
-	event_read(event, promises->rows);
+	return &promises->event;
 }

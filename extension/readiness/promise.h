@@ -25,8 +25,8 @@ typedef struct Promises Promises;
 /* By which an open table of promises can be searched for the pending one of a supply. */
 extern const RowsKey promise_key;
 
-/* Adds promises; those that are replaced already as cancelled, at a time (DT_NOEND: pending). */
-extern void promise_add(const Event *events, const TimestampTz *cancelled_at, int count);
+/* Adds promises; those that are replaced already as cancelled. */
+extern void promise_add(const Event *events, int count);
 
 /*
  * Begins a search for those that are due by now, in the order in which they came due, whoever has
@@ -38,8 +38,8 @@ extern Promises *promise_search(TimestampTz now, bool thoroughly, bool retrying)
 /* When the next one that it has found was due; DT_NOEND: there are no more. */
 extern TimestampTz promise_due_at(const Promises *promises);
 
-/* Reads that one. */
-extern void promise_read(Promises *promises, Event *event);
+/* That one. */
+extern const Event *promise_event(const Promises *promises);
 
 /* Settles it, unless its supply is just being written to.  Inside SPI. */
 extern PromiseFate promise_settle_found(Promises *promises, Event *event);

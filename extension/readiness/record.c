@@ -11,7 +11,6 @@
 #include "readiness/event.h"
 #include "readiness/inbox.h"
 #include "readiness/promise.h"
-#include "readiness/ready_status.h"
 #include "readiness/record.h"
 #include "tables/rows.h"
 #include "types/types.h"
@@ -28,41 +27,42 @@ is_promise(const StatusChange *change)
 static bool
 is_withdrawal(const StatusChange *change)
 {
-	if (ready_status_is_ready(change->becomes) ||
+	if (event_is_ready_status(change->becomes) ||
 		change->becomes == BUSINESS_STATUS_COLLECTED || change->becomes == BUSINESS_STATUS_DISPATCHED)
 		return false;
-	return is_promise(change) || (change->withdraws && ready_status_is_ready(change->was));
+	return is_promise(change) || (change->withdraws && event_is_ready_status(change->was));
 }
 
 /* Has a change an event, or may it have one when it occurs? */
 static bool
 is_recorded(const StatusChange *change)
 {
-	if (is_promise(change) && ready_status_is_ready(change->becomes))
+	if (is_promise(change) && event_is_ready_status(change->becomes))
 		return true;
-	return is_withdrawal(change) || ready_status_is_event(change->was, change->becomes);
+	return is_withdrawal(change) || event_is_change(change->was, change->becomes);
 }
 
-static void
-make_event(Event *event, const StatusChange *change)
+static Event
+make_event(const StatusChange *change)
 {
 	const Update *update = change->update;
-	Datum	   *values = event->values;
 
-	values[EVENT_PRESCRIPTION_ID] = PrescriptionIdGetDatum(&update->prescription_id);
-	values[EVENT_STATUS] = BusinessStatusGetDatum(change->becomes != 0 ? change->becomes : update->status);
-	values[EVENT_POST_DATED] = BoolGetDatum(change->post_dated);
-	values[EVENT_NHS_NUMBER] = NhsNumberGetDatum(change->nhs_number);
-	values[EVENT_TASK_ID] = PointerGetDatum(&update->task_id);
-	values[EVENT_LINE_ITEM_ID] = PointerGetDatum(&update->line_item_id);
-	values[EVENT_ODS_CODE] = OdsCodeGetDatum(update->ods_code);
-	values[EVENT_OCCURRED_AT] = TimestampTzGetDatum(change->occurs_at);
-	values[EVENT_DUE_AT] = TimestampTzGetDatum(Max(change->occurs_at, change->received_at));
-	values[EVENT_APPLICATION_ID] = Int32GetDatum(change->application_id);
-	values[EVENT_ISSUE_NUMBER] = Int32GetDatum(update->issue_number);
-	values[EVENT_IS_WITHDRAWAL] = BoolGetDatum(is_withdrawal(change));
-	values[EVENT_IN_CONFLICT] = BoolGetDatum(change->in_conflict);
-	values[EVENT_RECEIPT] = Int32GetDatum(change->receipt);
+	return (Event)
+	{
+		.supply = update_supply(update),
+			.task_id = update->task_id,
+			.nhs_number = change->nhs_number,
+			.due_at = Max(change->occurs_at, change->received_at),
+			.occurred_at = change->occurs_at,
+			.status = change->becomes != 0 ? change->becomes : update->status,
+			.post_dated = change->post_dated,
+			.application_id = change->application_id,
+			.receipt = change->receipt,
+			.is_withdrawal = is_withdrawal(change),
+			.in_conflict = change->in_conflict,
+			.is_cancelled = change->is_replaced,
+			.cancelled_at = change->received_at
+	};
 }
 
 /* A release at the commit sees what was recorded. */
@@ -78,7 +78,6 @@ record_changes(const StatusChange *changes, int count)
 {
 	Event	   *due = palloc(count * sizeof(Event));
 	Event	   *promised = palloc(count * sizeof(Event));
-	TimestampTz *cancelled_at = palloc(count * sizeof(TimestampTz));
 	int			due_count = 0;
 	int			promised_count = 0;
 
@@ -86,18 +85,15 @@ record_changes(const StatusChange *changes, int count)
 	{
 		if (!is_recorded(&changes[i]))
 			continue;
-		if (!is_promise(&changes[i]))
-			make_event(&due[due_count++], &changes[i]);
+		if (is_promise(&changes[i]))
+			promised[promised_count++] = make_event(&changes[i]);
 		else
-		{
-			cancelled_at[promised_count] = changes[i].is_replaced ? changes[i].received_at : DT_NOEND;
-			make_event(&promised[promised_count++], &changes[i]);
-		}
+			due[due_count++] = make_event(&changes[i]);
 	}
 	if (due_count > 0)
 		inbox_add(due, due_count);
 	if (promised_count > 0)
-		promise_add(promised, cancelled_at, promised_count);
+		promise_add(promised, promised_count);
 	if (due_count > 0 || promised_count > 0)
 		release_at_commit();
 }
@@ -111,16 +107,11 @@ record_predictions(const Prediction *predictions, int count)
 
 	for (int i = 0; i < count; i++)
 	{
-		const Update *update = predictions[i].update;
-		Datum		key[] = {
-			PrescriptionIdGetDatum(&update->prescription_id), PointerGetDatum(&update->line_item_id),
-			Int32GetDatum(update->issue_number), OdsCodeGetDatum(update->ods_code)
-		};
-		Event		event;
+		Event		event = {.supply = update_supply(predictions[i].update)};
 
-		if (!rows_find(rows, key, lengthof(key), true))
+		if (!rows_find(rows, &event, ROWS_LOCKED))
 			continue;
-		event_read(&event, rows);
+		rows_read(rows, &event);
 		if (!predictions[i].has_begun)
 			promise_cancel(rows, predictions[i].received_at);
 		else if (promise_settle(rows, &event, predictions[i].was, predictions[i].nhs_number,

@@ -13,23 +13,29 @@
  */
 #include "postgres.h"
 
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_extension.h"
 #include "commands/async.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "executor/spi.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
 #include "readiness/alert.h"
 #include "readiness/event.h"
 #include "readiness/inbox.h"
-#include "readiness/owner.h"
 #include "readiness/promise.h"
 #include "readiness/release.h"
 #include "readiness/release_number.h"
@@ -103,81 +109,35 @@ notify_listeners(int64 number, OdsCode ods_code)
 	Async_Notify(channel, payload);
 }
 
-/* A released event that another one is to take back. */
-typedef struct Withdrawn
-{
-	int64		number;			/* 0: there is none */
-	NhsNumber	nhs_number;
-	bool		alert;
-} Withdrawn;
-
 /* Does an event come before another one of its supply?  Those that are due at one time come in the order of its updates. */
 static bool
-is_before(TimestampTz due_at, int32 receipt, TimestampTz other_due_at, int32 other_receipt)
+is_before(const Event *event, const Event *other)
 {
-	return due_at != other_due_at ? due_at < other_due_at : receipt < other_receipt;
+	return event->due_at != other->due_at ? event->due_at < other->due_at : event->receipt < other->receipt;
 }
 
 /*
  * Finds the event by which the supply became ready that an event takes back: the newest before that, unless
  * it takes back another itself, as a settlement may have done while the supply was ready.
  */
-static Withdrawn
-find_withdrawn(const Event *event)
+static bool
+find_withdrawn(const Event *event, Event *newest)
 {
 	static const RowsKey by_supply = {"readiness_event_supply", EVENT_SUPPLY_COLUMN_COUNT, EVENT_SUPPLY_COLUMNS};
-	Datum		key[] = {
-		event->values[EVENT_PRESCRIPTION_ID], event->values[EVENT_LINE_ITEM_ID],
-		event->values[EVENT_ISSUE_NUMBER], event->values[EVENT_ODS_CODE]
-	};
 	Rows	   *rows = rows_open(&event_released, &by_supply, AccessShareLock);
-	TimestampTz newest_due_at = DT_NOBEGIN;
-	int32		newest_receipt = 0;
-	Withdrawn	newest = {0};
+	Event		found;
 
+	*newest = (Event) {.due_at = DT_NOBEGIN, .is_withdrawal = true};
 	rows_see_latest(rows);
-	rows_search(rows, key, lengthof(key));
+	rows_search(rows, event, EVENT_SUPPLY_COLUMN_COUNT);
 	while (rows_next(rows))
 	{
-		TimestampTz due_at = DatumGetTimestampTz(rows_value(rows, EVENT_DUE_AT));
-		int32		receipt = DatumGetInt32(rows_value(rows, EVENT_RECEIPT));
-		bool		says_ready;
-
-		if (!is_before(due_at, receipt, event_due_at(event), event_receipt(event)) ||
-			!is_before(newest_due_at, newest_receipt, due_at, receipt))
-			continue;
-		newest_due_at = due_at;
-		newest_receipt = receipt;
-		(void) rows_column(rows, EVENT_WITHDRAWS, &says_ready);
-		newest.number = says_ready ? DatumGetInt64(rows_value(rows, EVENT_RELEASE_NUMBER)) : 0;
-		newest.nhs_number = DatumGetNhsNumber(rows_value(rows, EVENT_NHS_NUMBER));
-		newest.alert = DatumGetBool(rows_value(rows, EVENT_ALERT));
+		rows_read(rows, &found);
+		if (is_before(&found, event) && is_before(newest, &found))
+			*newest = found;
 	}
 	rows_close(rows);
-	return newest;
-}
-
-/* Inserts an event under the next number; false where a trigger leaves it out. One that withdraws another names the patient of that, and alerts nobody. */
-static bool
-insert_released(Release *release, const Event *event, AlertReason reason, const Withdrawn *withdrawn)
-{
-	bool		withdraws = withdrawn->number != 0;
-	Datum		values[EVENT_COLUMNS];
-	bool		nulls[EVENT_COLUMNS] = {
-		[EVENT_ALERT_REASON] = reason == ALERT_REASON_COUNT,
-		[EVENT_WITHDRAWS] = !withdraws, [EVENT_WITHDRAWS_ALERT] = !withdraws
-	};
-
-	memcpy(values, event->values, EVENT_COMMON_COLUMNS * sizeof(Datum));
-	if (withdraws)
-		values[EVENT_NHS_NUMBER] = NhsNumberGetDatum(withdrawn->nhs_number);
-	values[EVENT_WITHDRAWS] = Int64GetDatum(withdrawn->number);
-	values[EVENT_WITHDRAWS_ALERT] = BoolGetDatum(withdrawn->alert);
-	values[EVENT_ALERT_REASON] = reason == ALERT_REASON_COUNT ? (Datum) 0 : ObjectIdGetDatum(catalog_get()->alert_reasons[reason]);
-	values[EVENT_RELEASE_NUMBER] = Int64GetDatum(release->last_number + 1);
-	values[EVENT_RELEASED_AT] = TimestampTzGetDatum(release->now);
-	values[EVENT_ALERT] = BoolGetDatum(reason == ALERT_REASON_COUNT && !withdraws);
-	return rows_insert(release->released, values, nulls);
+	return !newest->is_withdrawal;
 }
 
 static void
@@ -189,29 +149,88 @@ open_released(Release *release)
 
 /*
  * An event that a trigger leaves out is neither numbered nor notified; nor is a withdrawal where nothing
- * was said that it could take back.
+ * was said that it could take back.  One that takes back another names the patient of that, and alerts nobody.
  */
 static void
 release_event(Release *release, const Event *event)
 {
-	Withdrawn	withdrawn = {0};
+	Event		released = *event;
+	Event		withdrawn = {0};
 	AlertReason reason = ALERT_REASON_COUNT;
 
-	if (event_is_withdrawal(event))
-	{
-		withdrawn = find_withdrawn(event);
-		if (withdrawn.number == 0)
-			return;
-	}
+	if (event->is_withdrawal && !find_withdrawn(event, &withdrawn))
+		return;
 	if (release->released == NULL)
 		open_released(release);
-	if (withdrawn.number == 0)
+	released.release_number = release->last_number + 1;
+	released.released_at = release->now;
+	if (event->is_withdrawal)
+	{
+		released.nhs_number = withdrawn.nhs_number;
+		released.withdraws = withdrawn.release_number;
+		released.withdraws_alert = withdrawn.alert;
+	}
+	else
 		reason = alert_find_reason(release->released, event, release->now);
-	if (!insert_released(release, event, reason, &withdrawn))
+	released.alert_reason = reason;
+	released.has_alert_reason = reason != ALERT_REASON_COUNT;
+	released.alert = !event->is_withdrawal && !released.has_alert_reason;
+	if (!rows_insert(release->released, &released))
 		return;
 	release->last_number++;
 	if (release_notifies())
-		notify_listeners(release->last_number, DatumGetOdsCode(event->values[EVENT_ODS_CODE]));
+		notify_listeners(release->last_number, event->supply.ods_code);
+}
+
+/* ---------- Acting as the owner of rxtrack's tables ---------- */
+
+/*
+ * At a commit it is the supplier's session that releases events. Its role may touch no table, and
+ * its search_path must not lead what a DBA has added to a table (a trigger, an index of an
+ * expression) to functions of the supplier's.
+ */
+typedef struct Owner
+{
+	Oid			user;
+	int			security_context;
+	int			settings;		/* the nesting level of its settings */
+} Owner;
+
+static Oid
+owner_of_events(void)
+{
+	Oid			events = get_relname_relid("readiness_event", get_namespace_oid("rxtrack", false));
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(events));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation \"rxtrack.readiness_event\" does not exist")));
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+/* With a search_path as functions of ours have it. */
+static void
+become_owner(Owner *before)
+{
+	Oid			owner = owner_of_events();
+
+	GetUserIdAndSecContext(&before->user, &before->security_context);
+	SetUserIdAndSecContext(owner, before->security_context | SECURITY_LOCAL_USERID_CHANGE);
+	before->settings = NewGUCNestLevel();
+	(void) set_config_option("search_path", "pg_catalog, rxtrack, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
+/* The end of a transaction that fails does the same. */
+static void
+leave_owner(const Owner *before)
+{
+	AtEOXact_GUC(true, before->settings);
+	SetUserIdAndSecContext(before->user, before->security_context);
 }
 
 /* ---------- One event ---------- */
@@ -236,7 +255,7 @@ settle(Release *release)
 		release_event(release, inbox_event(release->inbox));
 		return true;
 	}
-	promise_read(release->promises, &event);
+	event = *promise_event(release->promises);
 	switch (promise_settle_found(release->promises, &event))
 	{
 		case PROMISE_KEPT:
@@ -286,16 +305,13 @@ static void
 set_aside(Release *release, const ErrorData *error)
 {
 	bool		in_inbox = is_in_inbox(release);
-	Event		promise;
-	const Event *event = in_inbox ? inbox_event(release->inbox) : &promise;
+	const Event *event = in_inbox ? inbox_event(release->inbox) : promise_event(release->promises);
 	Oid			types[] = {TIDOID, catalog_get()->prescription_id, UUIDOID, TEXTOID, TEXTOID};
 
-	if (!in_inbox)
-		promise_read(release->promises, &promise);
 	SPI_execute_with_args("SELECT rxtrack_internal.set_aside($1, $2, $3, $4, $5)", lengthof(types), types,
 						  (Datum[]) {
 							  PointerGetDatum(in_inbox ? inbox_place(release->inbox) : NULL),
-							  event->values[EVENT_PRESCRIPTION_ID], event->values[EVENT_TASK_ID],
+							  PrescriptionIdGetDatum(&event->supply.prescription_id), PointerGetDatum(&event->task_id),
 							  CStringGetTextDatum(unpack_sql_state(error->sqlerrcode)), CStringGetTextDatum(error->message)
 						  }, in_inbox ? "     " : "n    ", false, 0);
 	release->failed++;
@@ -363,7 +379,7 @@ release_batch(void *argument)
 
 	if (!lock_releases())
 		return true;
-	owner_become(&before);
+	become_owner(&before);
 	if (release->is_careful)
 		fire_deferred_triggers();
 	release->inbox = inbox_read(release->part);
@@ -383,7 +399,7 @@ release_batch(void *argument)
 	inbox_close(release->inbox);
 	CommandCounterIncrement();
 	fire_deferred_triggers();
-	owner_leave(&before);
+	leave_owner(&before);
 	return true;
 }
 

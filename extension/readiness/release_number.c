@@ -14,7 +14,6 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
-#include "readiness/event.h"
 #include "readiness/release_number.h"
 #include "tables/catalog.h"
 #include "tables/rows.h"
@@ -25,95 +24,100 @@
 /* More than any history releases before somebody notices that it is another. */
 #define JUMP INT64CONST(10000000)
 
-static const RowsTable removed_releases = {
-	"rxtrack", "last_removed_release", 1, {[0] = {"release_number", &catalog_bigint}}
-};
-
-enum
+typedef struct History
 {
-	HISTORY_SYSTEM_IDENTIFIER,
-	HISTORY_TIMELINE,
-	HISTORY_DATABASE_OID,
-	HISTORY_EXTENSION_OID,
-	HISTORY_BEGINS_AFTER,
-	HISTORY_COLUMNS
-};
+	int64		begins_after;
+	int64		system_identifier;
+	int32		timeline;
+	Oid			database;
+	Oid			extension;
+} History;
 
 static const RowsTable histories = {
-	"rxtrack_internal", "release_history", HISTORY_COLUMNS, {
-		[HISTORY_SYSTEM_IDENTIFIER] = {"system_identifier", &catalog_bigint},
-		[HISTORY_TIMELINE] = {"timeline", &catalog_integer},
-		[HISTORY_DATABASE_OID] = {"database_oid", &catalog_oid},
-		[HISTORY_EXTENSION_OID] = {"extension_oid", &catalog_oid},
-		[HISTORY_BEGINS_AFTER] = {"begins_after", &catalog_bigint}
+	"rxtrack_internal", "release_history", 5, {
+		COLUMN("begins_after", bigint, History, begins_after),
+		COLUMN("system_identifier", bigint, History, system_identifier),
+		COLUMN("timeline", integer, History, timeline),
+		COLUMN("database_oid", oid, History, database),
+		COLUMN("extension_oid", oid, History, extension)
 	}
 };
 
-static const RowsKey by_beginning = {.count = 1, .columns = {HISTORY_BEGINS_AFTER}};
-
-/* The highest value of a column that is the primary key; 0 where there are no rows. */
-static int64
-highest(const RowsTable *table, int column)
+/* Numbers that were given, and those of events that were removed. */
+typedef struct Number
 {
-	RowsKey		key = {.count = 1, .columns = {column}};
-	Rows	   *rows = rows_open(table, &key, AccessShareLock);
-	int64		value = 0;
+	int64		number;
+} Number;
+
+static const RowsTable releases = {"rxtrack", "readiness_event", 1, {COLUMN("release_number", bigint, Number, number)}};
+static const RowsTable removed_releases = {
+	"rxtrack", "last_removed_release", 1, {COLUMN("release_number", bigint, Number, number)}
+};
+
+/* All three tables have a number as their primary key. */
+static const RowsKey by_number = {.count = 1, .columns = {0}};
+
+/* The highest number of a table; 0 where there are no rows. */
+static int64
+highest(const RowsTable *table)
+{
+	Rows	   *rows = rows_open(table, &by_number, AccessShareLock);
+	Number		last = {0};
 
 	rows_see_latest(rows);
 	if (rows_find_last(rows))
-		value = DatumGetInt64(rows_value(rows, column));
+		rows_read(rows, &last);
 	rows_close(rows);
-	return value;
+	return last.number;
 }
 
 /*
- * Whether the newest history, the row that was found, is the one that is being written.  The timeline is the one
- * of the log's insertions: what the control file says is of the last checkpoint.  The extension is another where
- * a dump was restored into the database that it is from.
+ * The history that is being written, but for where it began.  The timeline is the one of the log's insertions: what
+ * the control file says is of the last checkpoint.  The extension is another where a dump was restored into the
+ * database that it is from.
  */
-static bool
-is_this_history(Rows *rows)
+static History
+this_history(void)
 {
-	return DatumGetInt64(rows_value(rows, HISTORY_SYSTEM_IDENTIFIER)) == (int64) GetSystemIdentifier() &&
-		DatumGetInt32(rows_value(rows, HISTORY_TIMELINE)) == (int32) GetWALInsertionTimeLine() &&
-		DatumGetObjectId(rows_value(rows, HISTORY_DATABASE_OID)) == MyDatabaseId &&
-		DatumGetObjectId(rows_value(rows, HISTORY_EXTENSION_OID)) == get_extension_oid("rxtrack", false);
+	return (History)
+	{
+		.system_identifier = (int64) GetSystemIdentifier(),
+			.timeline = (int32) GetWALInsertionTimeLine(),
+			.database = MyDatabaseId,
+			.extension = get_extension_oid("rxtrack", false)
+	};
 }
 
-static void
-insert_history(Rows *rows, int64 begins_after)
+static bool
+is_same(const History *a, const History *b)
 {
-	Datum		values[HISTORY_COLUMNS] = {
-		[HISTORY_SYSTEM_IDENTIFIER] = Int64GetDatum((int64) GetSystemIdentifier()),
-		[HISTORY_TIMELINE] = Int32GetDatum((int32) GetWALInsertionTimeLine()),
-		[HISTORY_DATABASE_OID] = ObjectIdGetDatum(MyDatabaseId),
-		[HISTORY_EXTENSION_OID] = ObjectIdGetDatum(get_extension_oid("rxtrack", false)),
-		[HISTORY_BEGINS_AFTER] = Int64GetDatum(begins_after)
-	};
-	bool		nulls[HISTORY_COLUMNS] = {false};
-
-	rows_insert(rows, values, nulls);
+	return a->system_identifier == b->system_identifier && a->timeline == b->timeline &&
+		a->database == b->database && a->extension == b->extension;
 }
 
 int64
 release_number_last(void)
 {
 	/* in this order: what is removed between the two looks is seen by one of them */
-	int64		last = highest(&event_released, EVENT_RELEASE_NUMBER);
-	Rows	   *rows = rows_open(&histories, &by_beginning, RowExclusiveLock);
+	int64		last = highest(&releases);
+	Rows	   *rows = rows_open(&histories, &by_number, RowExclusiveLock);
+	History		now = this_history();
+	History		newest = {0};
 	bool		is_known;
 
-	last = Max(last, highest(&removed_releases, 0));
+	last = Max(last, highest(&removed_releases));
 	rows_see_latest(rows);
 	is_known = rows_find_last(rows);
 	if (is_known)
-		last = Max(last, DatumGetInt64(rows_value(rows, HISTORY_BEGINS_AFTER)));
-	if (!is_known || !is_this_history(rows))
+		rows_read(rows, &newest);
+	last = Max(last, newest.begins_after);
+	if (!is_known || !is_same(&newest, &now))
 	{
 		/* the first history of all begins with 1 */
 		if (is_known || last > 0)
 			last = Max(last + JUMP, (GetCurrentTimestamp() + UNIX_EPOCH_DISTANCE)) - 1;
-		insert_history(rows, last);
+		now.begins_after = last;
+		rows_insert(rows, &now);
 	}
 	rows_close(rows);
 	return last;

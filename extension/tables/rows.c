@@ -267,6 +267,65 @@ only_part(Rows *rows)
 	return part;
 }
 
+/* ---------- Rows in memory ---------- */
+
+/* The value that a row has for a column, if any. */
+static Datum
+take_member(const RowsTable *table, int column, const void *row, bool *isnull)
+{
+	const CatalogType *type = table->columns[column].type;
+	const char *member = (const char *) row + table->columns[column].member;
+	size_t		present = table->columns[column].present;
+
+	*isnull = present != 0 && !*((const bool *) row + present);
+	if (*isnull)
+		return (Datum) 0;
+	if (type->label_count > 0)
+		return ObjectIdGetDatum(catalog_label(type, *(const int *) member));
+	if (type->length < 0)
+		return PointerGetDatum(*(void *const *) member);
+	return fetch_att(member, type->by_value, type->length);
+}
+
+static void
+take_row(const RowsTable *table, const void *row, Datum *values, bool *nulls)
+{
+	for (int i = 0; i < table->column_count; i++)
+		values[i] = take_member(table, i, row, &nulls[i]);
+}
+
+static void
+set_member(const RowsTable *table, int column, void *row, Datum value, bool isnull)
+{
+	const CatalogType *type = table->columns[column].type;
+	char	   *member = (char *) row + table->columns[column].member;
+
+	if (table->columns[column].present != 0)
+		*((bool *) row + table->columns[column].present) = !isnull;
+	else if (isnull)
+		elog(ERROR, "column \"%s\" of relation \"%s\" is null", table->columns[column].name, table->name);
+	if (type->label_count > 0)
+		*(int *) member = isnull ? 0 : catalog_label_number(type, DatumGetObjectId(value));
+	else if (type->length < 0)
+		*(void **) member = isnull ? NULL : PG_DETOAST_DATUM_COPY(value);
+	else if (type->by_value)
+		store_att_byval(member, isnull ? (Datum) 0 : value, type->length);
+	else
+		memcpy(member, DatumGetPointer(value), type->length);
+}
+
+void
+rows_read(Rows *rows, void *row)
+{
+	for (int i = 0; i < rows->table->column_count; i++)
+	{
+		bool		isnull;
+		Datum		value = slot_getattr(rows->part->found, rows->part->columns.numbers[i], &isnull);
+
+		set_member(rows->table, i, row, value, isnull);
+	}
+}
+
 /* ---------- Reading ---------- */
 
 static void
@@ -317,15 +376,16 @@ begin_search(Rows *rows, Part *part, ScanKey keys, int key_count)
 }
 
 void
-rows_search(Rows *rows, const Datum *key, int key_count)
+rows_search(Rows *rows, const void *row, int key_count)
 {
-	Part	   *part = choose_part(rows, key[0]);
+	bool		isnull;
+	Part	   *part = choose_part(rows, take_member(rows->table, rows->key->columns[0], row, &isnull));
 
 	for (int i = 0; i < rows->key->count && !part->has_keys; i++)
 		make_key(part->index, &part->keys[i], i, BTEqualStrategyNumber);
 	part->has_keys = true;
 	for (int i = 0; i < key_count; i++)
-		part->keys[i].sk_argument = key[i];
+		part->keys[i].sk_argument = take_member(rows->table, rows->key->columns[i], row, &isnull);
 	begin_search(rows, part, part->keys, key_count);
 }
 
@@ -379,13 +439,14 @@ rows_next(Rows *rows)
  * transaction whose isolation forbids to see it.
  */
 static bool
-lock_found(Rows *rows, LockTupleMode mode, LockWaitPolicy wait_policy)
+lock_found(Rows *rows, RowsLock lock)
 {
 	TupleTableSlot *found = rows->part->found;
 	TM_FailureData failure;
 	TM_Result	result = table_tuple_lock(rows->part->relation, &found->tts_tid, rows->snapshot,
 										  found, GetCurrentCommandId(false),
-										  mode, wait_policy,
+										  lock == ROWS_REFERENCED ? LockTupleKeyShare : LockTupleNoKeyExclusive,
+										  lock == ROWS_LOCKED_AT_ONCE ? LockWaitSkip : LockWaitBlock,
 										  IsolationUsesXactSnapshot() ? 0 : TUPLE_LOCK_FLAG_FIND_LAST_VERSION,
 										  &failure);
 
@@ -411,34 +472,12 @@ lock_found(Rows *rows, LockTupleMode mode, LockWaitPolicy wait_policy)
 }
 
 bool
-rows_find(Rows *rows, const Datum *key, int key_count, bool lock)
+rows_find(Rows *rows, const void *row, RowsLock lock)
 {
 	bool		found;
 
-	rows_search(rows, key, key_count);
-	found = rows_next(rows) && (!lock || lock_found(rows, LockTupleNoKeyExclusive, LockWaitBlock));
-	end_search(rows);
-	return found;
-}
-
-bool
-rows_find_referenced(Rows *rows, const Datum *key, int key_count)
-{
-	bool		found;
-
-	rows_search(rows, key, key_count);
-	found = rows_next(rows) && lock_found(rows, LockTupleKeyShare, LockWaitBlock);
-	end_search(rows);
-	return found;
-}
-
-bool
-rows_find_skip_locked(Rows *rows, const Datum *key, int key_count)
-{
-	bool		found;
-
-	rows_search(rows, key, key_count);
-	found = rows_next(rows) && lock_found(rows, LockTupleNoKeyExclusive, LockWaitSkip);
+	rows_search(rows, row, rows->key->count);
+	found = rows_next(rows) && (lock == ROWS_UNLOCKED || lock_found(rows, lock));
 	end_search(rows);
 	return found;
 }
@@ -467,125 +506,6 @@ rows_is_locked(Rows *rows)
 	if ((row->t_infomask & HEAP_XMAX_IS_MULTI) != 0)
 		return MultiXactIdIsRunning(locker, HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask));
 	return TransactionIdIsInProgress(locker) && !TransactionIdIsCurrentTransactionId(locker);
-}
-
-Datum
-rows_column(Rows *rows, int column, bool *isnull)
-{
-	return slot_getattr(rows->part->found, rows->part->columns.numbers[column], isnull);
-}
-
-Datum
-rows_value(Rows *rows, int column)
-{
-	bool		isnull;
-	Datum		value = rows_column(rows, column, &isnull);
-
-	if (isnull)
-		elog(ERROR, "column \"%s\" of relation \"%s\" is null", rows->table->columns[column].name, rows->table->name);
-	return value;
-}
-
-/* ---------- Rows in memory ---------- */
-
-/* The value that a row has for a column, if any. */
-static Datum
-take_member(const RowsTable *table, int column, const void *row, bool *isnull)
-{
-	const CatalogType *type = table->columns[column].type;
-	const char *member = (const char *) row + table->columns[column].member;
-	size_t		present = table->columns[column].present;
-
-	*isnull = present != 0 && !*((const bool *) row + present);
-	if (type->label_count > 0)
-		return ObjectIdGetDatum(catalog_label(type, *(const int *) member));
-	if (type->length < 0)
-		return PointerGetDatum(*(void *const *) member);
-	return fetch_att(member, type->by_value, type->length);
-}
-
-static void
-set_member(const RowsTable *table, int column, void *row, Datum value, bool isnull)
-{
-	const CatalogType *type = table->columns[column].type;
-	char	   *member = (char *) row + table->columns[column].member;
-
-	if (table->columns[column].present != 0)
-		*((bool *) row + table->columns[column].present) = !isnull;
-	if (type->label_count > 0)
-		*(int *) member = isnull ? 0 : catalog_label_number(type, DatumGetObjectId(value));
-	else if (type->length < 0)
-		*(void **) member = isnull ? NULL : PG_DETOAST_DATUM_COPY(value);
-	else if (type->by_value)
-		store_att_byval(member, isnull ? (Datum) 0 : value, type->length);
-	else
-		memcpy(member, DatumGetPointer(value), type->length);
-}
-
-void
-rows_read(Rows *rows, void *row)
-{
-	for (int i = 0; i < rows->table->column_count; i++)
-	{
-		bool		isnull = false;
-		Datum		value = rows->table->columns[i].present == 0 ? rows_value(rows, i) : rows_column(rows, i, &isnull);
-
-		set_member(rows->table, i, row, value, isnull);
-	}
-}
-
-static void
-take_row(const RowsTable *table, const void *row, Datum *values, bool *nulls)
-{
-	for (int i = 0; i < table->column_count; i++)
-		values[i] = take_member(table, i, row, &nulls[i]);
-}
-
-static void
-take_key(const Rows *rows, const void *row, Datum *key, int key_count)
-{
-	bool		isnull;
-
-	for (int i = 0; i < key_count; i++)
-		key[i] = take_member(rows->table, rows->key->columns[i], row, &isnull);
-}
-
-void
-rows_search_row(Rows *rows, const void *row, int key_count)
-{
-	Datum		key[ROWS_MAX_KEY];
-
-	take_key(rows, row, key, key_count);
-	rows_search(rows, key, key_count);
-}
-
-bool
-rows_find_row(Rows *rows, const void *row, bool lock)
-{
-	Datum		key[ROWS_MAX_KEY];
-
-	take_key(rows, row, key, rows->key->count);
-	return rows_find(rows, key, rows->key->count, lock);
-}
-
-bool
-rows_insert_row(Rows *rows, const void *row)
-{
-	Datum		values[COLUMNS_MAX];
-	bool		nulls[COLUMNS_MAX];
-
-	take_row(rows->table, row, values, nulls);
-	return rows_insert(rows, values, nulls);
-}
-
-bool
-rows_update_row(Rows *rows, const RowsPlace *place, const bool *changes, const void *row)
-{
-	Datum		values[COLUMNS_MAX];
-	bool		nulls[COLUMNS_MAX];
-
-	take_row(rows->table, row, values, nulls);
-	return rows_update(rows, place, changes, values, nulls);
 }
 
 RowsPlace
@@ -725,10 +645,14 @@ needs_sql(Rows *rows, Part *part, CmdType command)
 }
 
 bool
-rows_insert(Rows *rows, const Datum *values, const bool *nulls)
+rows_insert(Rows *rows, const void *row)
 {
-	Part	   *part = choose_part(rows, values[0]);
+	Datum		values[COLUMNS_MAX];
+	bool		nulls[COLUMNS_MAX];
+	Part	   *part;
 
+	take_row(rows->table, row, values, nulls);
+	part = choose_part(rows, values[0]);
 	if (needs_sql(rows, part, CMD_INSERT))
 		return through_sql_insert(rows->table, values, nulls);
 	begin_statement(rows, part);
@@ -747,10 +671,13 @@ rows_inserted_block(const Rows *rows)
 }
 
 bool
-rows_update(Rows *rows, const RowsPlace *place, const bool *changes, const Datum *values, const bool *nulls)
+rows_update(Rows *rows, const RowsPlace *place, const bool *changes, const void *row)
 {
 	Part	   *part = find_part(rows, place->relation);
+	Datum		values[COLUMNS_MAX];
+	bool		nulls[COLUMNS_MAX];
 
+	take_row(rows->table, row, values, nulls);
 	if (needs_sql(rows, part, CMD_UPDATE))
 		return through_sql_update(rows->table, place->relation, &place->tid, rows->sees_latest, changes, values, nulls);
 	begin_statement(rows, part);

@@ -34,6 +34,15 @@ typedef struct RowsKey
 	int			columns[ROWS_MAX_KEY];	/* by their numbers */
 } RowsKey;
 
+/* Whether a row that is looked for is locked. */
+typedef enum RowsLock
+{
+	ROWS_UNLOCKED,
+	ROWS_LOCKED,
+	ROWS_REFERENCED,			/* as the check of a foreign key does, FOR KEY SHARE: only FOR UPDATE conflicts */
+	ROWS_LOCKED_AT_ONCE			/* or not found, where somebody else has it locked */
+} RowsLock;
+
 /* Where a row is. */
 typedef struct RowsPlace
 {
@@ -61,8 +70,8 @@ extern void rows_close(Rows *rows);
  */
 extern void rows_see_latest(Rows *rows);
 
-/* Begins a search for rows with the first key_count columns of the key. */
-extern void rows_search(Rows *rows, const Datum *key, int key_count);
+/* Begins a search for rows that have in the first key_count columns of the key what a row in memory has there. */
+extern void rows_search(Rows *rows, const void *row, int key_count);
 
 /* Begins a search for rows whose first column of the key is greater than one value and at most another, in its order. */
 extern void rows_search_between(Rows *rows, Datum above, Datum upto);
@@ -73,36 +82,20 @@ extern void rows_scan(Rows *rows, BlockNumber first, BlockNumber last);
 /* How many blocks that has. */
 extern BlockNumber rows_block_count(Rows *rows);
 
-/* The same for the key that a row in memory has. */
-extern void rows_search_row(Rows *rows, const void *row, int key_count);
-extern bool rows_find_row(Rows *rows, const void *row, bool lock);
-
 /* The next row of a search; false at its end. */
 extern bool rows_next(Rows *rows);
 
 /*
- * Searches for the one row with that key; false where there is none.  Locked, it is the row's
+ * Searches for the one row with the key of a row in memory; false where there is none.  Locked, it is the row's
  * last version, whoever wrote it; raises 40001 where the isolation forbids to see that.
  */
-extern bool rows_find(Rows *rows, const Datum *key, int key_count, bool lock);
-
-/* The same, locking the row FOR KEY SHARE, as the check of a foreign key does: only FOR UPDATE conflicts with it. */
-extern bool rows_find_referenced(Rows *rows, const Datum *key, int key_count);
-
-/* The same as rows_find, locking the row at once or not: false also where somebody else has it locked. */
-extern bool rows_find_skip_locked(Rows *rows, const Datum *key, int key_count);
+extern bool rows_find(Rows *rows, const void *row, RowsLock lock);
 
 /* Finds the row that has the highest key; false where there is none. */
 extern bool rows_find_last(Rows *rows);
 
 /* Whether another transaction, still under way, has locked, changed or deleted the row that was found. */
 extern bool rows_is_locked(Rows *rows);
-
-/* A column of the row that was found; what it points to lives until the next one is looked for. */
-extern Datum rows_column(Rows *rows, int column, bool *isnull);
-
-/* The same of a column that is never null; XX000 where it is. */
-extern Datum rows_value(Rows *rows, int column);
 
 /*
  * Copies the row that was found into memory, where the table says; a null is zeroes there.  XX000 where a column is null that
@@ -117,11 +110,7 @@ extern RowsPlace rows_place(const Rows *rows);
  * Inserts a row; columns that the table has beside ours get their defaults.  False where a
  * trigger or a rule has left it out; raises what INSERT raises (23505 where its key is there already).
  */
-extern bool rows_insert(Rows *rows, const Datum *values, const bool *nulls);
-
-/* The same for a row in memory. */
-extern bool rows_insert_row(Rows *rows, const void *row);
-extern bool rows_update_row(Rows *rows, const RowsPlace *place, const bool *changes, const void *row);
+extern bool rows_insert(Rows *rows, const void *row);
 
 /* The block of the row that was just inserted into a table that is not partitioned; InvalidBlockNumber: SQL has done so. */
 extern BlockNumber rows_inserted_block(const Rows *rows);
@@ -130,8 +119,7 @@ extern BlockNumber rows_inserted_block(const Rows *rows);
  * Changes the row at a place, which is locked in this transaction: those of our columns that
  * changes says (NULL: all).  False where a trigger or a rule has left it as it was.
  */
-extern bool rows_update(Rows *rows, const RowsPlace *place, const bool *changes,
-						const Datum *values, const bool *nulls);
+extern bool rows_update(Rows *rows, const RowsPlace *place, const bool *changes, const void *row);
 
 /*
  * Deletes the row at a place; false where a trigger or a rule has kept it.  XX000 where somebody else

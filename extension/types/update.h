@@ -5,6 +5,8 @@
 #ifndef RXTRACK_UPDATE_H
 #define RXTRACK_UPDATE_H
 
+#include <string.h>
+
 #include "types/identifiers.h"
 
 /* What names a supply. */
@@ -15,6 +17,14 @@ typedef struct SupplyKey
 	int32_t		issue_number;	/* of a repeat dispensing prescription; 0: none */
 	OdsCode		ods_code;
 } SupplyKey;
+
+static inline bool
+supply_key_equals(const SupplyKey *a, const SupplyKey *b)
+{
+	return memcmp(&a->prescription_id, &b->prescription_id, sizeof(PrescriptionId)) == 0 &&
+		memcmp(&a->line_item_id, &b->line_item_id, sizeof(Uuid)) == 0 &&
+		a->issue_number == b->issue_number && a->ods_code == b->ods_code;
+}
 
 typedef struct Update
 {

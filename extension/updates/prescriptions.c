@@ -37,9 +37,7 @@ prescriptions_open(void)
 static bool
 find_prescription(Rows *rows, const Prescription *prescription)
 {
-	Datum		key = PrescriptionIdGetDatum(&prescription->prescription_id);
-
-	return prescription->has_new_supply ? rows_find_referenced(rows, &key, 1) : rows_find(rows, &key, 1, false);
+	return rows_find(rows, prescription, prescription->has_new_supply ? ROWS_REFERENCED : ROWS_UNLOCKED);
 }
 
 void
@@ -64,10 +62,10 @@ hide_prescription(Rows *rows, const Prescription *prescription)
 	static const bool changes[PRESCRIPTION_COLUMNS] = {[PRESCRIPTION_HIDDEN] = true};
 	RowsPlace	place;
 
-	if (!rows_find_row(rows, prescription, true))
+	if (!rows_find(rows, prescription, ROWS_LOCKED))
 		return;
 	place = rows_place(rows);
-	rows_update_row(rows, &place, changes, prescription);
+	rows_update(rows, &place, changes, prescription);
 }
 
 void
@@ -78,7 +76,7 @@ prescriptions_store(Rows *rows, const Batch *batch)
 		const Prescription *prescription = &batch->prescriptions[i];
 
 		if (!prescription->before.known && prescription->state.known)
-			rows_insert_row(rows, prescription);
+			rows_insert(rows, prescription);
 		else if (prescription->state.hidden && !prescription->before.hidden)
 			hide_prescription(rows, prescription);
 	}

@@ -58,7 +58,7 @@ supplies_lock(Rows *rows, Batch *batch)
 	{
 		Supply	   *supply = &batch->supplies[i];
 
-		supply->stored = rows_find_row(rows, supply, true);
+		supply->stored = rows_find(rows, supply, ROWS_LOCKED);
 		if (!supply->stored)
 		{
 			supply->prescription->has_new_supply = true;
@@ -85,7 +85,7 @@ supplies_count_shares(Rows *rows, Batch *batch)
 		if (supply->stored || !supply->prescription->before.known || supply->prescription == counted)
 			continue;
 		counted = supply->prescription;
-		rows_search_row(rows, supply, 1);
+		rows_search(rows, supply, 1);
 		while (rows_next(rows))
 		{
 			rows_read(rows, &other);
@@ -104,9 +104,9 @@ store_supply(Rows *rows, Supply *supply)
 	for (int i = 0; i < SUPPLY_COLUMNS; i++)
 		changes[i] = i < SUPPLY_KEY_COLUMNS || i >= SUPPLY_NEWEST_END || state->newest_entry != NULL;
 	if (supply->stored)
-		rows_update_row(rows, &supply->place, changes, supply);
+		rows_update(rows, &supply->place, changes, supply);
 	else
-		rows_insert_row(rows, supply);
+		rows_insert(rows, supply);
 }
 
 void
@@ -136,7 +136,7 @@ read_parties(Rows *rows, Supply *supply)
 {
 	Party		found = {.supply = supply->key};
 
-	rows_search_row(rows, &found, SUPPLY_KEY_COLUMNS);
+	rows_search(rows, &found, SUPPLY_KEY_COLUMNS);
 	while (rows_next(rows))
 	{
 		Party	   *party;
@@ -188,9 +188,9 @@ supplies_store_parties(const Batch *batch)
 			if (rows == NULL)
 				rows = rows_open(&party_table, &supply_key, RowExclusiveLock);
 			if (party->updates_stored > 0)
-				rows_update_row(rows, &party->place, NULL, party);
+				rows_update(rows, &party->place, NULL, party);
 			else
-				rows_insert_row(rows, party);
+				rows_insert(rows, party);
 		}
 	if (rows != NULL)
 		rows_close(rows);

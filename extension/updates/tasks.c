@@ -97,7 +97,7 @@ tasks_find(Rows *rows, Batch *batch)
 	{
 		Task	   *task = &batch->tasks[i];
 
-		task->stored = rows_find_row(rows, task, false);
+		task->stored = rows_find(rows, task, ROWS_UNLOCKED);
 		if (task->stored)
 			rows_read(rows, task);
 	}
@@ -113,5 +113,5 @@ tasks_store(Rows *rows, const Batch *batch)
 	int			count = batch_accepted(batch, &accepted);
 
 	for (int i = 0; i < count; i++)
-		rows_insert_row(rows, accepted[i]->task);
+		rows_insert(rows, accepted[i]->task);
 }
