@@ -180,7 +180,7 @@ find_rehearsals(const Submission *submissions, int count)
 		}
 	arguments[0] = statement_array(&catalog_prescription_id, prescriptions, NULL, n);
 	arguments[1] = statement_array(&catalog_integer, places, NULL, n);
-	statement_execute(&rehearse, arguments);
+	statement_execute(&rehearse, arguments, false);
 }
 
 /* Answers the submissions that name a prescription of rxtrack.rehearsal, where rxtrack.sandbox is on. */

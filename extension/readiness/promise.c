@@ -227,7 +227,7 @@ takes_back(BusinessStatus was, BusinessStatus becomes)
 	bool		result;
 	bool		isnull;
 
-	statement_execute(&select_takes_back, arguments);
+	statement_execute(&select_takes_back, arguments, false);
 	result = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
 	SPI_freetuptable(SPI_tuptable);
 	return result;

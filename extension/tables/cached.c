@@ -68,10 +68,7 @@ read_set(CachedSet *set)
 
 	cached_begin(&set->cached);
 	SPI_connect();
-	if (set->latest)
-		statement_execute_latest(&set->select, NULL);
-	else
-		statement_execute(&set->select, NULL);
+	statement_execute(&set->select, NULL, set->latest);
 	if (set->values != NULL)
 		pfree(set->values);
 	set->values = NULL;

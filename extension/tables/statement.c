@@ -40,30 +40,16 @@ prepare(Statement *statement)
 	statement->generation = catalog_get()->generation;
 }
 
-static void
-execute_at(Statement *statement, Datum *arguments, Snapshot snapshot)
+void
+statement_execute(Statement *statement, Datum *arguments, bool latest)
 {
-	const Catalog *types = catalog_get();
+	Snapshot	snapshot = latest ? RegisterSnapshot(GetLatestSnapshot()) : InvalidSnapshot;
 	int			result;
 
-	if (statement->plan == NULL || statement->generation != types->generation)
+	if (statement->plan == NULL || statement->generation != catalog_get()->generation)
 		prepare(statement);
 	result = SPI_execute_snapshot(statement->plan, arguments, NULL, snapshot, InvalidSnapshot, false, true, 0);
 	if (result < 0)
 		elog(ERROR, "could not execute a statement: %s", SPI_result_code_string(result));
-}
-
-void
-statement_execute(Statement *statement, Datum *arguments)
-{
-	execute_at(statement, arguments, InvalidSnapshot);
-}
-
-void
-statement_execute_latest(Statement *statement, Datum *arguments)
-{
-	Snapshot	latest = RegisterSnapshot(GetLatestSnapshot());
-
-	execute_at(statement, arguments, latest);
-	UnregisterSnapshot(latest);
+	UnregisterSnapshot(snapshot);
 }

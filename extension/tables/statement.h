@@ -26,12 +26,9 @@ typedef struct Statement
 extern Datum statement_array(const CatalogType *type, Datum *values, bool *nulls, int count);
 
 /*
- * Runs a statement inside SPI, preparing it where needed; the rows are in
- * SPI_tuptable.  Raises what the statement raises.
+ * Runs a statement inside SPI, preparing it where needed; the rows are in SPI_tuptable.  latest: with
+ * a snapshot of now, also where the isolation has one of its own.  Raises what the statement raises.
  */
-extern void statement_execute(Statement *statement, Datum *arguments);
-
-/* The same with a snapshot of now, also where the isolation has one of its own. */
-extern void statement_execute_latest(Statement *statement, Datum *arguments);
+extern void statement_execute(Statement *statement, Datum *arguments, bool latest);
 
 #endif							/* RXTRACK_STATEMENT_H */

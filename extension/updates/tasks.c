@@ -79,7 +79,7 @@ find_statuses_before(Task *tasks, int count)
 	arguments[0] = statement_array(&catalog_prescription_id, prescriptions, NULL, unexpected);
 	arguments[1] = statement_array(&catalog_uuid, task_ids, NULL, unexpected);
 	arguments[2] = statement_array(&catalog_integer, places, NULL, unexpected);
-	statement_execute(&select_statuses_before, arguments);
+	statement_execute(&select_statuses_before, arguments, false);
 	for (uint64 row = 0; row < SPI_processed; row++)
 	{
 		bool		isnull;

@@ -35,7 +35,7 @@ static void
 read_rules(void)
 {
 	cached_begin(&rules.cached);
-	statement_execute(&select_rules, NULL);
+	statement_execute(&select_rules, NULL, false);
 	memset(rules.kind, TRANSITION_UNEXPECTED, sizeof(rules.kind));
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
