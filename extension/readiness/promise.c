@@ -5,13 +5,12 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "executor/spi.h"
 #include "utils/timestamp.h"
 
 #include "readiness/promise.h"
 #include "tables/catalog.h"
 #include "tables/rows.h"
-#include "tables/statement.h"
+#include "tables/transitions.h"
 
 /*
  * A promise that was settled keeps its entry in the index of pending ones until the table is
@@ -210,29 +209,6 @@ promise_cancel(Rows *rows, TimestampTz at)
 	rows_update(rows, &place, changes, &cancelled);
 }
 
-/* By the transition rules, which are the updates' business. */
-static bool
-takes_back(BusinessStatus was, BusinessStatus becomes)
-{
-	static Statement select_takes_back = {
-		.sql = "SELECT rxtrack_internal.takes_back(($1)[1], ($2)[1])",
-		.argument_count = 2,
-		.arguments = {&catalog_business_status, &catalog_business_status}
-	};
-	Datum		values[] = {BusinessStatusGetDatum(was), BusinessStatusGetDatum(becomes)};
-	Datum		arguments[] = {
-		statement_array(&catalog_business_status, &values[0], NULL, 1),
-		statement_array(&catalog_business_status, &values[1], NULL, 1)
-	};
-	bool		result;
-	bool		isnull;
-
-	statement_execute(&select_takes_back, arguments, false);
-	result = DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &isnull));
-	SPI_freetuptable(SPI_tuptable);
-	return result;
-}
-
 /* Takes the patient from the prescription, who may have been settled since the promise was recorded. */
 static void
 take_patient(Event *event, NhsNumber named)
@@ -253,7 +229,7 @@ take_patient(Event *event, NhsNumber named)
 PromiseFate
 promise_settle(Rows *rows, Event *event, BusinessStatus was, NhsNumber named, TimestampTz at)
 {
-	bool		is_kept = event->is_withdrawal ? event_is_ready_status(was) && takes_back(was, event->status) :
+	bool		is_kept = event->is_withdrawal ? event_is_ready_status(was) && transitions_withdraw(was, event->status) :
 		event_is_change(was, event->status);
 	RowsPlace	place = rows_place(rows);
 

@@ -9,8 +9,8 @@
 #include "postgres.h"
 
 #include "settings.h"
+#include "tables/transitions.h"
 #include "updates/judge.h"
-#include "updates/transitions.h"
 
 /* ---------- One update ---------- */
 

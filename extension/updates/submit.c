@@ -20,13 +20,13 @@
 #include "callers/application.h"
 #include "readiness/record.h"
 #include "tables/subtransaction.h"
+#include "tables/transitions.h"
 #include "updates/answers.h"
 #include "updates/judge.h"
 #include "updates/prescriptions.h"
 #include "updates/submit.h"
 #include "updates/supplies.h"
 #include "updates/tasks.h"
-#include "updates/transitions.h"
 #include "wire/fhir_bundle.h"
 
 /* Each attempt that fails means that another transaction got its work done. */

@@ -136,14 +136,6 @@ AS 'MODULE_PATHNAME';
 COMMENT ON FUNCTION rxtrack_internal.check_transition(rxtrack.business_status, rxtrack.business_status) IS
 	'rxtrack.check_transition, its arguments having been read';
 
--- For what is due later than its update came: a prediction that begins.
-CREATE FUNCTION rxtrack_internal.takes_back(from_status rxtrack.business_status, to_status rxtrack.business_status)
-RETURNS boolean
-LANGUAGE C STABLE STRICT
-AS 'MODULE_PATHNAME';
-COMMENT ON FUNCTION rxtrack_internal.takes_back(rxtrack.business_status, rxtrack.business_status) IS
-	'Whether a step takes back what was said: a correction, or to Not Dispensed';
-
 CREATE FUNCTION rxtrack.check_transition(from_status text, to_status text)
 RETURNS rxtrack.transition_kind
 LANGUAGE sql STABLE SECURITY DEFINER

@@ -118,7 +118,6 @@ INSERT INTO function_grant VALUES
   ('rxtrack_internal.has_updates(integer)', '{}'),
   ('rxtrack_internal.lock_supplies(rxtrack.prescription_id)', '{}'),
   ('rxtrack_internal.settle_events(rxtrack.prescription_id,rxtrack.nhs_number,rxtrack.nhs_number)', '{}'),
-  ('rxtrack_internal.takes_back(rxtrack.business_status,rxtrack.business_status)', '{}'),
   ('rxtrack_internal.require_one_of(text,text[])', '{}'),
   ('rxtrack_internal.release_at_commit()', '{}'),
   ('rxtrack_internal.set_aside(tid,rxtrack.prescription_id,uuid,text,text)', '{}'),

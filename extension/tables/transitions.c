@@ -11,8 +11,8 @@
 #include "tables/cached.h"
 #include "tables/catalog.h"
 #include "tables/statement.h"
+#include "tables/transitions.h"
 #include "types/types.h"
-#include "updates/transitions.h"
 
 /* The rules, by status from and to; what is not in the table is unexpected. */
 static struct
@@ -68,19 +68,6 @@ transitions_withdraw(BusinessStatus from, BusinessStatus to)
 	if (from == 0 || to == BUSINESS_STATUS_COLLECTED || to == BUSINESS_STATUS_DISPATCHED)
 		return false;
 	return to == 0 || to == BUSINESS_STATUS_NOT_DISPENSED || transitions_judge(from, to) == TRANSITION_CORRECTION;
-}
-
-/* rxtrack_internal.takes_back(from_status, to_status) */
-PG_FUNCTION_INFO_V1(takes_back);
-Datum
-takes_back(PG_FUNCTION_ARGS)
-{
-	bool		result;
-
-	SPI_connect();
-	result = transitions_withdraw(DatumGetBusinessStatus(PG_GETARG_DATUM(0)), DatumGetBusinessStatus(PG_GETARG_DATUM(1)));
-	SPI_finish();
-	PG_RETURN_BOOL(result);
 }
 
 /* rxtrack_internal.check_transition(from_status, to_status) */
