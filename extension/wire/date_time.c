@@ -7,7 +7,6 @@
  */
 #include "wire/date_time.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 
 #define SECOND INT64_C(1000000)
@@ -161,9 +160,8 @@ may_be_leap(int64_t when)
 	return (when % DAY + DAY) % DAY < SECOND;
 }
 
-/* loosely: as Format 1 has it. */
-static const char *
-parse(const char *text, size_t length, bool loosely, int64_t *result)
+const char *
+date_time_parse(const char *text, size_t length, bool loosely, int64_t *result)
 {
 	static const char *const shape = "must be a date and time such as 2026-04-01T09:30:00Z (RFC 3339)";
 	const char *p = text;
@@ -191,18 +189,6 @@ parse(const char *text, size_t length, bool loosely, int64_t *result)
 	if (*result < EARLIEST || *result > LATEST)
 		return "must be in the years 0000 to 9999, in UTC too";
 	return NULL;
-}
-
-const char *
-date_time_parse(const char *text, size_t length, int64_t *result)
-{
-	return parse(text, length, false, result);
-}
-
-const char *
-date_time_parse_loosely(const char *text, size_t length, int64_t *result)
-{
-	return parse(text, length, true, result);
 }
 
 void

@@ -6,6 +6,7 @@
 #ifndef RXTRACK_DATE_TIME_H
 #define RXTRACK_DATE_TIME_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,15 +17,11 @@
 /*
  * Parses a date-time with seconds and a zone (RFC 3339, section 5.6) of the years
  * 0000 to 9999, as written and in UTC.  Digits beyond microseconds are dropped; a
- * leap second counts as the second after it.  Returns NULL, or what is wrong.
+ * leap second counts as the second after it.  Loosely (Format 1), a space may stand for
+ * the T, seconds may be missing, a date alone is its midnight, and a time without a
+ * zone is UTC.  Returns NULL, or what is wrong.
  */
-extern const char *date_time_parse(const char *text, size_t length, int64_t *result);
-
-/*
- * The same, but a space may stand for the T, seconds may be missing, a date alone is
- * its midnight, and a time without a zone is UTC (Format 1).
- */
-extern const char *date_time_parse_loosely(const char *text, size_t length, int64_t *result);
+extern const char *date_time_parse(const char *text, size_t length, bool loosely, int64_t *result);
 
 /* Writes it in UTC: 2026-04-01T09:30:00Z, with a fraction only where there is one. */
 extern void date_time_format(int64_t when, char out[DATE_TIME_TEXT]);

@@ -155,7 +155,7 @@ static bool
 read_date_time(FaultList *faults, const char *field, const JsonNode *node, int64_t *result)
 {
 	node = faults_require(faults, field, node, JSON_NODE_STRING);
-	return node != NULL && faults_check(faults, field, date_time_parse(node->text, node->length, result));
+	return node != NULL && faults_check(faults, field, date_time_parse(node->text, node->length, false, result));
 }
 
 /* A post-dated update is a prediction, which may lie farther ahead than a wrong clock. */

@@ -66,7 +66,7 @@ read_message_date(FaultList *faults, const JsonNode *document, Update *update, i
 	const JsonNode *date = text_field(faults, document, "messageDate");
 
 	if (date != NULL &&
-		faults_check(faults, "messageDate", date_time_parse_loosely(date->text, date->length, &update->last_modified)))
+		faults_check(faults, "messageDate", date_time_parse(date->text, date->length, true, &update->last_modified)))
 		bundle_check_ahead(faults, "messageDate", update->last_modified, now);
 }
 

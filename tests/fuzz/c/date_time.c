@@ -53,7 +53,7 @@ static void check_accepted(const char *text, int64_t when)
     REQUIRE(when >= seconds * SECOND && when < (seconds + 1) * SECOND);
     date_time_format(when, written);
     REQUIRE(strlen(written) < sizeof written);
-    REQUIRE(date_time_parse(written, strlen(written), &reread) == NULL);
+    REQUIRE(date_time_parse(written, strlen(written), false, &reread) == NULL);
     REQUIRE(reread == when);
     date_time_format(reread, again);
     REQUIRE(strcmp(again, written) == 0);
@@ -69,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     memcpy(bytes, data, size); /* without a NUL, to be seen reading on */
     memcpy(text, data, size);
-    reason = date_time_parse(bytes, size, &when);
+    reason = date_time_parse(bytes, size, false, &when);
     if (reason != NULL) {
         REQUIRE(is_reason(reason));
     } else {
