@@ -245,68 +245,43 @@ json_is_string(const JsonNode *node, const char *text)
 	return node != NULL && node->kind == JSON_NODE_STRING && strcmp(node->text, text) == 0;
 }
 
-/* Multiplies by a power of ten, unless that goes beyond the limit. */
-static bool
-take_by_ten(int64_t *digits, int64_t power, int64_t limit)
-{
-	for (; power > 0 && *digits != 0; power--)
-	{
-		*digits *= 10;
-		if (*digits > limit)
-			return false;
-	}
-	return true;
-}
-
-/*
- * Counts in decimal, so that 20e-1 is 2 and 1e99999999 is merely too large.  The
- * digits up to the last one that is not 0 are gathered without the point; zeros
- * count only once another digit follows them, however many were written.
- */
+/* Counts in decimal, so that 20e-1 is 2 and 1e99999999 is merely too large. */
 bool
 json_int32(const JsonNode *node, int32_t *value)
 {
 	const char *p;
-	int64_t		digits = 0;
-	int64_t		zeros = 0;
-	int64_t		shift = 0;		/* the power of ten that digits and zeros are to be taken by */
+	const char *exponent;
+	int64_t		places;			/* of the digits to come, how many stand before the point */
+	int64_t		result = 0;
 	int64_t		limit;
 	bool		negative;
-	bool		point = false;
 
 	if (node == NULL || node->kind != JSON_NODE_NUMBER)
 		return false;
-	p = node->text;
-	negative = (*p == '-');
+	negative = node->text[0] == '-';
 	limit = negative ? -(int64_t) INT32_MIN : INT32_MAX;
-	if (negative)
-		p++;
+	p = node->text + negative;
+	places = strspn(p, "0123456789");
+	exponent = strpbrk(p, "eE");
+	if (exponent != NULL)
+		places += Max(Min(strtol(exponent + 1, NULL, 10), INT_MAX), -INT_MAX);
 	for (; (*p >= '0' && *p <= '9') || *p == '.'; p++)
 	{
 		if (*p == '.')
-		{
-			point = true;
 			continue;
-		}
-		shift -= point;
-		zeros++;
-		if (*p == '0')
-			continue;
-		if (!take_by_ten(&digits, zeros, limit))
+		if (places <= 0 && *p != '0')
 			return false;
-		digits += *p - '0';
-		zeros = 0;
+		if (places-- > 0)
+			result = result * 10 + (*p - '0');
+		if (result > limit)
+			return false;
 	}
-	if (*p == 'e' || *p == 'E')
+	for (; places > 0 && result != 0; places--)
 	{
-		long		exponent = strtol(p + 1, NULL, 10);
-
-		shift += Max(Min(exponent, INT_MAX), -INT_MAX);
+		result *= 10;
+		if (result > limit)
+			return false;
 	}
-	if (digits != 0 && (shift + zeros < 0 || !take_by_ten(&digits, shift + zeros, limit)))
-		return false;
-	if (digits > limit)
-		return false;
-	*value = (int32_t) (negative ? -digits : digits);
+	*value = (int32_t) (negative ? -result : result);
 	return true;
 }
