@@ -23,8 +23,7 @@
 #include "tables/statement.h"
 #include "types/types.h"
 #include "updates/submit.h"
-#include "wire/fhir_bundle.h"
-#include "wire/format_1.h"
+#include "wire/bundle.h"
 #include "wire/outcome.h"
 
 /* ---------- Memory ---------- */

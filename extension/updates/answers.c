@@ -7,7 +7,7 @@
 #include "datatype/timestamp.h"
 
 #include "settings.h"
-#include "updates/answers.h"
+#include "updates/batch.h"
 #include "wire/response.h"
 
 /* A clock that is farther ahead is worth a warning. */

@@ -180,6 +180,50 @@ extern Share *batch_share(Prescription *prescription, int application_id);
 /* The application and patient as a party of a supply; NULL where they are the supply's own pair. */
 extern Party *batch_party(Supply *supply, int application_id, NhsNumber nhs_number);
 
+/* ---------- The steps of carrying it out ---------- */
+
+/*
+ * Everybody locks in one order, so that no two submissions can wait for each other: the rows of supplies
+ * that are there; then what they insert: prescriptions, supplies, parties, tasks; each in the order of its key.
+ */
+
+/* Open the tables of prescriptions' patients, of supplies and of updates; to be closed with rows_close. */
+extern Rows *prescriptions_open(void);
+extern Rows *supplies_open(void);
+extern Rows *tasks_open(void);
+
+/* Locks the rows of a batch's supplies, and reads where they stand. */
+extern void supplies_lock(Rows *rows, Batch *batch);
+
+/* Reads whose the batch's prescriptions are; nobody waits for anybody. */
+extern void prescriptions_read(Rows *rows, Batch *batch);
+
+/* Counts what applications that begin further supplies of a prescription have begun of it already. */
+extern void supplies_count_shares(Rows *rows, Batch *batch);
+
+/* Reads the parties of the batch's supplies that are locked, where an entry is of another pair than the supply's own. */
+extern void supplies_read_parties(Batch *batch);
+
+/* Reads which tasks of the batch are stored.  To be called inside SPI. */
+extern void tasks_find(Rows *rows, Batch *batch);
+
+/*
+ * Judges a batch whose supplies are locked: the status of each submission, and the fate of each of its
+ * entries.  False when the tasks that are stored have to be known for it.  To be called inside SPI.
+ */
+extern bool judge_batch(Batch *batch);
+
+/* Store what is new or has changed; raise 23505 where somebody else has stored the same meanwhile. */
+extern void prescriptions_store(Rows *rows, const Batch *batch);
+extern void supplies_store(Rows *rows, Batch *batch);
+extern void supplies_store_parties(const Batch *batch);
+extern void tasks_store(Rows *rows, const Batch *batch);
+
+/* Writes the answer of a submission, once all of its batch is judged. */
+extern void answers_write(Submission *submission, int64 now);
+
+/* ---------- Assertions ---------- */
+
 /* When an assertion takes effect: a plain one was true when it was asserted. */
 static inline int64
 assertion_takes_effect_at(const Assertion *assertion)

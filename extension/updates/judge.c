@@ -10,7 +10,7 @@
 
 #include "settings.h"
 #include "tables/transitions.h"
-#include "updates/judge.h"
+#include "updates/batch.h"
 
 /* ---------- One update ---------- */
 

@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "types/types.h"
-#include "updates/prescriptions.h"
+#include "updates/batch.h"
 
 enum
 {

@@ -21,13 +21,9 @@
 #include "readiness/record.h"
 #include "tables/subtransaction.h"
 #include "tables/transitions.h"
-#include "updates/answers.h"
-#include "updates/judge.h"
-#include "updates/prescriptions.h"
+#include "updates/batch.h"
 #include "updates/submit.h"
-#include "updates/supplies.h"
-#include "updates/tasks.h"
-#include "wire/fhir_bundle.h"
+#include "wire/bundle.h"
 
 /* Each attempt that fails means that another transaction got its work done. */
 #define MAX_ATTEMPTS 20

@@ -5,7 +5,7 @@
 #include "postgres.h"
 
 #include "types/types.h"
-#include "updates/supplies.h"
+#include "updates/batch.h"
 
 /* A late update leaves what the newest assertion says: these columns, which come after the key. */
 enum

@@ -6,7 +6,7 @@
 
 #include "tables/statement.h"
 #include "types/types.h"
-#include "updates/tasks.h"
+#include "updates/batch.h"
 
 static const RowsTable task_table = {
 	"rxtrack", "status_update", 20, {

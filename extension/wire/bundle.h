@@ -3,7 +3,7 @@
  *		A request of a supplier's, read: the updates that it brings, and everything
  *		that is wrong with it.
  *
- * Each format has a reader that makes one: fhir_bundle.h, format_1.h.  What
+ * Each format has a reader that makes one, in a file of its own.  What
  * follows (judging, storing, answering) does not know from which it comes.
  * Reading needs no server.
  */
@@ -45,6 +45,16 @@ typedef struct Bundle
 
 /* Reads a document (NULL: there was none) that arrived at a moment, in microseconds since 2000. */
 typedef Bundle *(*BundleReader) (const JsonNode *document, int64_t now);
+
+/* The FHIR Bundle of type transaction, whose entries are Tasks.  The result is palloc'd and refers to the document. */
+extern Bundle *fhir_bundle_read(const JsonNode *document, int64_t now);
+
+/*
+ * Format 1, the message of those suppliers that have a format of their own, read as the Bundle that it stands for.
+ * Faults name the message's own fields.  A message that is not about a prescription's status gives an empty bundle
+ * that is marked as ignored.
+ */
+extern Bundle *format_1_read(const JsonNode *document, int64_t now);
 
 /* A bundle with one fault: its body could not be read. */
 extern Bundle *bundle_unreadable(const char *problem);

@@ -5,8 +5,8 @@
  * A fault names its field by the path in the Task, so that a supplier finds it.
  */
 #include "compat.h"
+#include "wire/bundle.h"
 #include "wire/date_time.h"
-#include "wire/fhir_bundle.h"
 
 /* ---------- The Task ---------- */
 

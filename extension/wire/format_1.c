@@ -7,8 +7,8 @@
 #include "common/cryptohash.h"
 #include "common/sha1.h"
 
+#include "wire/bundle.h"
 #include "wire/date_time.h"
-#include "wire/format_1.h"
 
 typedef struct DeliveryType
 {

@@ -4,7 +4,7 @@
 #include "postgres_fe.h"
 
 #include "check.h"
-#include "wire/fhir_bundle.h"
+#include "wire/bundle.h"
 #include "wire/json.h"
 #include "target.h"
 

@@ -7,7 +7,7 @@
 #include "postgres_fe.h"
 
 #include "check.h"
-#include "wire/format_1.h"
+#include "wire/bundle.h"
 #include "wire/json.h"
 #include "target.h"
 
