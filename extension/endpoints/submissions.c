@@ -22,7 +22,7 @@
 #include "settings.h"
 #include "tables/statement.h"
 #include "types/types.h"
-#include "updates/submit.h"
+#include "updates/submission.h"
 #include "wire/bundle.h"
 #include "wire/outcome.h"
 

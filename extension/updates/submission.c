@@ -18,10 +18,13 @@ submission_read(const struct varlena *body, BundleReader read, int64 now)
 	const char *problem = NULL;
 	const JsonNode *document = body == NULL ? NULL :
 		json_from_text(VARDATA_ANY(body), VARSIZE_ANY_EXHDR(body), &problem);
+	Bundle	   *unreadable;
 
-	if (problem != NULL)
-		return bundle_unreadable(psprintf("is not JSON: %s", problem));
-	return read(document, now);
+	if (problem == NULL)
+		return read(document, now);
+	unreadable = palloc0(sizeof(Bundle));
+	faults_add(&unreadable->faults, "The body", psprintf("is not JSON: %s", problem));
+	return unreadable;
 }
 
 void

@@ -42,4 +42,11 @@ extern bool submission_is_valid(const Submission *submission);
 extern void submission_fault(Submission *submission, int64 now, int status,
 							 const char *code, const char *diagnostics);
 
+/*
+ * Judges, stores and answers a batch in the current transaction, as if its
+ * members had come one after the other.  To be called inside SPI.  Raises 40001
+ * where others store the same things again and again.
+ */
+extern void submit_batch(Submission *submissions, int count, int64 now);
+
 #endif							/* RXTRACK_SUBMISSION_H */

@@ -22,7 +22,6 @@
 #include "tables/subtransaction.h"
 #include "tables/transitions.h"
 #include "updates/batch.h"
-#include "updates/submit.h"
 #include "wire/bundle.h"
 
 /* Each attempt that fails means that another transaction got its work done. */

@@ -8,15 +8,6 @@
 
 #define AHEAD_LIMIT (24 * DATE_TIME_HOUR)
 
-Bundle *
-bundle_unreadable(const char *problem)
-{
-	Bundle	   *bundle = palloc0(sizeof(Bundle));
-
-	faults_add(&bundle->faults, "The body", problem);
-	return bundle;
-}
-
 bool
 bundle_is_valid(const Bundle *bundle)
 {

@@ -56,9 +56,6 @@ extern Bundle *fhir_bundle_read(const JsonNode *document, int64_t now);
  */
 extern Bundle *format_1_read(const JsonNode *document, int64_t now);
 
-/* A bundle with one fault: its body could not be read. */
-extern Bundle *bundle_unreadable(const char *problem);
-
 /* Whether bundle, request and entries have no fault. */
 extern bool bundle_is_valid(const Bundle *bundle);
 
