@@ -20,7 +20,7 @@ sub streamed
 	my $text = '';
 	my $until = time + 20;
 	sysread $connection->socket, $text, 65536, length $text while ($text =~ s/"occurred"/"occurred"/g || 0) < $count && time < $until;
-	return map { from_json($_) } $text =~ /^data: (\{.*\})\r?$/mg;
+	return grep { $_->{occurred} } map { from_json($_) } $text =~ /^data: (\{.*\})\r?$/mg;
 }
 
 my @cases = (
