@@ -1,6 +1,7 @@
 # Two applications and their data, and two databases in which each is alone with its own. The same random requests, with
-# guessed and stolen identifiers, get the same answers in both: nothing tells of the other's data. How long answers take is
-# tests/callers/timing.t's business. ISOLATION_REQUESTS=10000 asks more than `make test` does.
+# guessed and stolen identifiers, get the same answers in both, over HTTP and in SQL, plans of EXPLAIN, their estimates and errors
+# included: nothing tells of the other's data. How long answers take is tests/callers/timing.t's business. ISOLATION_REQUESTS=10000 asks more
+# than `make test` does.
 use strict;
 use warnings;
 use Digest::SHA qw(sha256_hex);
@@ -14,6 +15,12 @@ diag "seed $seed";
 
 my $node = node();
 my %key = map { $_ => add_application($node, "Supplier $_", qw(updates:write updates:read)) } 'A', 'B';
+# Each application has a role, and a listener of the pharmacy that it alone sends for.
+for my $name ('A', 'B')
+{
+	my ($app, $ear) = map { $_ . lc $name } 'app_', 'ear_';
+	$node->safe_psql('rxtrack', "CREATE ROLE $app; CREATE ROLE $ear; SELECT rxtrack.bind_role('Supplier $name', '$app'), rxtrack.grant_events('$ear', '{ONLY$name}')");
+}
 my %data;	# of each application: what it has stored
 $data{$_} = seed_data($_) for 'A', 'B';
 
@@ -24,7 +31,7 @@ sub seed_data
 	my @patients = map { random_nhs_number() } 1 .. 30;
 	push @patients, $data{A} ? @{ $data{A}{patients} }[0 .. 9] : ();
 	my @tasks = map { task(nhs_number => $patients[rand @patients], ods_code => (qw(SHARED1 SHARED2), "ONLY$name")[rand 3],
-			last_modified => sprintf '2026-01-02T10:%02d:00Z', rand 60) } 1 .. 300;
+			business_status => ('With Pharmacy', 'Ready to Collect')[rand 2], last_modified => sprintf '2026-01-02T10:%02d:00Z', rand 60) } 1 .. 300;
 	$tasks[$_] = task(%{ fields($tasks[ rand 200 ]) }, id => uuid(), last_modified => '2026-01-02T11:00:00Z') for 200 .. 249;
 	return { patients => \@patients, tasks => \@tasks, request => uuid() };
 }
@@ -152,10 +159,107 @@ SQL
 	return @lines;
 }
 
+# ---------- In SQL, by roles ----------
+
+# Values are of one's own, the other's, or nobody's; sometimes they are spoilt.
+sub some_search
+{
+	my ($own, $other) = @_;
+	my ($fields, @argument) = (some_fields($own, $other));
+	for my $name (qw(prescription_id nhs_number ods_code))
+	{
+		push @argument, "$name => '$fields->{$name}" . (rand() < 0.05 ? 'x' : '') . "'" if rand() < 0.4;
+	}
+	my $start = some_fields($own, $other);
+	push @argument, "after => '{$start->{prescription_id},$start->{id}}'" if rand() < 0.3;
+	push @argument, 'max_rows => ' . int rand 20 if rand() < 0.5;
+	return 'rxtrack.own_updates(' . join(', ', @argument) . ')';
+}
+
+my @forbidden = qw(rxtrack.status_update rxtrack.supply rxtrack.item_status rxtrack.supply_status rxtrack.readiness_event rxtrack.readiness_promise rxtrack.pending_events
+  rxtrack.prescription_patient rxtrack.subscription rxtrack_internal.supply_party rxtrack_internal.readiness_inbox);
+
+sub random_statement
+{
+	my ($name, $own, $other) = @_;
+	my $fields = some_fields($own, $other);
+	my ($column) = one_of(qw(prescription_id nhs_number ods_code line_item_id));
+	my $theirs = 'ONLY' . ($name eq 'A' ? 'B' : 'A');
+	my ($role, $from) = @{ one_of(
+		[ 'app', some_search($own, $other) ], [ 'app', some_search($own, $other) ],
+		[ 'ear', 'rxtrack.get_events(0, ' . int(rand 400) . ')' ],
+		[ 'ear', "rxtrack.get_events(0, 100, '{" . one_of($theirs, 'SHARED1', "ONLY$name", "$theirs,ONLY$name") . "}')" ],
+		[ one_of('app', 'ear'), one_of(@forbidden) ], [ 'ear', 'rxtrack.subscription_lag' ]) };
+	my $where = $from eq 'rxtrack.subscription_lag' ? '' : rand() < 0.3 ? " WHERE x.$column = '$fields->{$column}'" : '';
+	my $explain = one_of('', '', 'EXPLAIN ', 'EXPLAIN (VERBOSE) ', 'EXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, BUFFERS OFF) ');
+	# numbers and times of receipt differ from database to database
+	my $what = $explain ? one_of('*', 'count(*)') : "to_jsonb(x) - '{received_at,released_at,release_number,withdraws}'::text[]";
+	return [ $role . '_' . lc $name, "${explain}SELECT $what FROM $from AS x$where" ];
+}
+
+# Runs them all as their roles; for each what came back, or the error, in a line.
+sub told
+{
+	my ($database, $list) = @_;
+	my $file = "$ENV{TESTDIR}/isolation-$$.sql";
+	open my $out, '>', $file or die $!;
+	print {$out} "SET search_path = pg_catalog;\nCREATE TEMP TABLE told (n serial, role text, statement text, answer text);\nINSERT INTO told (role, statement) VALUES\n",
+	  join(",\n", map { my ($role, $statement) = @$_; sprintf q{('%s', '%s')}, $role, $statement =~ s/'/''/gr } @$list), ";\n", <<'SQL';
+DO $$
+DECLARE
+	t record; line text; message text; detail text; hint text;
+BEGIN
+	FOR t IN SELECT * FROM told ORDER BY n LOOP
+		message := '';
+		BEGIN
+			EXECUTE format('SET LOCAL ROLE %I', t.role);
+			FOR line IN EXECUTE t.statement LOOP
+				message := message || line || '; ';
+			END LOOP;
+			RESET ROLE;
+		EXCEPTION WHEN OTHERS THEN
+			GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+			message := concat_ws(' ', SQLSTATE, message, detail, hint);
+			RESET ROLE;
+		END;
+		UPDATE told SET answer = message WHERE n = t.n;
+	END LOOP;
+END $$;
+SELECT translate(answer, E'\n', ' ') FROM told ORDER BY n;
+SQL
+	close $out;
+	open my $psql, '-|', 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr($database), '-f', $file or die $!;
+	chomp(my @lines = <$psql>);
+	close $psql or die "psql has failed on $file";
+	return @lines;
+}
+
 for my $name ('A', 'B')
 {
 	my ($own, $other) = @data{ $name, $name eq 'A' ? 'B' : 'A' };
-	my @list = map { rand() < 0.6 ? random_search($own, $other) : random_update($own, $other) } 1 .. $requests;
+	my @list = map { random_statement($name, $own, $other) } 1 .. $requests / 2;
+	my @both = told('both_' . lc $name, \@list);
+	my @alone = told('alone_' . lc $name, \@list);
+	is(scalar @both, scalar @list, "$name in SQL: every statement is answered");
+	my @differ = grep { $both[$_] ne $alone[$_] } 0 .. $#list;
+	is(scalar @differ, 0, "$name in SQL: rows, plans and errors are the same as if the other were not there")
+	  or diag map { "@{ $list[$_] }\n  both: $both[$_]\n  alone: $alone[$_]\n" } @differ[0 .. ($#differ > 2 ? 2 : $#differ)];
+	my %sort = (rows => qr/^\{/, events => qr/^\{.*alert_reason/, nothing => qr/^$/, plans => qr/Function Scan/, 'actual rows' => qr/actual rows=[1-9]/, refusals => qr/^42501/, faults => qr/^22P02/);
+	my %count = map { my $kind = $_; $kind => scalar grep { /$sort{$kind}/ } @both } keys %sort;
+	diag "$name in SQL: " . join ', ', map { "$_: $count{$_}" } sort keys %count;
+	ok(!(grep { !$_ } values %count), "$name in SQL: answers of all sorts were among them");
+	my $theirs = 'ONLY' . ($name eq 'A' ? 'B' : 'A');
+	is(scalar(grep { !/^22/ && /"$theirs"/ } @both), 0, "$name in SQL: the other's pharmacy is in none");
+}
+my $shown = $node->safe_psql('both_a', 'SET ROLE ear_a; SELECT string_agg(DISTINCT e.ods_code::text, chr(32)) FROM generate_series(1, 400) AS n, rxtrack.get_event(n) AS e');
+is($shown, 'ONLYA', 'of all event numbers a listener gets those of its pharmacy');
+
+# ---------- Over HTTP ----------
+
+for my $name ('A', 'B')
+{
+	my ($own, $other) = @data{ $name, $name eq 'A' ? 'B' : 'A' };
+	my @list = map { rand() < 0.6 ? random_search($own, $other) : random_update($own, $other) } 1 .. $requests / 2;
 	my @both = answers('both_' . lc $name, $name, \@list);
 	my @alone = answers('alone_' . lc $name, $name, \@list);
 	is(scalar @both, scalar @list, "$name: every request is answered");

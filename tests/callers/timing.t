@@ -9,6 +9,8 @@ use Test::More;
 my $node = node(conf => "log_statement = none\n");
 my %key = map { $_ => add_application($node, $_) } 'Asking', 'Other';
 
+$node->safe_psql('rxtrack', q{CREATE ROLE asking IN ROLE rxtrack_gateway; SELECT rxtrack.bind_role('Asking', 'asking')});
+
 # What the other one has: many patients with an update or two, and one patient with very many.
 my $heavy = random_nhs_number();
 my @patients = map { random_nhs_number() } 1 .. 200;
@@ -35,6 +37,12 @@ sub search
 	return sprintf q{rxtrack_http.check_updates('updates:read', ARRAY['\x%s'::bytea], '{NULL}', ARRAY['%s'], '{NULL}')}, sha256_hex($key{Asking}), to_json({ $parameter => $value });
 }
 
+sub search_in_sql
+{
+	my ($argument, $value) = @_;
+	return "rxtrack.own_updates($argument => '$value')";
+}
+
 sub update
 {
 	my (%field) = @_;
@@ -50,6 +58,8 @@ my %pairs = (
 	'a search by patient' => [ map { [ search(nhsnumber => $_), search(nhsnumber => random_nhs_number()) ] } @patients ],
 	'a search by pharmacy' => [ map { [ search(odscode => 'THEIRS'), search(odscode => 'NOBODYS') ] } 1 .. 200 ],
 	'a refused update' => [ map { [ update(id => $_->{id}, prescription_id => random_prescription_id(), line_item_id => $_->{focus}{identifier}{value}), update() ] } @foreign ],
+	'a search in SQL by prescription' => [ map { [ search_in_sql(prescription_id => prescription($_)), search_in_sql(prescription_id => random_prescription_id()) ] } @foreign ],
+	'a search in SQL by patient' => [ map { [ search_in_sql(nhs_number => $_), search_in_sql(nhs_number => random_nhs_number()) ] } @patients ],
 	'a search by a patient with very many' => [ map { [ search(nhsnumber => $heavy), search(nhsnumber => random_nhs_number()) ] } 1 .. 200 ]);
 
 # Both sides' median times in microseconds, and in how many pairs in a hundred the first one took longer. Each call is made twice, and the
@@ -59,7 +69,7 @@ sub measure
 	my ($list) = @_;
 	my $file = "$ENV{TESTDIR}/timing-$$.sql";
 	open my $out, '>', $file or die $!;
-	print {$out} "SET plan_cache_mode = force_custom_plan;\nCREATE TEMP TABLE took (pair integer, side integer, us float8);\nDO \$do\$\nDECLARE began timestamptz; n bigint;\nBEGIN\n";
+	print {$out} "SET ROLE asking;\nSET plan_cache_mode = force_custom_plan;\nCREATE TEMP TABLE took (pair integer, side integer, us float8);\nDO \$do\$\nDECLARE began timestamptz; n bigint;\nBEGIN\n";
 	my $round = 0;
 	for my $pair (@$list)
 	{
