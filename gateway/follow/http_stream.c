@@ -109,6 +109,8 @@ static void set_options(struct http_stream *stream, const char *url, const char 
     CURL *easy = stream->easy;
 
     curl_easy_setopt(easy, CURLOPT_URL, url);
+    if (strncasecmp(url, "http:", 5) == 0)
+        curl_easy_setopt(easy, CURLOPT_NOPROXY, "*"); /* one would get the key */
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, stream->headers);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, agent);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);

@@ -10,6 +10,7 @@
 #include "types/identifiers.h"
 
 #include <argp.h>
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -17,12 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define KEY_TEXT_MAX 1024
 #define ODS_CODES_MAX 1000 /* what the gateway takes */
 
 enum {
     KEY_ALERTS_ONLY = 0x100,
+    KEY_ALLOW_PLAIN_HTTP,
     KEY_BATCH,
     KEY_CREATE,
     KEY_DATABASE,
@@ -69,6 +72,10 @@ static const struct argp_option described[] = {
     {0, 0, 0, 0, "A gateway:", 6},
     {"key-file", KEY_KEY_FILE, "FILE", 0,
      "the API key is the first line of FILE (RXTRACK_API_KEY holds the key itself)", 6},
+    {"allow-plain-http", KEY_ALLOW_PLAIN_HTTP, 0, 0,
+     "send the key without TLS to another machine than this one: over a network that nobody else "
+     "is on",
+     6},
     {"since", KEY_SINCE, "NUMBER", 0,
      "begin after this release number, as far as events are kept; 0: with all that are", 6},
     {"state", KEY_STATE, "FILE", 0,
@@ -195,6 +202,31 @@ static const char *url_fault(const char *text)
     return fault;
 }
 
+static bool is_this_machine(const char *host)
+{
+    unsigned char address[4];
+
+    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
+           (inet_pton(AF_INET, host, address) == 1 && address[0] == 127);
+}
+
+/* Whether what is sent to the URL can be read on its way to another machine. */
+static bool is_readable_by_others(const char *text)
+{
+    char *scheme = NULL, *host = NULL;
+    CURLU *url = curl_url();
+    bool readable = true;
+
+    if (url != NULL && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
+        curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+        curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK)
+        readable = strcmp(scheme, "http") == 0 && !is_this_machine(host);
+    curl_free(scheme);
+    curl_free(host);
+    curl_url_cleanup(url);
+    return readable;
+}
+
 /* ---- the whole ---- */
 
 /* Takes from the environment what no option says. */
@@ -230,6 +262,10 @@ static void check(struct options *options, struct argp_state *state)
     if (options->poll == 0)
         options->poll = 30;
     read_environment(options, state);
+    if (options->key != NULL && options->url != NULL && !options->allow_plain_http &&
+        is_readable_by_others(options->url))
+        argp_error(state, "--url is plain http to another machine: the key could be read on the "
+                          "way; use https, or say --allow-plain-http");
 }
 
 static void set_database(struct options *options, struct argp_state *state, const char *text)
@@ -260,6 +296,9 @@ static bool take_plain(struct options *options, int key, char *text)
     switch (key) {
     case KEY_ALERTS_ONLY:
         options->alerts_only = true;
+        return true;
+    case KEY_ALLOW_PLAIN_HTTP:
+        options->allow_plain_http = true;
         return true;
     case KEY_CREATE:
         options->create = true;

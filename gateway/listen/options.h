@@ -17,6 +17,7 @@ struct options {
     const char *url;          /* of the gateway */
     char *key;                /* API key, or NULL */
     char *ods;                /* codes in upper case with commas between them, or NULL: all */
+    bool allow_plain_http;    /* send the key without TLS, also beyond this machine */
     bool alerts_only;
     bool create;
     bool once;

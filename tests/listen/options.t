@@ -24,7 +24,7 @@ like($out, qr/^rxtrack-listen \d+\.\d+\.\d+$/, '--version');
 $out = `$ENV{RXTRACK_STAGE}/rxtrack-listen --help`;
 is($?, 0, '--help ends well');
 like($out, qr/--$_\b/, "--help tells of --$_")
-  for qw(subscription url ods alerts-only exec batch max once create database poll key-file since state);
+  for qw(subscription url ods alerts-only exec batch max once create database poll key-file allow-plain-http since state);
 like($out, qr/Exit status/, 'and of the exit status');
 
 ends_with(2, qr/one of --subscription and --url/, 'neither source', []);
@@ -52,8 +52,21 @@ ends_with(2, qr/no-such-file: No such file/, 'a key file that is not there', [ @
 PostgreSQL::Test::Utils::append_to_file("$directory/empty", "\nkey\n");
 ends_with(2, qr/first line is no API key/, 'a key file without a key', [ @stream, '--key-file', "$directory/empty" ]);
 ends_with(2, qr/RXTRACK_API_KEY/, 'a key of two lines', [@stream], env => { RXTRACK_API_KEY => "a\r\nX-More: b" });
+PostgreSQL::Test::Utils::append_to_file("$directory/key", "rxtrack_key\n");
 PostgreSQL::Test::Utils::append_to_file("$directory/state", "12x\n");
 ends_with(1, qr/no release number/, 'a state file that holds something else', [ @stream, '--state', "$directory/state" ]);
+
+# A key goes over plain http to this machine alone, unless that is allowed; without a key anything goes.
+my %key = (env => { RXTRACK_API_KEY => 'rxtrack_key' });
+ends_with(2, qr/plain http to another machine.*--allow-plain-http/s, "a key to $_", [ '--url', $_, '--once' ], %key)
+  for 'http://gateway.invalid:8480', 'HTTP://192.0.2.1', 'http://[2001:db8::1]:80', 'http://127.0.0.1.gateway.invalid', 'http://localhost.gateway.invalid', 'http://0.0.0.0:1', 'http://128.0.0.1';
+ends_with(2, qr/plain http to another machine/, 'the key of a file', [ '--url', 'http://gateway.invalid', '--key-file', "$directory/key" ]);
+ends_with(4, qr/./, "a key to $_", [ '--url', $_, '--once' ], %key)
+  for 'http://127.0.0.1:1', 'http://127.9.9.9:1', 'http://[::1]:1', 'http://localhost:1', 'http://LocalHost:1', 'https://127.0.0.1:1', 'https://0.0.0.0:1';
+ends_with(4, qr/./, 'where it is allowed', [ '--url', 'http://0.0.0.0:1', '--allow-plain-http', '--once' ], %key);
+ends_with(4, qr/./, 'without a key', [ '--url', 'http://0.0.0.0:1', '--once' ]);
+# and not by way of a proxy
+ends_with(4, qr/127\.0\.0\.1 port 1|port 1 /, 'a proxy of the environment', [ '--url', 'http://127.0.0.1:1', '--once' ], env => { RXTRACK_API_KEY => 'rxtrack_key', http_proxy => 'http://127.0.0.1:9' });
 
 ends_with(3, qr/standard output/, 'no standard output', [ @stream ], stdout => 'closed');
 ends_with(4, qr/127\.0\.0\.1/, '--once without a gateway', [ @stream, '--once' ]);
