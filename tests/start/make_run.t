@@ -67,11 +67,17 @@ sub sql
 	return $out;
 }
 
+# As an earlier version, or its user, may have left it.
+mkdir $run_dir, 0755;
+append_to_file("$run_dir/postgresql.log", "a line\n");
+chmod 0644, "$run_dir/postgresql.log";
 my $first = start();
 is(join(' ', sort keys %$first), 'DATABASE_URL GATEWAY_PID RXTRACK_API_KEY RXTRACK_URL', 'env holds what it should');
 is((stat "$run_dir/env")[2] & 07777, 0600, 'and nobody else can read it');
 is((stat "$run_dir/api-key")[2] & 07777, 0600, 'nor the key');
 is((stat "$run_dir/server/data")[2] & 07077, 0, "nor the server's files");
+is(`find -L '$run_dir' -type f -perm /077 -print`, '', 'no file that it has made is for others to read, logs and keys among them');
+cmp_ok(scalar(() = `find -L '$run_dir' -type f -print` =~ /\n/g), '>', 900, 'of all that there are');
 is($first->{RXTRACK_URL}, "http://127.0.0.1:$port", 'PORT is honoured');
 is(sql($first, 'SHOW listen_addresses'), '', 'the server listens on no network');
 is(sql($first, 'SELECT rolsuper FROM pg_roles WHERE rolname = current_user'), 't', 'DATABASE_URL is a superuser');
