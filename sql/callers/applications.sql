@@ -98,8 +98,18 @@ SELECT pg_catalog.pg_extension_config_dump('rxtrack_internal.used_assertion', ''
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.audit', '');
 SELECT pg_catalog.pg_extension_config_dump('rxtrack.audit_audit_id_seq', '');
 
--- Triggers write the audit, so that changes by hand are in it too. What a restore brings back is not: its created_at is
--- older than the transaction, and the audit is restored as well.
+-- Triggers write the audit, so that changes by hand are in it too. What a restore brings back is not, as the audit is
+-- restored as well: it comes by COPY, and is older than the transaction.
+CREATE FUNCTION rxtrack_internal.is_restored(created_at timestamptz)
+RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT created_at < now() AND current_query() ~* '^[[:space:]]*copy[[:space:]]'
+$$;
+COMMENT ON FUNCTION rxtrack_internal.is_restored(timestamptz) IS
+	'Whether a row that was made at this time is one that a restore brings back';
+
 CREATE FUNCTION rxtrack_internal.audit_change()
 RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
@@ -124,15 +134,15 @@ $$;
 COMMENT ON FUNCTION rxtrack_internal.audit_change() IS 'Trigger of applications, their credentials and grants of events: writes rxtrack.audit';
 
 CREATE TRIGGER audit_insert AFTER INSERT ON rxtrack_internal.application
-	FOR EACH ROW WHEN (NEW.created_at >= pg_catalog.now()) EXECUTE FUNCTION rxtrack_internal.audit_change();
+	FOR EACH ROW WHEN (NOT rxtrack_internal.is_restored(NEW.created_at)) EXECUTE FUNCTION rxtrack_internal.audit_change();
 CREATE TRIGGER audit_change AFTER UPDATE OR DELETE ON rxtrack_internal.application
 	FOR EACH ROW EXECUTE FUNCTION rxtrack_internal.audit_change();
 CREATE TRIGGER audit_insert AFTER INSERT ON rxtrack_internal.api_key
-	FOR EACH ROW WHEN (NEW.created_at >= pg_catalog.now()) EXECUTE FUNCTION rxtrack_internal.audit_change();
+	FOR EACH ROW WHEN (NOT rxtrack_internal.is_restored(NEW.created_at)) EXECUTE FUNCTION rxtrack_internal.audit_change();
 CREATE TRIGGER audit_change AFTER UPDATE OR DELETE ON rxtrack_internal.api_key
 	FOR EACH ROW EXECUTE FUNCTION rxtrack_internal.audit_change();
 CREATE TRIGGER audit_insert AFTER INSERT ON rxtrack_internal.public_key
-	FOR EACH ROW WHEN (NEW.created_at >= pg_catalog.now()) EXECUTE FUNCTION rxtrack_internal.audit_change();
+	FOR EACH ROW WHEN (NOT rxtrack_internal.is_restored(NEW.created_at)) EXECUTE FUNCTION rxtrack_internal.audit_change();
 CREATE TRIGGER audit_change AFTER UPDATE OR DELETE ON rxtrack_internal.public_key
 	FOR EACH ROW EXECUTE FUNCTION rxtrack_internal.audit_change();
 CREATE TRIGGER audit_truncate AFTER TRUNCATE ON rxtrack_internal.application

@@ -11,7 +11,7 @@ COMMENT ON COLUMN rxtrack_internal.event_grant.ods_codes IS 'The pharmacies; NUL
 SELECT pg_catalog.pg_extension_config_dump('rxtrack_internal.event_grant', '');
 
 CREATE TRIGGER audit_insert AFTER INSERT ON rxtrack_internal.event_grant
-	FOR EACH ROW WHEN (NEW.created_at >= pg_catalog.now()) EXECUTE FUNCTION rxtrack_internal.audit_change();
+	FOR EACH ROW WHEN (NOT rxtrack_internal.is_restored(NEW.created_at)) EXECUTE FUNCTION rxtrack_internal.audit_change();
 CREATE TRIGGER audit_change AFTER UPDATE OR DELETE ON rxtrack_internal.event_grant
 	FOR EACH ROW EXECUTE FUNCTION rxtrack_internal.audit_change();
 CREATE TRIGGER audit_truncate AFTER TRUNCATE ON rxtrack_internal.event_grant

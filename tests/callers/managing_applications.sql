@@ -1,7 +1,7 @@
 -- What a DBA does with applications: keys, suspension, restriction, public keys, database roles and listeners; and that
 -- all of it is in the audit.
 BEGIN;
-SELECT plan(89);
+SELECT plan(91);
 \ir ../lib/bundles.sql
 
 SELECT rxtrack.add_application('Supplier', '{updates:write,updates:read,events:read}') AS key_1 \gset
@@ -297,6 +297,21 @@ DELETE FROM rxtrack_internal.api_key WHERE key_hash = sha256(:'key_4');
 DELETE FROM rxtrack_internal.application WHERE name = 'Supplier';
 TRUNCATE rxtrack_internal.public_key;
 SELECT is(pg_temp.audited(), 'UPDATE application, DELETE public_key, DELETE public_key, DELETE api_key, DELETE application, TRUNCATE public_key', 'changes by hand are audited as well');
+-- also where they say that they are older, as what a restore brings is
+SELECT pg_temp.from_now();
+INSERT INTO rxtrack_internal.application (application_id, name, scopes, created_at) VALUES (4711, 'By hand', '{}', '2020-01-01'), (4712, 'By hand too', '{}', '-infinity');
+INSERT INTO rxtrack_internal.api_key (key_hash, application_id, created_at) VALUES (sha256('by hand'), 4711, '2020-01-01');
+INSERT INTO rxtrack_internal.public_key (application_id, kid, pem, created_at) VALUES (4711, 'k', 'none', '2020-01-01');
+INSERT INTO rxtrack_internal.event_grant (role, created_at) VALUES ('rxtrack_test_dba', '2020-01-01');
+SELECT is(pg_temp.audited(), 'INSERT application, INSERT application, INSERT api_key, INSERT public_key, INSERT event_grant', 'rows made by hand are, whatever their date');
+SELECT pg_temp.from_now();
+COPY rxtrack_internal.api_key (key_hash, application_id) FROM stdin;
+\\x0000000000000000000000000000000000000000000000000000000000000001	4711
+\.
+COPY rxtrack_internal.api_key (key_hash, application_id, created_at) FROM stdin;
+\\x0000000000000000000000000000000000000000000000000000000000000002	4711	2020-01-01
+\.
+SELECT is(pg_temp.audited(), 'INSERT api_key', 'only what COPY brings and is older is taken for restored');
 SELECT is_empty($$ SELECT FROM rxtrack.audit WHERE who <> session_user AND who <> 'rxtrack_test_dba' OR at NOT BETWEEN now() AND clock_timestamp() $$, 'with who and when');
 SELECT is_empty(format($$ SELECT FROM rxtrack.audit a WHERE a::text ~ '(PUBLIC KEY|\\x|hash|%s|%s)' $$, substr(:'key_1', 9, 30), encode(sha256(:'key_4'), 'hex')),
                 'and without a secret, or what one could be searched by');
