@@ -1,6 +1,7 @@
 # A pooler between gateway and server, in whatever mode, is refused, with a line that says so.
 use strict;
 use warnings;
+use Cwd ();
 use IO::Socket::INET;
 use POSIX ();
 use RxTrack;
@@ -8,8 +9,10 @@ use RxTrack::Answers;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my ($pgbouncer) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin';
-plan skip_all => 'needs pgbouncer' unless $pgbouncer;
+my ($pgbouncer) = grep { -x } map { "$_/pgbouncer" } split(/:/, $ENV{PATH}), '/usr/sbin', '.pgbouncer/usr/sbin';
+plan skip_all => 'there is no pgbouncer: scripts/dependencies test unpacks it' unless $pgbouncer;
+$pgbouncer = Cwd::abs_path($pgbouncer);
+local $ENV{LD_LIBRARY_PATH} = join ':', map { Cwd::abs_path($_) } glob '.pgbouncer/usr/lib/*-linux-gnu* .pgbouncer/lib/*-linux-gnu*' if $pgbouncer =~ /\.pgbouncer/;
 
 my $node = node();
 my $key = add_application($node, 'A supplier');

@@ -30,6 +30,7 @@ case " $* " in
             exit 100
         fi
         printf '%s\n' "$PLAN" ;;
+    *' download '*) touch "${*: -1}.deb" ;;
     *' --print-uris '*) printf "'http://host/%s.deb' %s.deb %s SHA256:0\n" a a 1000 b b 234 ;;
 esac
 STUB
@@ -40,6 +41,8 @@ case $1 in
     *) echo "$*" >>"$CALLS" ;;
 esac
 STUB
+# Unpacks nothing but what the script looks for.
+stub('dpkg-deb', 'echo "dpkg-deb ${*: -2}" >>"$CALLS"; mkdir -p "${*: -1}/usr/sbin"; [[ $* != */pgbouncer.deb* ]] || { touch "${*: -1}/usr/sbin/pgbouncer"; chmod +x "${*: -1}/usr/sbin/pgbouncer"; }');
 stub('pg_lsclusters', 'printf "%b" "$CLUSTERS"');
 
 # Returns what it prints, and what was called.
@@ -56,7 +59,7 @@ sub dependencies
 
 sub all_packages
 {
-	return join ' ', split /\s+/, `PG_CONFIG=$pg_config scripts/dependencies --list test`;
+	return join ' ', 'pgbouncer', split /\s+/, `PG_CONFIG=$pg_config scripts/dependencies --list test`;
 }
 
 my $version = `pg_config --version` =~ /(\d+)/ ? $1 : die;
@@ -93,6 +96,19 @@ unlike($called, qr/^(?!.*(?: -s | --print-uris )).*install/m, 'and nothing is in
 
 ($said, $status) = dependencies('test', %curl, PLAN => "Remv postgresql-13 [13.9-1] (postgresql-14:amd64 )\n$curl{PLAN}");
 ok($status == 1 && $said =~ /^    postgresql-13 13\.9-1 would be removed$/m, 'nor where a server would be removed');
+
+# What would be a service of the system's is unpacked, with what it needs; in a copy of the tree, where it is not unpacked yet.
+rename '.pgbouncer', '.pgbouncer.kept' if -e '.pgbouncer';
+($said, $status, $called) = dependencies('test', INSTALLED => $all =~ s/\bpgbouncer\b//r, PLAN => "Inst libevent-2.1-7 (2.1 Debian:12/stable [amd64])\nInst pgbouncer (1.18 Debian:12/stable [amd64])\nConf pgbouncer (1.18 Debian:12/stable [amd64])");
+is($status, 0, 'a pooler is missing');
+like($called, qr/ download libevent-2\.1-7\n.* download pgbouncer\ndpkg-deb \S+\.deb \S+\/\.pgbouncer\n/s, 'and unpacked into the clone');
+unlike($called, qr/^(?!.*(?: -s | --print-uris )).* install /m, 'nothing is installed: no service is made or started');
+($said, $status, $called) = dependencies('test', INSTALLED => $all =~ s/\bpgbouncer\b//r);
+is("$said$status$called", 0, 'the next time it is there');
+system('rm', '-rf', '.pgbouncer');
+($said, $status, $called) = dependencies('run', INSTALLED => $all =~ s/\bpgbouncer\b//r);
+is("$said$status$called", 0, 'and make run does without');
+rename '.pgbouncer.kept', '.pgbouncer' if -e '.pgbouncer.kept';
 
 my %server = (PLAN => 'Inst postgresql-15 (15.20 Debian:12/stable [amd64])', CLUSTERS => '13 main 5432 down postgres /data /log\n14 main 5433 online postgres /data /log\n');
 mkdir "$directory/$_" for 'clusters', map { ("clusters/$_", "clusters/$_/main") } 13, 14;
