@@ -98,5 +98,6 @@ GRANT EXECUTE ON FUNCTION
 	rxtrack.pause_dispatcher(interval),
 	rxtrack.resume_dispatcher(),
 	rxtrack_internal.dispatcher_state(),
+	rxtrack.own_changes(),
 	rxtrack.check_transition(text, text)
 	TO rxtrack_admin;

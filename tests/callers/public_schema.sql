@@ -35,7 +35,7 @@ WHERE p.pronamespace = 'rxtrack'::regnamespace;
 CREATE TEMP TABLE pair (one text, other text);
 INSERT INTO pair VALUES ('add', 'drop'), ('bind', 'unbind'), ('restrict', 'unrestrict'), ('grant', 'revoke'), ('enable', 'disable'), ('block', 'unblock'), ('pause', 'resume');
 CREATE TEMP TABLE single AS
-SELECT unnest('{get_event,get_events,own_updates,alter_application,rotate_key,waive_certificate,submit,check_transition,status_at,status_history,short_name,fetch_events,ack_events,release_events,prune_events,event_json,settle_patient,begin_new_history}'::text[]) AS name;
+SELECT unnest('{own_changes,get_event,get_events,own_updates,alter_application,rotate_key,waive_certificate,submit,check_transition,status_at,status_history,short_name,fetch_events,ack_events,release_events,prune_events,event_json,settle_patient,begin_new_history}'::text[]) AS name;
 SELECT is_empty($$ SELECT proname FROM public_function, split_part(proname, '_', 1) AS verb
                    WHERE verb NOT IN (SELECT one FROM pair UNION ALL SELECT other FROM pair) AND proname NOT IN (SELECT name FROM single) $$,
                 'each function is one of a pair, or one of those that have none');
