@@ -29,7 +29,7 @@ my %value = (
 	overlap => 3600, kid => 'new', pem => $pem =~ s/\n/\\n/gr, valid_from => '2026-01-01T00:00:00+00:00', valid_until => '2099-01-01T00:00:00+01:00', fingerprint => 'ab' x 32,
 	role => 'nobody', ods_code => 'a1', ods_codes => 'a1,B2', prescription_id => lc $prescription, line_item_id => uc $item, issue_number => 0,
 	at => '2099-01-01T00:00:00+00:00', from_status => 'With Pharmacy', to_status => 'ready to collect', bundle => to_json(bundle(task())), request_id => uuid(),
-	subscription => 'push', alerts_only => 'false', max_rows => 10, release_number => 1, reason => 'a reason', nhs_number => $patient, force => 'true', status => 'Collected');
+	subscription => 'push', alerts_only => 'false', max_rows => 10, release_number => 1, reason => 'a reason', nhs_number => $patient, force => 'true', status => 'Collected', for_at_most => 60);
 my %special = (
 	add_application => { application => 'A new one' },
 	drop_application => { application => 'An application without updates' },
