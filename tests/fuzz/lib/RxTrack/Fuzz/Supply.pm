@@ -47,10 +47,14 @@ sub newest
 	return $newest;
 }
 
+# "Its earliest update", by "the asserted time"; which one of a time wins says what the status is, not which came first.
 sub earliest
 {
 	my ($earliest, @others) = @_;
-	for my $update (@others) { $earliest = $update if order($update, $earliest) < 0 }
+	for my $update (@others)
+	{
+		$earliest = $update if (asserted_at($update) <=> asserted_at($earliest) || $update->{receipt} <=> $earliest->{receipt}) < 0;
+	}
 	return $earliest;
 }
 
