@@ -30,6 +30,7 @@
 #include "utils/partcache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/typcache.h"
 
 #include "compat.h"
 #include "tables/rows.h"
@@ -64,6 +65,7 @@ struct Rows
 	bool		sees_latest;
 	Snapshot	latest;			/* of the first search, where it does; NULL before that */
 	Snapshot	snapshot;		/* of the search under way, or NULL */
+	bool		finds;			/* that is of rows_find, whose next one goes on with it */
 	EState	   *estate;			/* NULL until the first write */
 	EPQState	recheck;
 };
@@ -145,10 +147,16 @@ static void
 make_key(Relation index, ScanKey key, int column, StrategyNumber strategy)
 {
 	Oid			type = index->rd_opcintype[column];
-	Oid			operator = get_opfamily_member(index->rd_opfamily[column], type, type, strategy);
+	Oid			family = index->rd_opfamily[column];
+	TypeCacheEntry *cached = lookup_type_cache(type, TYPECACHE_BTREE_OPFAMILY | TYPECACHE_EQ_OPR_FINFO);
 
-	ScanKeyEntryInitialize(key, 0, column + 1, strategy, InvalidOid, index->rd_indcollation[column],
-						   get_opcode(operator), (Datum) 0);
+	/* the type cache has what each call would have to look up in the catalog */
+	if (strategy == BTEqualStrategyNumber && family == cached->btree_opf)
+		ScanKeyEntryInitializeWithInfo(key, 0, column + 1, strategy, InvalidOid, index->rd_indcollation[column],
+									   &cached->eq_opr_finfo, (Datum) 0);
+	else
+		ScanKeyEntryInitialize(key, 0, column + 1, strategy, InvalidOid, index->rd_indcollation[column],
+							   get_opcode(get_opfamily_member(family, type, type, strategy)), (Datum) 0);
 }
 
 static bool
@@ -343,6 +351,7 @@ end_search(Rows *rows)
 	part->table_scan = NULL;
 	UnregisterSnapshot(rows->snapshot);
 	rows->snapshot = NULL;
+	rows->finds = false;
 }
 
 /* What the next search sees: always also what this transaction has written. */
@@ -375,8 +384,9 @@ begin_search(Rows *rows, Part *part, ScanKey keys, int key_count)
 	index_rescan(part->scan, keys, key_count, NULL, 0);
 }
 
-void
-rows_search(Rows *rows, const void *row, int key_count)
+/* The part where rows with that key are, whose scan keys are set to it. */
+static Part *
+choose_keys(Rows *rows, const void *row, int key_count)
 {
 	bool		isnull;
 	Part	   *part = choose_part(rows, take_member(rows->table, rows->key->columns[0], row, &isnull));
@@ -386,6 +396,14 @@ rows_search(Rows *rows, const void *row, int key_count)
 	part->has_keys = true;
 	for (int i = 0; i < key_count; i++)
 		part->keys[i].sk_argument = take_member(rows->table, rows->key->columns[i], row, &isnull);
+	return part;
+}
+
+void
+rows_search(Rows *rows, const void *row, int key_count)
+{
+	Part	   *part = choose_keys(rows, row, key_count);
+
 	begin_search(rows, part, part->keys, key_count);
 }
 
@@ -471,14 +489,30 @@ lock_found(Rows *rows, RowsLock lock)
 	return false;
 }
 
+/*
+ * Goes on with the last find's scan and snapshot, unless it locked a row or this transaction has written
+ * meanwhile: to begin a scan costs as much as to find that there is no such row.
+ */
 bool
 rows_find(Rows *rows, const void *row, RowsLock lock)
 {
+	Part	   *part = choose_keys(rows, row, rows->key->count);
 	bool		found;
 
-	rows_search(rows, row, rows->key->count);
+	CommandCounterIncrement();	/* where something was written */
+	if (rows->finds && rows->part == part && rows->snapshot->curcid == GetCurrentCommandId(false))
+	{
+		ExecClearTuple(part->found);
+		index_rescan(part->scan, part->keys, rows->key->count, NULL, 0);
+	}
+	else
+		begin_search(rows, part, part->keys, rows->key->count);
+	rows->finds = true;
 	found = rows_next(rows) && (lock == ROWS_UNLOCKED || lock_found(rows, lock));
-	end_search(rows);
+	if (found && lock != ROWS_UNLOCKED)
+		end_search(rows);		/* who held the lock may have written more */
+	else
+		table_index_fetch_reset(part->scan->xs_heapfetch);	/* lets go of the page */
 	return found;
 }
 

@@ -87,7 +87,8 @@ extern bool rows_next(Rows *rows);
 
 /*
  * Searches for the one row with the key of a row in memory; false where there is none.  Locked, it is the row's
- * last version, whoever wrote it; raises 40001 where the isolation forbids to see that.
+ * last version, whoever wrote it; raises 40001 where the isolation forbids to see that.  Until
+ * one is locked, or this transaction writes, all see what others had committed at the first.
  */
 extern bool rows_find(Rows *rows, const void *row, RowsLock lock);
 
