@@ -57,7 +57,7 @@
 
 /* What an event costs (us) before that is known, and what a release costs beside its events. */
 #define FIRST_COST 12.0
-#define RELEASE_COST 100.0
+#define RELEASE_COST 150.0
 #define COST_WEIGHT 0.1			/* of the newest release in the average */
 
 /*
