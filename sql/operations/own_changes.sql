@@ -105,10 +105,11 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 	WITH step AS (
-		-- first what is gone, or is to be replaced
+		-- first what is gone, or is to be replaced; of tables that are the extension's still
 		SELECT s.kind, 0 AS place, s.relation, s.name, s.undo AS statement
 		FROM rxtrack_internal.shipped_definition s
 		WHERE s.undo IS NOT NULL
+		  AND EXISTS (SELECT FROM rxtrack_internal.definitions() d WHERE d.relation = s.relation)
 		  AND NOT EXISTS (SELECT FROM rxtrack_internal.definitions() d
 						  WHERE (d.relation, d.kind, d.name, d.make) = (s.relation, s.kind, s.name, s.make))
 		UNION ALL
