@@ -83,7 +83,7 @@ SELECT set_eq('SELECT request_id::text FROM rxtrack.status_update', $$ SELECT pg
 SELECT is((SELECT regexp_replace(convert_from(body, 'UTF8'), '"lastUpdated":"[^"]*"', '') FROM sorts
   WHERE n = 1)::jsonb,
           regexp_replace((rxtrack.submit(pg_temp.bundle(pg_temp.task(1, item => 1))::text, pg_temp.uuid(1), 'Supplier one')).body::text,
-            '"lastUpdated": "[^"]*"', '')::jsonb,
+            '"lastUpdated":"[^"]*"', '')::jsonb,
           'the answer is that of rxtrack.submit, which takes it for a retry');
 
 -- ---------- Repeats and one item within a batch ----------
@@ -294,7 +294,8 @@ SELECT is(:'health_body'::jsonb #- '{checks,database,0,time}',
             'schema', '[{"componentType": "datastore", "status": "pass"}]'::jsonb,
             'writes', '[{"componentType": "datastore", "status": "pass"}]'::jsonb,
             'dispatcher', '[{"componentType": "component", "status": "pass", "output": "No dispatcher is configured: transactions release their events"}]'::jsonb,
-            'events', '[{"componentType": "datastore", "status": "pass"}]'::jsonb)),
+            'events', '[{"componentType": "datastore", "status": "pass"}]'::jsonb,
+            'notifications', '[{"componentType": "datastore", "status": "pass"}]'::jsonb)),
           'which tells all versions, and the state of each check');
 
 SELECT * FROM finish();
