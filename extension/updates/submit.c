@@ -13,7 +13,6 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
 #include "compat.h"
@@ -232,7 +231,8 @@ answer_datum(FunctionCallInfo fcinfo, const Submission *submission)
 	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "rxtrack.submit must return a row");
 	values[0] = Int32GetDatum(submission->status);
-	values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum(submission->answer.data));
+	/* a json is its text, and this one is ours */
+	values[1] = PointerGetDatum(cstring_to_text_with_len(submission->answer.data, submission->answer.len));
 	return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls));
 }
 

@@ -15,9 +15,12 @@
 void
 outcome_begin(StringInfo out, int64 now)
 {
-	char		text[DATE_TIME_TEXT];
+	/* the many answers of a call tell the same time */
+	static char text[DATE_TIME_TEXT];
+	static int64 told;
 
-	date_time_format(now, text);
+	if (text[0] == '\0' || now != told)
+		date_time_format(told = now, text);
 	appendStringInfo(out, "{\"resourceType\":\"OperationOutcome\",\"meta\":{\"lastUpdated\":\"%s\"},\"issue\":[", text);
 }
 

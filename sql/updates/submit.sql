@@ -1,7 +1,8 @@
 -- Submission: a Bundle in, an answer out.
 
-CREATE TYPE rxtrack.answer AS (status integer, body jsonb);
-COMMENT ON TYPE rxtrack.answer IS 'An HTTP status and a FHIR resource: what a caller is told';
+-- json, not jsonb: the text that the gateway sends, of which nothing has to be parsed to return it.
+CREATE TYPE rxtrack.answer AS (status integer, body json);
+COMMENT ON TYPE rxtrack.answer IS 'An HTTP status and a FHIR resource, as the gateway sends it: what a caller is told';
 
 -- Sessions remember the application that they name.
 CREATE TRIGGER announce_change AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON rxtrack_internal.application

@@ -145,7 +145,7 @@ DECLARE
                      '{owner,identifier,value}', to_jsonb(ods))
     FROM history WHERE h = the_h ORDER BY random());
   size integer;
-  answer rxtrack.answer;
+  answer pg_temp.told;
 BEGIN
   WHILE tasks <> '{}' LOOP
     size := 1 + floor(random() * 3)::integer;
