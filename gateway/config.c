@@ -56,7 +56,7 @@ static const struct setting settings[] = {
      "requests that may wait for the database, at most half of them one application's", NULL,
      false},
     {NAMED(body_memory, "RXTRACK_BODY_MEMORY"), "268435456", 1, 1L << 40, "bytes",
-     "memory for the bodies of requests that are larger than 16 KiB", NULL, false},
+     "memory for bodies, of requests and of answers, that are larger than 16 KiB", NULL, false},
     {NAMED(gateways, "RXTRACK_GATEWAYS"), "1", 1, 1000, "",
      "gateways that share the load: each lets its part of an application's rate through", NULL,
      false},

@@ -46,13 +46,14 @@ write_faults(Submission *submission, int64 now)
 {
 	const Bundle *bundle = submission->bundle;
 	StringInfo	out = &submission->answer;
+	int			spelled = 0;
 
 	submission->status = bundle->too_long ? 413 : bundle->forbidden ? 403 : 400;
 	response_begin(out);
 	if (bundle->faults.first != NULL)
 	{
 		response_begin_entry(out, NULL, submission->status, NULL);
-		outcome_of_faults(out, now, &bundle->faults, 0);
+		outcome_of_faults(out, now, &bundle->faults, 0, &spelled);
 		response_end_entry(out);
 	}
 	for (int i = 0; bundle->faulty > 0 && i < bundle->count; i++)
@@ -65,7 +66,7 @@ write_faults(Submission *submission, int64 now)
 			continue;
 		}
 		response_begin_entry(out, entry->full_url, submission->status, NULL);
-		outcome_of_faults(out, now, &entry->faults, i);
+		outcome_of_faults(out, now, &entry->faults, i, &spelled);
 		response_end_entry(out);
 	}
 	response_end(out);

@@ -72,11 +72,26 @@ field_expression(const char *field, int index)
 	return NULL;
 }
 
-void
-outcome_of_faults(StringInfo out, int64 now, const FaultList *faults, int index)
+/* Adds one issue for all of these faults. */
+static void
+add_count(StringInfo out, const Fault *faults)
 {
+	OutcomeIssue issue = {.severity = "error", .code = faults->code};
+	int			count = 0;
+
+	for (const Fault *fault = faults; fault != NULL; fault = fault->next)
+		count++;
+	issue.diagnostics = psprintf("%d more fault%s: an answer spells out the first %d", count, count == 1 ? "" : "s", OUTCOME_FAULTS_MAX);
+	outcome_add(out, &issue);
+}
+
+void
+outcome_of_faults(StringInfo out, int64 now, const FaultList *faults, int index, int *spelled)
+{
+	const Fault *fault = faults->first;
+
 	outcome_begin(out, now);
-	for (const Fault *fault = faults->first; fault != NULL; fault = fault->next)
+	for (; fault != NULL && *spelled < OUTCOME_FAULTS_MAX; fault = fault->next, (*spelled)++)
 	{
 		OutcomeIssue issue = {.severity = "error", .code = fault->code};
 
@@ -84,5 +99,7 @@ outcome_of_faults(StringInfo out, int64 now, const FaultList *faults, int index)
 		issue.expression = field_expression(fault->field, index);
 		outcome_add(out, &issue);
 	}
+	if (fault != NULL)
+		add_count(out, fault);
 	outcome_end(out);
 }

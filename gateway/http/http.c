@@ -132,7 +132,7 @@ static void job_done(struct job *job)
 {
     struct request *request = request_of_job(job);
 
-    request_drop_body(request);
+    request_keep_answer(request, http.config);
     loop_resume(&request->resumption);
 }
 

@@ -51,6 +51,49 @@ static const struct {
 };
 
 struct request *request_of_job(struct job *job)
+/* ---- memory ---- */
+
+/* What all large bodies take together, of requests and of answers, so that many slow clients do not
+ * fill the memory. Small ones, which nearly all are, are not counted: there are no more than
+ * connections. */
+static atomic_size_t large_bytes;
+
+/* Makes the request count for a buffer of so many bytes, in place of the one before. False, and
+ * nothing is changed, where all together would have more than the memory that they may. */
+static bool hold(struct request *request, size_t bytes, const struct config *config)
+{
+    size_t before = request->held, after = bytes > BODY_FREE_BYTES ? bytes : 0;
+
+    if (after == before)
+        return true;
+    if (after < before) {
+        atomic_fetch_sub(&large_bytes, before - after);
+    } else if (atomic_fetch_add(&large_bytes, after - before) + after - before >
+               (size_t)config->body_memory) {
+        atomic_fetch_sub(&large_bytes, after - before);
+        return false;
+    }
+    request->held = after;
+    return true;
+}
+
+static void free_body(struct request *request)
+{
+    free(request->body);
+    request->body = NULL;
+    request->body_length = request->body_capacity = 0;
+}
+
+void request_drop_body(struct request *request)
+{
+    if (request->body == NULL)
+        return;
+    free_body(request);
+    hold(request, 0, NULL);
+}
+
+/* ---- life ---- */
+
 {
     return (struct request *)((char *)job - offsetof(struct request, job));
 }
@@ -95,7 +138,8 @@ void request_free(struct request *request)
         return;
     answer_clear(&request->job.answer);
     free(request->parameters);
-    request_drop_body(request);
+    free_body(request);
+    hold(request, 0, NULL);
     free(request);
 }
 
@@ -404,26 +448,24 @@ bool request_is_discardable(const struct request *request)
     return request->announced <= DISCARD_MAX_BYTES;
 }
 
-/* What all large bodies take together, so that many slow clients do not fill the memory. Small
- * ones, which nearly all are, are not counted: there are no more than connections. */
-static atomic_size_t large_bytes;
-
-/* What a buffer counts for in that. */
-static size_t large_part(size_t capacity)
+/* An answer that is smaller than the request's body was always has room: what was stored is seldom
+ * answered 503. Where it is, the client's retry gets the same answer. */
+void request_keep_answer(struct request *request, const struct config *config)
 {
     return capacity > BODY_FREE_BYTES ? capacity : 0;
 }
 
-void request_drop_body(struct request *request)
-{
-    atomic_fetch_sub(&large_bytes, large_part(request->body_capacity));
-    free(request->body);
-    request->body = NULL;
-    request->body_length = request->body_capacity = 0;
+    free_body(request);
+    if (hold(request, request->job.answer.length, config))
+        return;
+    request->job.answer.application = NULL;
+    answer_fault(&request->job.answer, request->route, FAULT_OVERLOADED);
+    request->job.answer.application = application;
+    hold(request, 0, config);
 }
 
 /* Makes the buffer large enough. Returns what is wrong where that cannot be. */
-static enum fault make_room(struct request *request, size_t needed, size_t memory)
+static enum fault make_room(struct request *request, size_t needed, const struct config *config)
 {
     size_t capacity = request->body_capacity != 0 ? request->body_capacity : BODY_FIRST_BYTES;
 
@@ -431,14 +473,11 @@ static enum fault make_room(struct request *request, size_t needed, size_t memor
         capacity *= 2;
     if (capacity == request->body_capacity)
         return FAULT_NONE;
-    size_t more = large_part(capacity) - large_part(request->body_capacity);
-    if (atomic_fetch_add(&large_bytes, more) + more > memory && more > 0) {
-        atomic_fetch_sub(&large_bytes, more);
+    if (!hold(request, capacity, config))
         return FAULT_OVERLOADED;
     }
     char *grown = realloc(request->body, capacity);
-    if (grown == NULL) {
-        atomic_fetch_sub(&large_bytes, more);
+    if (grown == NULL)
         return FAULT_INTERNAL;
     }
     request->body = grown;
@@ -453,8 +492,7 @@ bool request_take_body(struct request *request, const struct config *config, con
         request->body_length + length > body_limit(request, config))
         request->refusal = FAULT_TOO_LONG;
     if (request->refusal == FAULT_NONE)
-        request->refusal =
-            make_room(request, request->body_length + length, (size_t)config->body_memory);
+        request->refusal = make_room(request, request->body_length + length, config);
     if (request->refusal != FAULT_NONE) {
         request_drop_body(request);
         request->discarded += length;

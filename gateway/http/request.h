@@ -55,6 +55,7 @@ struct request {
 
 /* Makes a request of the URI in its first line. NULL without memory. */
 struct request *request_new(struct loop *loop, struct MHD_Connection *connection,
+    size_t held; /* bytes that it counts for in body_memory: of its body, then of its answer */
                             struct client *client, const char *uri);
 
 /* Frees a request. NULL is ignored. */
@@ -80,5 +81,9 @@ struct request *request_of_job(struct job *job);
 
 /* Whether the body is small enough to be read to its end and thrown away. */
 bool request_is_discardable(const struct request *request);
+/* Frees the body, and counts the answer of the job in its place, until the request is freed; where
+ * there is no room for that, the answer becomes a 503. */
+void request_keep_answer(struct request *request, const struct config *config);
+
 
 #endif
