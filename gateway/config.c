@@ -80,6 +80,9 @@ static const struct setting settings[] = {
      "recent events kept in memory for streams", NULL, false},
     {NAMED(shutdown_timeout, "RXTRACK_SHUTDOWN_TIMEOUT"), "30", 0, 3600, "seconds",
      "time that requests in flight may take to finish after SIGTERM", NULL, false},
+    {NAMED(log_file, "RXTRACK_LOG_FILE"), "", 0, 0, NULL,
+     "file that the log goes to, opened anew at SIGUSR1; standard output where it is empty", NULL,
+     false},
     {NAMED(tls_certificate, "RXTRACK_TLS_CERTIFICATE"), "", 0, 0, NULL,
      "PEM file of the certificate and its chain; with it nothing but TLS is spoken", NULL, false},
     {NAMED(tls_key, "RXTRACK_TLS_KEY"), "", 0, 0, NULL,
@@ -152,7 +155,7 @@ static bool set_field(struct config *config, const struct setting *setting, cons
                 setting->unit);
         return false;
     }
-    *(long *)field = number;
+    atomic_store((atomic_long *)field, number);
     return true;
 }
 
@@ -410,6 +413,61 @@ bool config_load(struct config *config, int argc, char **argv)
     if (file != NULL && file[0] != '\0' && !load_file(config, file))
         return false;
     return load_environment(config) && apply_command_line(config, &line) && is_consistent(config);
+}
+
+/* What sizes or places something at the start, and is looked at no more. */
+static bool needs_restart(const char *name)
+{
+    static const char *const names[] = {"listen",           "port",         "database",
+                                        "connection_limit", "http_threads", "database_connections",
+                                        "recent_events",    "recent_bytes", "log_file",
+                                        "allow_plain_http"};
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void take_number(atomic_long *number, const atomic_long *fresh, const char *name,
+                        json_t *taken, json_t *waiting)
+{
+    if (*number == *fresh)
+        return;
+    bool takes = !needs_restart(name);
+    if (takes)
+        *number = *fresh;
+    json_array_append_new(takes ? taken : waiting, json_string(name));
+}
+
+/* A text that comes or goes has TLS begin or end, which takes a restart. */
+static void take_text(char **text, char *const *fresh, const char *name, json_t *taken,
+                      json_t *waiting)
+{
+    char *copy = NULL;
+
+    if (strcmp(*text, *fresh) == 0)
+        return;
+    if (!needs_restart(name) && (*text)[0] != '\0' && (*fresh)[0] != '\0')
+        copy = strdup(*fresh);
+    json_array_append_new(copy != NULL ? taken : waiting, json_string(name));
+    if (copy == NULL)
+        return;
+    free(*text);
+    *text = copy;
+}
+
+void config_take(struct config *config, const struct config *fresh, json_t *taken, json_t *waiting)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        void *field = (char *)config + settings[i].offset;
+        const void *other = (const char *)fresh + settings[i].offset;
+
+        if (settings[i].unit == NULL)
+            take_text(field, other, settings[i].name, taken, waiting);
+        else
+            take_number(field, other, settings[i].name, taken, waiting);
+    }
 }
 
 void config_free(struct config *config)

@@ -8,6 +8,7 @@
 #include "types/identifiers.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
 #include <pthread.h>
@@ -30,28 +31,53 @@ static struct {
     uint64_t lost; /* lines that were dropped since the last one that was written */
 } pending = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static bool may_block; /* output is no regular file */
-static bool is_socket;
+/* Where the lines go; changed with the lock held. */
+static struct {
+    const char *path; /* "": standard output */
+    int file;
+    bool may_block; /* it is no regular file */
+    bool is_socket;
+} output = {.path = "", .file = STDOUT_FILENO};
 
-void log_open(void)
+static void set_output(int file)
 {
     struct stat status;
 
-    if (fstat(STDOUT_FILENO, &status) == 0) {
-        may_block = !S_ISREG(status.st_mode);
-        is_socket = S_ISSOCK(status.st_mode);
+    output.file = file;
+    if (fstat(file, &status) == 0) {
+        output.may_block = !S_ISREG(status.st_mode);
+        output.is_socket = S_ISSOCK(status.st_mode);
     }
+}
+
+static int open_path(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+}
+
+bool log_open(const char *path)
+{
+    int file = path[0] != '\0' ? open_path(path) : STDOUT_FILENO;
+
+    if (file < 0) {
+        fprintf(stderr, "rxtrack-gateway: %s: %s\n", path, strerror(errno));
+        return false;
+    }
+    output.path = path;
+    set_output(file);
+    return true;
 }
 
 /* Writes, if the output takes it at once. */
 static bool write_out(const char *text, size_t length)
 {
-    struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    struct pollfd polled = {.fd = output.file, .events = POLLOUT};
 
-    if (may_block && (poll(&output, 1, 0) != 1 || !(output.revents & POLLOUT)))
+    if (output.may_block && (poll(&polled, 1, 0) != 1 || !(polled.revents & POLLOUT)))
         return false;
-    ssize_t written = is_socket ? send(STDOUT_FILENO, text, length, MSG_DONTWAIT | MSG_NOSIGNAL)
-                                : write(STDOUT_FILENO, text, length);
+    ssize_t written = output.is_socket
+                          ? send(output.file, text, length, MSG_DONTWAIT | MSG_NOSIGNAL)
+                          : write(output.file, text, length);
     return written == (ssize_t)length;
 }
 
@@ -100,6 +126,23 @@ void log_flush(void)
     pthread_mutex_lock(&pending.lock);
     write_pending();
     pthread_mutex_unlock(&pending.lock);
+}
+
+void log_reopen(void)
+{
+    int file = output.path[0] != '\0' ? open_path(output.path) : -1;
+
+    if (file < 0) {
+        log_event("log_not_reopened", "s:s", "reason",
+                  output.path[0] != '\0' ? strerror(errno) : "it goes to standard output");
+        return;
+    }
+    pthread_mutex_lock(&pending.lock);
+    write_pending();
+    close(output.file);
+    set_output(file);
+    pthread_mutex_unlock(&pending.lock);
+    log_event("log_reopened", NULL);
 }
 
 /* Writes the object as a line, and frees it. NULL is ignored. */

@@ -1,14 +1,15 @@
 /*
- * log.h - lines of JSON on standard output: one for each request, and one for each event in the
- * service's life, which has an "event". No line may carry a body, a query, a path that no route
- * has, or the text of a database error: any of them may name a patient. Threads: any. A line is
- * written whole, together with others of the same moment. Where the reader is slow or gone lines
- * are dropped and counted: the log never holds up the service.
+ * log.h - lines of JSON on standard output, or in a file: one for each request, and one for each
+ * event in the service's life, which has an "event". No line may carry a body, a query, a path that
+ * no route has, or the text of a database error: any of them may name a patient. Threads: any. A
+ * line is written whole, together with others of the same moment. Where the reader is slow or gone
+ * lines are dropped and counted: the log never holds up the service.
  */
 #ifndef RXTRACK_LOG_H
 #define RXTRACK_LOG_H
 
 #include <jansson.h> /* json_int_t, for callers of log_event() */
+#include <stdbool.h>
 #include <stdint.h>
 
 struct log_request {
@@ -20,8 +21,13 @@ struct log_request {
     const char *application; /* name, or NULL */
 };
 
-/* Finds out what standard output is. To be called once, before the first line. */
-void log_open(void);
+/* Opens the file that the log goes to; "": standard output. To be called once, before the first
+ * line; the path must outlive the log. False after a message on stderr. */
+bool log_open(const char *path);
+
+/* Opens the file anew, when it has been moved away, and says so there; where that fails, goes on
+ * with the one that it has. */
+void log_reopen(void);
 
 /* Logs a request. The line is written with the next log_flush() or event, or when there are many.
  */

@@ -38,6 +38,13 @@
 
 enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
+struct gateway {
+    int argc;
+    char **argv;
+    struct config config;
+    int signals; /* signalfd */
+};
+
 /* Raises the limit of open files as far as it goes, and lowers connection_limit to fit. */
 static void fit_files(struct config *config)
 {
@@ -57,6 +64,19 @@ static void fit_files(struct config *config)
               (json_int_t)config->connection_limit);
 }
 
+/* Has the signals ignored that would end us and are meant for others, or for nobody; also the one
+ * for a log file that has reached the limit of its size. */
+static void ignore_signals(void)
+{
+    static const int ignored[] = {SIGPIPE, SIGUSR2,   SIGALRM, SIGVTALRM, SIGPROF,
+                                  SIGPOLL, SIGSTKFLT, SIGPWR,  SIGXFSZ};
+
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        signal(ignored[i], SIG_IGN);
+    for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+        signal(number, SIG_IGN);
+}
+
 /* Blocks the signals that we take in all threads, and returns a descriptor to read them from; -1
  * after a message on stderr. */
 static int open_signals(void)
@@ -64,11 +84,12 @@ static int open_signals(void)
     sigset_t taken;
     int signals;
 
-    signal(SIGPIPE, SIG_IGN);
+    ignore_signals();
     sigemptyset(&taken);
     sigaddset(&taken, SIGTERM);
     sigaddset(&taken, SIGINT);
     sigaddset(&taken, SIGHUP);
+    sigaddset(&taken, SIGUSR1);
     sigprocmask(SIG_BLOCK, &taken, NULL);
     signals = signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals < 0)
@@ -76,43 +97,82 @@ static int open_signals(void)
     return signals;
 }
 
-/* Takes a signal, and reloads at SIGHUP. Whether it tells us to stop. */
-static bool take_signal(int signals)
+/* Makes a configuration fit the machine, and itself. */
+static void adapt(struct config *config)
+{
+    fit_files(config);
+    if (config->stream_limit > config->connection_limit * 9 / 10) /* streams stay */
+        config->stream_limit = config->connection_limit * 9 / 10;
+}
+
+/* Reads the configuration anew, and takes over what can change; the log says what has, and what
+ * needs a restart. Where anything is wrong with it all stays as it is, but for TLS's files. */
+static void reload(struct gateway *gateway)
+{
+    struct config fresh;
+
+    if (config_load(&fresh, gateway->argc, gateway->argv)) {
+        json_t *taken = json_array(), *waiting = json_array();
+
+        adapt(&fresh);
+        config_take(&gateway->config, &fresh, taken, waiting);
+        log_event("reloaded", "s:o,s:o", "changed", taken, "needs_restart", waiting);
+    } else {
+        log_event("reload_failed", "s:s", "reason", "the configuration is not valid: see stderr");
+    }
+    config_free(&fresh);
+    tls_reload();
+}
+
+/* Takes a signal. Whether it tells us to stop. */
+static bool take_signal(struct gateway *gateway)
 {
     struct signalfd_siginfo taken;
 
-    if (read(signals, &taken, sizeof taken) != (ssize_t)sizeof taken)
+    if (read(gateway->signals, &taken, sizeof taken) != (ssize_t)sizeof taken)
         return false;
-    if (taken.ssi_signo != SIGHUP)
+    if (taken.ssi_signo == SIGHUP)
+        reload(gateway);
+    else if (taken.ssi_signo == SIGUSR1)
+        log_reopen();
+    else
         return true;
-    tls_reload();
     return false;
 }
 
+static bool someone_waits(int listening)
+{
+    struct pollfd polled = {.fd = listening, .events = POLLIN};
+
+    return poll(&polled, 1, 0) > 0;
+}
+
 /* Accepts and sweeps until a signal tells us to stop. */
-static void serve(int listening, int signals, const struct config *config)
+static void serve(struct gateway *gateway, int listening)
 {
     int64_t sweep_at = clock_ms() + SWEEP_MS;
     int64_t pause_until = 0;
 
     for (;;) {
         int64_t now = clock_ms();
-        size_t clients = client_count() + loop_arriving(), limit = (size_t)config->connection_limit;
+        size_t clients = client_count() + loop_arriving();
+        size_t limit = (size_t)gateway->config.connection_limit;
         bool full = clients >= limit || now < pause_until;
-        struct pollfd polled[] = {{.fd = signals, .events = POLLIN},
+        struct pollfd polled[] = {{.fd = gateway->signals, .events = POLLIN},
                                   {.fd = full ? -1 : listening, .events = POLLIN}};
         int64_t wait = full ? ACCEPT_PAUSE_MS : sweep_at - now;
 
         if (poll(polled, 2, wait > 0 ? (int)wait : 0) > 0) {
-            if (polled[0].revents != 0 && take_signal(signals))
+            if (polled[0].revents != 0 && take_signal(gateway))
                 return;
             if (polled[1].revents != 0 && !accept_waiting(listening, limit - clients)) {
                 log_event("descriptors_exhausted", NULL);
                 pause_until = clock_ms() + ACCEPT_PAUSE_MS;
             }
         }
-        if (clock_ms() >= sweep_at) {
-            http_sweep();
+        bool short_of_room = clients >= limit && someone_waits(listening);
+        if (short_of_room || clock_ms() >= sweep_at) {
+            http_sweep(short_of_room);
             hub_sweep();
             sweep_at = clock_ms() + SWEEP_MS;
         }
@@ -120,17 +180,17 @@ static void serve(int listening, int signals, const struct config *config)
 }
 
 /* Lets requests that are under way finish. A second signal ends the process at once. */
-static void drain(int signals, const struct config *config)
+static void drain(struct gateway *gateway)
 {
-    int64_t until = clock_ms() + config->shutdown_timeout * 1000;
-    struct pollfd polled = {.fd = signals, .events = POLLIN};
+    int64_t until = clock_ms() + gateway->config.shutdown_timeout * 1000;
+    struct pollfd polled = {.fd = gateway->signals, .events = POLLIN};
 
     http_drain();
     hub_end_streams();
     while (client_count() > 0 && clock_ms() < until) {
-        http_sweep();
+        http_sweep(false);
         hub_sweep();
-        if (poll(&polled, 1, DRAIN_SWEEP_MS) > 0 && take_signal(signals)) {
+        if (poll(&polled, 1, DRAIN_SWEEP_MS) > 0 && take_signal(gateway)) {
             log_event("aborted", NULL);
             _exit(EXIT_FAILED);
         }
@@ -153,15 +213,15 @@ static bool start(const struct config *config)
 }
 
 /* Starts everything, serves, and stops everything. Returns the exit status. */
-static int run(const struct config *config, int listening, int signals)
+static int run(struct gateway *gateway, int listening)
 {
-    if (!start(config))
+    if (!start(&gateway->config))
         return EXIT_FAILED;
     accept_announce(listening);
-    serve(listening, signals, config);
+    serve(gateway, listening);
     close(listening); /* connections are refused from now on, and go elsewhere */
     log_event("stopping", "s:I", "connections", (json_int_t)client_count());
-    drain(signals, config);
+    drain(gateway);
     feed_stop();
     database_stop();
     http_stop();
@@ -174,7 +234,8 @@ static int run(const struct config *config, int listening, int signals)
 
 int main(int argc, char **argv)
 {
-    struct config config;
+    struct gateway gateway = {.argc = argc, .argv = argv};
+    struct config *config = &gateway.config;
     int status = EXIT_USAGE;
 
     /* Bodies come and go in all sizes and threads. With few arenas, and large blocks mapped by
@@ -182,16 +243,15 @@ int main(int argc, char **argv)
     mallopt(M_ARENA_MAX, 2);
     mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     mallopt(M_TRIM_THRESHOLD, 512 * 1024);
-    if (config_load(&config, argc, argv)) {
-        log_open();
-        fit_files(&config);
-        if (config.stream_limit > config.connection_limit * 9 / 10) /* streams stay */
-            config.stream_limit = config.connection_limit * 9 / 10;
-        int signals = open_signals();
-        int listening = signals >= 0 && tls_start(&config) ? accept_open(&config) : -1;
+    if (config_load(config, argc, argv)) {
+        bool logs = log_open(config->log_file);
 
-        status = listening >= 0 ? run(&config, listening, signals) : EXIT_FAILED;
+        adapt(config);
+        gateway.signals = logs ? open_signals() : -1;
+        int listening = gateway.signals >= 0 && tls_start(config) ? accept_open(config) : -1;
+
+        status = listening >= 0 ? run(&gateway, listening) : EXIT_FAILED;
     }
-    config_free(&config);
+    config_free(config);
     return status;
 }

@@ -211,6 +211,12 @@ json_from_text(const char *text, size_t length, const char **problem)
 		*problem = "it is not valid UTF-8 text";
 		return NULL;
 	}
+	if (length >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
+	{
+		/* a byte order mark, which some systems write first: RFC 8259, section 8.1 */
+		text += 3;
+		length -= 3;
+	}
 	/* the lexer resolves escapes, at a cost, only where there are any */
 	parser.lex = compat_json_lexer(text, length, memchr(text, '\\', length) != NULL);
 	parser.copy = pnstrdup(text, length);

@@ -33,10 +33,15 @@ static const struct fault_text {
     [FAULT_METHOD] = {405, "not-supported", "This path does not take this method", NULL},
     [FAULT_CLIENT_SLOW] = {408, "timeout", "The request took too long to arrive", NULL},
     [FAULT_TOO_LONG] = {413, "too-long", "The body is over the limit", NULL},
+    [FAULT_HEAD] = {431, "too-long", "The first line and the headers are over the limit", NULL},
     [FAULT_CONTENT_TYPE] = {415, "not-supported",
                             "The body must be application/fhir+json or application/json", NULL},
     [FAULT_FORM_TYPE] = {415, "not-supported", "The body must be application/x-www-form-urlencoded",
                          NULL},
+    [FAULT_ENCODING] =
+        {415, "not-supported",
+         "The body must not be compressed: Content-Encoding must be identity, or absent",
+         "Accept-Encoding: identity\n"},
     [FAULT_THROTTLED] = {429, "throttled", "The application has sent too many requests", NULL},
     [FAULT_INTERNAL] = {500, "exception", "The service could not process the request", NULL},
     [FAULT_AWAY] = {503, "transient", "The database is away", "Retry-After: 5\n"},
@@ -265,10 +270,11 @@ static void write_mirrored(char *out, size_t size, const char *name, const char 
         snprintf(out, size, "%s: %s\r\n", name, id);
 }
 
-size_t answer_raw_timeout(const struct mirror *mirror, char *out, size_t size)
+size_t answer_raw(enum fault fault, const struct mirror *mirror, char out[ANSWER_RAW])
 {
     char request_id[MIRROR_TEXT + 32] = "", correlation_id[MIRROR_TEXT + 32] = "";
-    char *body = outcome_text(&faults[FAULT_CLIENT_SLOW]);
+    char *body = outcome_text(&faults[fault]);
+    unsigned status = faults[fault].status;
 
     if (body == NULL)
         return 0;
@@ -277,11 +283,12 @@ size_t answer_raw_timeout(const struct mirror *mirror, char *out, size_t size)
         write_mirrored(correlation_id, sizeof correlation_id, CORRELATION_ID,
                        mirror->correlation_id);
     }
-    int length = snprintf(out, size,
-                          "HTTP/1.1 408 Request Timeout\r\nContent-Type: " FHIR_JSON
+    int length = snprintf(out, ANSWER_RAW,
+                          "HTTP/1.1 %u %s\r\nContent-Type: " FHIR_JSON
                           "\r\nCache-Control: no-store\r\nConnection: close\r\n"
                           "%s%sContent-Length: %zu\r\n\r\n%s",
-                          request_id, correlation_id, strlen(body), body);
+                          status, MHD_get_reason_phrase_for(status), request_id, correlation_id,
+                          strlen(body), body);
     free(body);
-    return length > 0 && (size_t)length < size ? (size_t)length : 0;
+    return length > 0 && length < ANSWER_RAW ? (size_t)length : 0;
 }

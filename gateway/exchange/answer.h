@@ -49,7 +49,9 @@ enum fault {
     FAULT_METHOD,
     FAULT_CLIENT_SLOW,
     FAULT_TOO_LONG,
+    FAULT_HEAD, /* its first line and headers are too large */
     FAULT_CONTENT_TYPE,
+    FAULT_ENCODING, /* a body that is compressed */
     FAULT_FORM_TYPE,
     FAULT_THROTTLED,
     FAULT_INTERNAL,
@@ -95,8 +97,11 @@ struct MHD_Response *answer_response(struct answer *answer, const struct mirror 
 void answer_add_headers(struct answer *answer, const struct mirror *mirror, bool last,
                         struct MHD_Response *response);
 
-/* Writes a whole 408 answer as bytes, to be sent past libmicrohttpd, which cannot answer in the
- * middle of an upload. mirror may be NULL. Returns its length; 0 where it does not fit. */
-size_t answer_raw_timeout(const struct mirror *mirror, char *out, size_t size);
+#define ANSWER_RAW 1024
+
+/* Writes a whole answer that says a fault as bytes, to be sent past libmicrohttpd where that cannot
+ * answer: in the middle of an upload, or without memory. mirror may be NULL. Returns its length; 0
+ * where it does not fit. */
+size_t answer_raw(enum fault fault, const struct mirror *mirror, char out[ANSWER_RAW]);
 
 #endif

@@ -53,6 +53,8 @@ static bool fits(const struct route *route, const struct route_target *target)
 {
     const char *path = route->path;
 
+    if (path == NULL)
+        return false;
     for (size_t i = 0; i < target->count; i++) {
         if (*path != '/' || i == ROUTE_SEGMENTS_MAX)
             return false;
@@ -70,6 +72,8 @@ static bool fits(const struct route *route, const struct route_target *target)
 const struct route *routes_find(const char *method, const struct route_target *target,
                                 const char **known)
 {
+    if (strcmp(method, "HEAD") == 0) /* libmicrohttpd leaves the body out */
+        method = "GET";
     *known = NULL;
     for (size_t i = 0; i < routes_table_count; i++) {
         const struct route *route = &routes_table[i];
@@ -93,8 +97,9 @@ void routes_allow(const struct route_target *target, char *out, size_t size)
     out[0] = '\0';
     for (size_t i = 0; i < routes_table_count && length < size; i++)
         if (fits(&routes_table[i], target))
-            length += (size_t)snprintf(out + length, size - length, "%s%s", length > 0 ? ", " : "",
-                                       routes_table[i].method);
+            length += (size_t)snprintf(out + length, size - length, "%s%s%s",
+                                       length > 0 ? ", " : "", routes_table[i].method,
+                                       strcmp(routes_table[i].method, "GET") == 0 ? ", HEAD" : "");
 }
 
 size_t routes_parameters(const struct route *route, const struct route_target *target,

@@ -74,7 +74,8 @@ size_t routes_number(const struct route *route);
 bool routes_split(char *path, struct route_target *target);
 
 /*
- * Finds the route of a target and a method; NULL where there is none. *known is the path as the
+ * Finds the route of a target and a method; NULL where there is none. HEAD finds what
+ * GET does. *known is the path as the
  * table has it, also where it exists with other methods only; NULL where it is in no route.
  */
 const struct route *routes_find(const char *method, const struct route_target *target,

@@ -124,11 +124,11 @@ enum client_phase client_phase(const struct client *client)
     return (enum client_phase)(atomic_load(&client->phase) & PHASE_MASK);
 }
 
-size_t client_last_words(const struct client *client, char *out, size_t size)
+size_t client_last_words(const struct client *client, char out[ANSWER_RAW])
 {
     if (client_phase(client) != CLIENT_TIMED_OUT)
         return 0;
-    return answer_raw_timeout(atomic_load(&client->mirror), out, size);
+    return answer_raw(FAULT_CLIENT_SLOW, atomic_load(&client->mirror), out);
 }
 
 int client_socket(const struct client *client)
@@ -141,15 +141,18 @@ size_t client_count(void)
     return atomic_load(&clients.count);
 }
 
-/* How long a client may be in a phase, in milliseconds; -1 for ever. */
-static int64_t limit_of(enum client_phase phase, const struct client_limits *limits)
+/* How long a client may be in a phase, in milliseconds; -1 for ever. Until its headers are there a
+ * request has no mirror. */
+static int64_t limit_of(const struct client *client, enum client_phase phase,
+                        const struct client_limits *limits)
 {
     switch (phase) {
     case CLIENT_NEW:
-        return limits->idle_ms < limits->request_ms ? limits->idle_ms : limits->request_ms;
+        return limits->idle_ms < limits->head_ms ? limits->idle_ms : limits->head_ms;
     case CLIENT_IDLE:
         return limits->idle_ms;
     case CLIENT_RECEIVING:
+        return atomic_load(&client->mirror) == NULL ? limits->head_ms : limits->request_ms;
     case CLIENT_ANSWERING:
         return limits->request_ms;
     default:
@@ -165,8 +168,8 @@ static void cut(struct client *client, enum client_phase before, enum client_pha
         return;
     }
     if (now == CLIENT_TIMED_OUT) {
-        char text[1024];
-        size_t length = answer_raw_timeout(atomic_load(&client->mirror), text, sizeof text);
+        char text[ANSWER_RAW];
+        size_t length = answer_raw(FAULT_CLIENT_SLOW, atomic_load(&client->mirror), text);
 
         /* a client that does not take these few bytes at once does without them */
         (void)send(client->socket, text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -183,7 +186,7 @@ static void cut(struct client *client, enum client_phase before, enum client_pha
 static enum client_phase judge(const struct client *client, enum client_phase phase,
                                int64_t duration_ms, const struct client_limits *limits)
 {
-    int64_t limit = limit_of(phase, limits);
+    int64_t limit = limit_of(client, phase, limits);
     char unused;
 
     if (limit >= 0 && duration_ms >= limit)
@@ -194,9 +197,10 @@ static enum client_phase judge(const struct client *client, enum client_phase ph
     return phase;
 }
 
-void client_sweep(const struct client_limits *limits)
+size_t client_sweep(const struct client_limits *limits)
 {
     int64_t now = clock_ms();
+    size_t dropped = 0;
 
     pthread_mutex_lock(&clients.lock);
     for (struct client *client = clients.first; client != NULL; client = client->next) {
@@ -211,8 +215,12 @@ void client_sweep(const struct client_limits *limits)
                 shutdown(client->socket, SHUT_RDWR);
         } else if (next != phase &&
                    atomic_compare_exchange_strong(&client->phase, &word, phase_word(next))) {
+            int64_t limit = limit_of(client, phase, limits);
+
+            dropped += limit >= 0 && duration_ms >= limit;
             cut(client, phase, next);
         }
     }
     pthread_mutex_unlock(&clients.lock);
+    return dropped;
 }

@@ -47,8 +47,8 @@ void client_set_request(struct client *client, struct request *request);
 /* Moves to a phase. False where the sweep was faster: the connection is as good as closed. */
 bool client_enter(struct client *client, enum client_phase phase);
 
-/* Sets the ids that a 408 repeats. The sweep reads them: *mirror must live until client_finish()
- * has returned. */
+/* The headers are there: sets the ids that a 408 repeats. The sweep reads them: *mirror must live
+ * until client_finish() has returned. */
 void client_set_mirror(struct client *client, const struct mirror *mirror);
 
 /* The request has ended: moves to CLIENT_IDLE, unless the sweep was faster. When it returns, with
@@ -57,7 +57,7 @@ enum client_phase client_finish(struct client *client);
 
 /* Writes the 408 for a client in CLIENT_TIMED_OUT, and returns its length; 0 in another phase. For
  * its HTTP thread. */
-size_t client_last_words(const struct client *client, char *out, size_t size);
+size_t client_last_words(const struct client *client, char out[ANSWER_RAW]);
 
 /* Its socket. */
 int client_socket(const struct client *client);
@@ -68,12 +68,15 @@ enum client_phase client_phase(const struct client *client);
 /* How many are open. */
 size_t client_count(void);
 
+/* How long a client may be in a phase, in milliseconds. */
 struct client_limits {
-    int64_t idle_ms;    /* for CLIENT_IDLE */
-    int64_t request_ms; /* for CLIENT_RECEIVING and CLIENT_ANSWERING; CLIENT_NEW has the less */
+    int64_t idle_ms;    /* CLIENT_IDLE */
+    int64_t head_ms;    /* CLIENT_RECEIVING, until the headers are there */
+    int64_t request_ms; /* CLIENT_RECEIVING and CLIENT_ANSWERING; CLIENT_NEW has the least of all */
 };
 
-/* Cuts off the clients that have been in their phase for too long, or have gone away. */
-void client_sweep(const struct client_limits *limits);
+/* Cuts off the clients that have been in their phase for too long, or have gone away. Returns how
+ * many were there for too long. */
+size_t client_sweep(const struct client_limits *limits);
 
 #endif

@@ -25,9 +25,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* For the headers and the pieces of body of a connection: the most that a request's headers may
- * take, and what each idle client costs. */
-#define CONNECTION_MEMORY_BYTES (16 * 1024)
+/* What libmicrohttpd has for a connection, and what each idle client costs: a request's headers, as
+ * large as they may be, with room for those of the answer, which it would otherwise not send, and
+ * for a piece of the body. */
+#define CONNECTION_MEMORY_BYTES (REQUEST_HEAD_BYTES + 4 * 1024)
 
 /* For a stream. Only clients of HTTP/1.0 use it. */
 #define STREAM_BLOCK_BYTES 1024
@@ -38,6 +39,13 @@
 /* Milliseconds that a connection may be idle while we are stopping: a client's next request may be
  * on its way, and is answered with Connection: close. */
 #define DRAIN_IDLE_MS 100
+
+/* The same, and the time for a request's head, where all connections are taken and others wait; and
+ * for the whole of a request, or of its answer. */
+#define SHORT_HEAD_MS 500
+#define SHORT_REQUEST_MS 5000
+
+#define REPORT_MS 60000 /* between two lines about that */
 
 /* The same where nine in ten connections are taken: a client that opens many and sends nothing does
  * not keep others out. */
@@ -73,8 +81,24 @@ static enum MHD_Result send_answer(struct request *request)
     return queued;
 }
 
+/* Answers past libmicrohttpd, which is to close the connection after it. */
+static void send_raw(struct request *request, enum fault fault)
+{
+    char text[ANSWER_RAW];
+    size_t length = answer_raw(fault, &request->mirror, text);
+
+    session_send_last(request->resumption.connection, request->client, text, length);
+    request->status = answer_fault_status(fault);
+}
+
 static enum MHD_Result send_fault(struct request *request, enum fault fault)
 {
+    if (fault == FAULT_HEAD) {
+        /* libmicrohttpd may have no memory left for the headers of an answer */
+        if (client_enter(request->client, CLIENT_ANSWERING))
+            send_raw(request, fault);
+        return MHD_NO;
+    }
     if (fault == FAULT_UNKNOWN || fault == FAULT_REPEATED)
         answer_parameter_fault(&request->job.answer, request->route, fault, request->parameter);
     else
@@ -83,6 +107,21 @@ static enum MHD_Result send_fault(struct request *request, enum fault fault)
 }
 
 /* ---- streams ---- */
+
+/* Sends a response whose end is not known; NULL: there was no memory for it. */
+static enum MHD_Result queue_stream(struct request *request, struct MHD_Response *response)
+{
+    if (response == NULL)
+        return MHD_NO;
+    answer_add_headers(&request->job.answer, &request->mirror, true, response);
+    MHD_add_response_header(response, "X-Accel-Buffering", "no"); /* nginx is to pass it on */
+    request->stage = REQUEST_ANSWERED;
+    request->status = MHD_HTTP_OK;
+    enum MHD_Result queued =
+        MHD_queue_response(request->resumption.connection, MHD_HTTP_OK, response);
+    MHD_destroy_response(response);
+    return queued;
+}
 
 /* The stream that the answer opens; NULL without memory. */
 static struct stream *new_stream(const struct answer *answer, const char *version)
@@ -100,29 +139,40 @@ static struct stream *new_stream(const struct answer *answer, const char *versio
     return stream;
 }
 
+/* MHD_ContentReaderCallback */
+static ssize_t read_nothing(void *unused, uint64_t position, char *out, size_t size)
+{
+    (void)unused;
+    (void)position;
+    (void)out;
+    (void)size;
+    return MHD_CONTENT_READER_END_OF_STREAM;
+}
+
+/* Answers HEAD as a stream would be, and opens none. */
+static enum MHD_Result send_stream_head(struct request *request)
+{
+    if (!client_enter(request->client, CLIENT_ANSWERING))
+        return MHD_NO;
+    return queue_stream(request,
+                        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES,
+                                                          read_nothing, NULL, NULL));
+}
+
 /* Answers with a stream, which from then on belongs to the response and ends with it. */
 static enum MHD_Result send_stream(struct request *request, const char *version)
 {
     if (!client_enter(request->client, CLIENT_STREAMING))
         return MHD_NO;
     struct stream *stream = new_stream(&request->job.answer, version);
-    enum fault fault = hub_open(stream, &request->resumption);
+    enum fault fault = hub_open(stream, &request->resumption, &request->job);
     if (fault != FAULT_NONE)
         return send_fault(request, fault);
     struct MHD_Response *response = MHD_create_response_from_callback(
         MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, hub_read, stream, hub_close);
-    if (response == NULL) {
+    if (response == NULL)
         hub_close(stream);
-        return MHD_NO;
-    }
-    answer_add_headers(&request->job.answer, &request->mirror, true, response);
-    MHD_add_response_header(response, "X-Accel-Buffering", "no"); /* nginx is to pass it on */
-    request->stage = REQUEST_ANSWERED;
-    request->status = MHD_HTTP_OK;
-    enum MHD_Result queued =
-        MHD_queue_response(request->resumption.connection, MHD_HTTP_OK, response);
-    MHD_destroy_response(response);
-    return queued;
+    return queue_stream(request, response);
 }
 
 /* ---- the database's part ---- */
@@ -161,6 +211,7 @@ static enum MHD_Result hand_over(struct request *request)
 /* Answers a request that has arrived as a whole, or hands it to the database. */
 static enum MHD_Result serve(struct request *request)
 {
+    request_check_head(request); /* what follows a chunked body belongs to it */
     if (request->refusal != FAULT_NONE)
         return send_fault(request, request->refusal);
     if (request->route->function != NULL)
@@ -205,7 +256,10 @@ static enum MHD_Result on_request(void *unused, struct MHD_Connection *connectio
         *length = 0;
         return MHD_YES;
     case REQUEST_SUSPENDED:
-        return request->job.answer.streams ? send_stream(request, version) : send_answer(request);
+        if (!request->job.answer.streams)
+            return send_answer(request);
+        return strcmp(method, MHD_HTTP_METHOD_HEAD) == 0 ? send_stream_head(request)
+                                                         : send_stream(request, version);
     default:
         return MHD_YES;
     }
@@ -278,16 +332,13 @@ static void on_completed(void *unused, struct MHD_Connection *connection, void *
     struct request *request = *context;
 
     (void)unused;
+    (void)connection;
     (void)how;
     *context = NULL;
     if (request == NULL)
         return;
-    if (client_phase(request->client) == CLIENT_TIMED_OUT) {
-        char text[1024]; /* without TLS the sweep has sent it */
-        size_t length = answer_raw_timeout(&request->mirror, text, sizeof text);
-
-        session_send_last(connection, text, length);
-    }
+    if (client_phase(request->client) == CLIENT_TIMED_OUT && tls_is_on())
+        send_raw(request, FAULT_CLIENT_SLOW); /* without TLS the sweep has sent it */
     finish(request->client);
 }
 
@@ -383,14 +434,38 @@ static int64_t idle_ms(void)
     return crowded && usual > CROWDED_IDLE_MS ? CROWDED_IDLE_MS : usual;
 }
 
-void http_sweep(void)
+/* Says how many clients have made room for others, once a minute at most. */
+static void report_dropped(size_t dropped)
 {
-    const struct client_limits limits = {
+    static size_t unreported;
+    static int64_t report_ms;
+
+    unreported += dropped;
+    if (unreported == 0 || clock_ms() < report_ms)
+        return;
+    log_event("connections_dropped", "s:I,s:s", "connections", (json_int_t)unreported, "reason",
+              "connection_limit is reached, and others wait");
+    unreported = 0;
+    report_ms = clock_ms() + REPORT_MS;
+}
+
+void http_sweep(bool short_of_room)
+{
+    int64_t request_ms = http.config->client_timeout * 1000;
+    struct client_limits limits = {
         .idle_ms = idle_ms(),
-        .request_ms = http.config->client_timeout * 1000,
+        .head_ms = request_ms,
+        .request_ms = request_ms,
     };
 
-    client_sweep(&limits);
+    if (!short_of_room) {
+        client_sweep(&limits);
+        return;
+    }
+    clock_sooner(&limits.idle_ms, SHORT_HEAD_MS);
+    clock_sooner(&limits.head_ms, SHORT_HEAD_MS);
+    clock_sooner(&limits.request_ms, SHORT_REQUEST_MS);
+    report_dropped(client_sweep(&limits));
 }
 
 void http_drain(void)

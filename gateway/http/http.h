@@ -16,9 +16,10 @@ bool http_start(const struct config *config);
 /* Gives an accepted socket to one of the HTTP threads, which will close it. */
 void http_add(int socket, const struct sockaddr *address, socklen_t length);
 
-/* Cuts off the clients that are too slow, or have been idle for too long. The interval between two
- * calls is the precision of the timeouts. */
-void http_sweep(void);
+/* Cuts off the clients that are too slow, or have been idle for too long; sooner where there is no
+ * room for those that wait to be accepted. The interval between two calls is the precision of the
+ * timeouts. */
+void http_sweep(bool short_of_room);
 
 /* From now on connections close with their next answer, and the sweep cuts off idle ones. */
 void http_drain(void);

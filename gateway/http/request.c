@@ -24,8 +24,8 @@
 
 /* The request headers that the gateway itself reads. */
 struct headers {
-    const char *authorization, *api_key, *content_type, *content_length, *transfer_encoding,
-        *expect, *host, *request_id, *correlation_id;
+    const char *authorization, *api_key, *content_type, *content_encoding, *content_length,
+        *transfer_encoding, *expect, *host, *request_id, *correlation_id;
     bool malformed;       /* a name has a blank, or one came twice that says where the body ends,
                              or who calls */
     const char *repeated; /* the name of one that came twice where one is meant; or NULL */
@@ -42,6 +42,7 @@ static const struct {
     {"Authorization", offsetof(struct headers, authorization), MALFORMED},
     {"apikey", offsetof(struct headers, api_key), MALFORMED},
     {"Content-Type", offsetof(struct headers, content_type), MALFORMED},
+    {"Content-Encoding", offsetof(struct headers, content_encoding), A_FAULT},
     {"Content-Length", offsetof(struct headers, content_length), MALFORMED},
     {"Transfer-Encoding", offsetof(struct headers, transfer_encoding), MALFORMED},
     {"Expect", offsetof(struct headers, expect), IGNORED},
@@ -50,7 +51,6 @@ static const struct {
     {"X-Correlation-ID", offsetof(struct headers, correlation_id), IGNORED},
 };
 
-struct request *request_of_job(struct job *job)
 /* ---- memory ---- */
 
 /* What all large bodies take together, of requests and of answers, so that many slow clients do not
@@ -94,6 +94,7 @@ void request_drop_body(struct request *request)
 
 /* ---- life ---- */
 
+struct request *request_of_job(struct job *job)
 {
     return (struct request *)((char *)job - offsetof(struct request, job));
 }
@@ -127,6 +128,7 @@ struct request *request_new(struct loop *loop, struct MHD_Connection *connection
     /* Kept as it was sent: libmicrohttpd decodes it, and then a slash in a value can't be told. */
     const char *path = path_of_target(uri);
     size_t length = strcspn(path, "?");
+    request->uri_length = strlen(uri);
     if (length < sizeof request->path_text)
         memcpy(request->path_text, path, length);
     return request;
@@ -168,6 +170,36 @@ static enum MHD_Result note_header(void *data, enum MHD_ValueKind kind, const ch
     return MHD_YES;
 }
 
+/* What libmicrohttpd keeps of a header, an argument or a cookie, beside its name and its value. */
+#define FIELD_BYTES 72
+
+/* MHD_KeyValueIteratorN */
+static enum MHD_Result count_field(void *bytes, enum MHD_ValueKind kind, const char *name,
+                                   size_t name_length, const char *value, size_t value_length)
+{
+    (void)kind;
+    (void)name;
+    (void)value;
+    *(size_t *)bytes += name_length + value_length + FIELD_BYTES;
+    return MHD_YES;
+}
+
+/* It counts what libmicrohttpd keeps in the memory of the connection, from which it takes the
+ * answer's headers too. */
+void request_check_head(struct request *request)
+{
+    size_t bytes = request->uri_length;
+
+    MHD_get_connection_values_n(request->resumption.connection,
+                                MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND |
+                                    MHD_FOOTER_KIND,
+                                count_field, &bytes);
+    if (bytes <= REQUEST_HEAD_BYTES)
+        return;
+    request->refusal = FAULT_HEAD;
+    request->unframed = true;
+}
+
 /* The method for the log, where it is one of HTTP's. */
 static const char *known_method(const char *method)
 {
@@ -180,18 +212,43 @@ static const char *known_method(const char *method)
     return NULL;
 }
 
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t';
+}
+
+/* Leaves blanks around a value out: moves its beginning, and returns its length. */
+static size_t trim(const char **value, size_t length)
+{
+    while (length > 0 && is_blank((*value)[length - 1]))
+        length--;
+    while (length > 0 && is_blank(**value)) {
+        (*value)++;
+        length--;
+    }
+    return length;
+}
+
+/* Whether a value is this text, in any case and with blanks around it. */
+static bool is_text(const char *value, const char *text)
+{
+    size_t length = trim(&value, strlen(value));
+
+    return strlen(text) == length && strncasecmp(value, text, length) == 0;
+}
+
 /* Copies an id to be mirrored, if it is printable ASCII and not too long. */
 static void copy_id(const char *value, char out[MIRROR_TEXT])
 {
-    size_t length = value != NULL ? strlen(value) : 0;
+    size_t length = value != NULL ? trim(&value, strlen(value)) : 0;
 
     if (length >= MIRROR_TEXT)
         return;
     for (size_t i = 0; i < length; i++)
         if (value[i] < ' ' || value[i] > '~')
             return;
-    if (length > 0)
-        memcpy(out, value, length + 1);
+    memcpy(out, length > 0 ? value : "", length);
+    out[length] = '\0';
 }
 
 /* The token of "Bearer TOKEN"; NULL where it is of another scheme. */
@@ -211,7 +268,7 @@ static bool read_credential(struct request *request, const char *token)
 {
     if (token == NULL)
         return false;
-    token += strspn(token, " ");
+    token += strspn(token, " \t");
     size_t length = strcspn(token, " \t");
     if (length == 0 || token[length + strspn(token + length, " \t")] != '\0')
         return false;
@@ -227,14 +284,20 @@ static bool read_credential(struct request *request, const char *token)
 /* Whether a Content-Type is this one, with any parameters. */
 static bool is_type(const char *content_type, const char *type)
 {
+    content_type += strspn(content_type, " \t");
     size_t length = strcspn(content_type, "; \t");
 
     return strlen(type) == length && strncasecmp(content_type, type, length) == 0;
 }
 
 /* A body without a Content-Type is taken for what the route takes. */
-static enum fault check_type(const struct route *route, const char *content_type)
+static enum fault check_type(const struct route *route, const struct headers *headers)
 {
+    const char *content_type = headers->content_type;
+
+    if (route->body != ROUTE_BODY_NONE && headers->content_encoding != NULL &&
+        !is_text(headers->content_encoding, "identity") && !is_text(headers->content_encoding, ""))
+        return FAULT_ENCODING;
     if (content_type == NULL)
         return FAULT_NONE;
     if (route->body == ROUTE_BODY_JSON && !is_type(content_type, "application/fhir+json") &&
@@ -276,7 +339,7 @@ static enum fault find_refusal(struct request *request, const struct headers *he
         snprintf(request->parameter, sizeof request->parameter, "%s", headers->repeated);
         return FAULT_REPEATED;
     }
-    enum fault fault = check_type(route, headers->content_type);
+    enum fault fault = check_type(route, headers);
     if (fault == FAULT_NONE && request->announced > body_limit(request, config))
         fault = FAULT_TOO_LONG;
     return fault;
@@ -345,6 +408,8 @@ static enum MHD_Result note_parameter(void *data, enum MHD_ValueKind kind, const
     if (wanted == NULL || request->refusal != FAULT_NONE)
         return MHD_YES;
 
+    if (kind == MHD_HEADER_KIND && value != NULL)
+        value_length = trim(&value, value_length);
     json_t *text = value_text(value, value_length);
     if (before != NULL) {
         json_t *both = json_sprintf("%s,%s", json_string_value(before), json_string_value(text));
@@ -412,10 +477,12 @@ void request_read_headers(struct request *request, const struct config *config, 
         request->job.request_id =
             request->mirror.request_id[0] != '\0' ? request->mirror.request_id : REPLACEMENT;
     request->method = known_method(method);
+    request_check_head(request);
+    if (request->refusal != FAULT_NONE)
+        return;
     request->announced =
         headers.content_length != NULL ? strtoull(headers.content_length, NULL, 10) : 0;
-    request->expects_continue = headers.expect != NULL &&
-                                strcasecmp(headers.expect, "100-continue") == 0 &&
+    request->expects_continue = headers.expect != NULL && is_text(headers.expect, "100-continue") &&
                                 strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
 
     /* Two parties that disagree on where a body ends can be made to disagree on which bytes are the
@@ -452,8 +519,7 @@ bool request_is_discardable(const struct request *request)
  * answered 503. Where it is, the client's retry gets the same answer. */
 void request_keep_answer(struct request *request, const struct config *config)
 {
-    return capacity > BODY_FREE_BYTES ? capacity : 0;
-}
+    char *application = request->job.answer.application;
 
     free_body(request);
     if (hold(request, request->job.answer.length, config))
@@ -475,11 +541,9 @@ static enum fault make_room(struct request *request, size_t needed, const struct
         return FAULT_NONE;
     if (!hold(request, capacity, config))
         return FAULT_OVERLOADED;
-    }
     char *grown = realloc(request->body, capacity);
     if (grown == NULL)
         return FAULT_INTERNAL;
-    }
     request->body = grown;
     request->body_capacity = capacity;
     return FAULT_NONE;

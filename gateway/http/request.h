@@ -18,6 +18,9 @@
 
 #define PATH_TEXT 256 /* bytes; no route has a longer path */
 
+/* The most that a request's first line and headers may have, as request_check_head() counts. */
+#define REQUEST_HEAD_BYTES (16 * 1024)
+
 enum request_stage {
     REQUEST_NEW,       /* its first line has been read */
     REQUEST_RECEIVING, /* its headers have been read */
@@ -41,6 +44,7 @@ struct request {
     bool expects_continue;      /* the client has sent Expect: 100-continue and waits */
     char path_text[PATH_TEXT];  /* as sent, until it is taken apart; "": too long for any route */
     struct route_target target; /* points into it */
+    size_t uri_length;          /* bytes */
     char allow[64];             /* for FAULT_METHOD */
     char parameter[64];         /* for FAULT_UNKNOWN and FAULT_REPEATED: its name */
     uint64_t announced;         /* Content-Length in bytes; 0 without one */
@@ -51,11 +55,11 @@ struct request {
     char *parameters;
     char *body;
     size_t body_length, body_capacity;
+    size_t held; /* bytes that it counts for in body_memory: of its body, then of its answer */
 };
 
 /* Makes a request of the URI in its first line. NULL without memory. */
 struct request *request_new(struct loop *loop, struct MHD_Connection *connection,
-    size_t held; /* bytes that it counts for in body_memory: of its body, then of its answer */
                             struct client *client, const char *uri);
 
 /* Frees a request. NULL is ignored. */
@@ -65,6 +69,10 @@ void request_free(struct request *request);
 void request_read_headers(struct request *request, const struct config *config, const char *method,
                           const char *version);
 
+/* Refuses the request (request->refusal) where its head is too large, with what has arrived behind
+ * a chunked body. */
+void request_check_head(struct request *request);
+
 /* Takes a piece of the body, or throws it away where the request is refused; false where that would
  * be too much. */
 bool request_take_body(struct request *request, const struct config *config, const char *data,
@@ -72,6 +80,10 @@ bool request_take_body(struct request *request, const struct config *config, con
 
 /* Frees the body. */
 void request_drop_body(struct request *request);
+
+/* Frees the body, and counts the answer of the job in its place, until the request is freed; where
+ * there is no room for that, the answer becomes a 503. */
+void request_keep_answer(struct request *request, const struct config *config);
 
 /* Fills in the job. */
 void request_make_job(struct request *request);
@@ -81,9 +93,5 @@ struct request *request_of_job(struct job *job);
 
 /* Whether the body is small enough to be read to its end and thrown away. */
 bool request_is_discardable(const struct request *request);
-/* Frees the body, and counts the answer of the job in its place, until the request is freed; where
- * there is no room for that, the answer becomes a 503. */
-void request_keep_answer(struct request *request, const struct config *config);
-
 
 #endif

@@ -29,11 +29,11 @@ static void send_last(gnutls_session_t session, const char *text, size_t length)
 static ssize_t receive(gnutls_transport_ptr_t session, void *data, size_t size)
 {
     const struct client *client = gnutls_session_get_ptr(session);
-    char text[1024];
+    char text[ANSWER_RAW];
 
     if (client_phase(client) < CLIENT_CUT)
         return recv(client_socket(client), data, size, MSG_DONTWAIT);
-    size_t length = client_last_words(client, text, sizeof text);
+    size_t length = client_last_words(client, text);
     send_last(session, text, length);
     return 0;
 }
@@ -63,10 +63,13 @@ bool session_fingerprint(struct MHD_Connection *connection,
            gnutls_hash_fast(GNUTLS_DIG_SHA256, chain[0].data, chain[0].size, fingerprint) == 0;
 }
 
-void session_send_last(struct MHD_Connection *connection, const char *text, size_t length)
+void session_send_last(struct MHD_Connection *connection, const struct client *client,
+                       const char *text, size_t length)
 {
     gnutls_session_t session = session_of(connection);
 
     if (session != NULL)
         send_last(session, text, length);
+    else
+        (void)send(client_socket(client), text, length, MSG_DONTWAIT | MSG_NOSIGNAL);
 }

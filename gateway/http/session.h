@@ -21,8 +21,9 @@ void session_begin(struct MHD_Connection *connection, struct client *client,
 bool session_fingerprint(struct MHD_Connection *connection,
                          unsigned char fingerprint[TLS_FINGERPRINT_BYTES]);
 
-/* Sends a text past libmicrohttpd, as the last thing on this connection, if the socket takes it at
- * once. Does nothing without TLS. */
-void session_send_last(struct MHD_Connection *connection, const char *text, size_t length);
+/* Sends a text past libmicrohttpd, with or without TLS, as the last thing on this connection, if
+ * the socket takes it at once. */
+void session_send_last(struct MHD_Connection *connection, const struct client *client,
+                       const char *text, size_t length);
 
 #endif

@@ -35,6 +35,7 @@ struct tls_set {
 
 static struct {
     const struct config *config;
+    bool is_on;
     pthread_mutex_t lock; /* guards newest, and users of every set */
     struct tls_set *newest;
 } tls = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -265,7 +266,8 @@ bool tls_start(const struct config *config)
     char problem[PROBLEM_TEXT];
 
     tls.config = config;
-    if (config->tls_certificate[0] == '\0')
+    tls.is_on = config->tls_certificate[0] != '\0';
+    if (!tls.is_on)
         return true;
     tls.newest = load_set(config, problem);
     if (tls.newest == NULL)
@@ -279,10 +281,8 @@ void tls_reload(void)
 {
     char problem[PROBLEM_TEXT];
 
-    if (!tls_is_on()) {
-        log_event("nothing_to_reload", NULL);
+    if (!tls_is_on())
         return;
-    }
     struct tls_set *loaded = load_set(tls.config, problem);
     if (loaded == NULL) {
         log_event("certificate_not_loaded", "s:s", "reason", problem);
@@ -306,7 +306,7 @@ void tls_stop(void)
 
 bool tls_is_on(void)
 {
-    return tls.config->tls_certificate[0] != '\0';
+    return tls.is_on;
 }
 
 struct tls_set *tls_acquire(void)

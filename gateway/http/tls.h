@@ -28,7 +28,7 @@ struct tls_set;
 bool tls_start(const struct config *config);
 
 /* Loads the files anew, for connections that begin from now on. Where anything is wrong with them
- * the old set stays. The log says which of the two. */
+ * the old set stays. The log says which of the two. Does nothing without TLS. */
 void tls_reload(void);
 
 /* Frees the set. After all connections have ended. */

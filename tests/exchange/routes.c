@@ -80,11 +80,14 @@ static const struct {
     {"GET", "/1/2/3/4/5/6/7/8", "unknown"},
     {"GET", "/1/2/3/4/5/6/7/8/9/10", "unknown"},
     /* Allow */
-    {"PUT", "/Task/7", "GET, DELETE"},
-    {"PUT", "/Task/_search", "POST, GET, DELETE"},
+    {"PUT", "/Task/7", "GET, HEAD, DELETE"},
+    {"PUT", "/Task/_search", "POST, GET, HEAD, DELETE"},
     {"POST", "/Task/_search", "search"},
     {"GET", "/Task/_search", "read id=_search"},
-    {"get", "/", "GET"},
+    {"get", "/", "GET, HEAD"},
+    /* HEAD is GET */
+    {"HEAD", "/Task/7", "read id=7"},
+    {"HEAD", "/Task/_search", "read id=_search"},
     /* decoded once */
     {"GET", "/Task/a%2Fb", "read id=a/b"},
     {"GET", "/Task/%252F", "read id=%2F"},

@@ -153,7 +153,7 @@ sub with_member
 my %bodies = (
 	'nothing' => ['', 400], 'blanks' => [" \n\t", 400], 'null' => ['null', 400], 'a number' => ['1', 400], 'a string' => ['"Bundle"', 400],
 	'an array' => ['[]', 400], 'an empty object' => ['{}', 400], 'a Bundle of another type' => ['{"resourceType":"Bundle","type":"batch","entry":[]}', 400],
-	'a byte order mark' => ["\xef\xbb\xbf$good", 400], 'UTF-16' => [join('', map { "\0$_" } split //, $good), 400],
+	'a byte order mark' => ["\xef\xbb\xbf$good", 201], 'UTF-16' => [join('', map { "\0$_" } split //, $good), 400],
 	'a NUL behind' => ["$good\0", 400], 'NULs' => ["\0" x 1000, 400], 'two documents' => [$good . $good, 400], 'a trailing comma' => [$good =~ s/\}$/,}/r, 400],
 	'a comment' => ["/**/$good", 400], 'random bytes' => [join('', map { chr int rand 256 } 1 .. 10_000), 400],
 	'a megabyte of [' => ['[' x 1_048_576, 400], 'a megabyte of {"a":' => ['{"a":' x 209_715, 400], 'a megabyte of quotes' => ['"' x 1_048_576, 400],
@@ -176,7 +176,7 @@ for my $what (sort keys %bodies)
 }
 for my $encoding ('gzip', 'identity, gzip')
 {
-	like(ask("\x1f\x8b\x08\0\0\0\0\0", 'Content-Encoding' => $encoding)->{status}, qr/^4(?:00|15)$/, "Content-Encoding: $encoding");
+	is(ask("\x1f\x8b\x08\0\0\0\0\0", 'Content-Encoding' => $encoding)->{status}, 415, "Content-Encoding: $encoding");
 }
 
 # ---------- And again, with an eye on memory ----------

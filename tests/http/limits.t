@@ -101,4 +101,38 @@ is("@statuses", '201 201 201 201 201', 'and all is as before');
 is_healthy($gateway, 'all is well');
 is($gateway->stop, 0, 'the gateway ends well');
 
+# ---------- Who makes room ----------
+
+# All connections are taken, by clients that would be waited for by the half minute. A new one is let in soon, and told of once.
+my %taker = (
+	'say nothing' => '',
+	'send half a head' => "POST / HTTP/1.1\r\nHost: x\r\nX-Half: ",
+	'were answered and stay' => "GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n");
+for my $what (sort keys %taker)
+{
+	$gateway = gateway($node, env => { RXTRACK_CONNECTION_LIMIT => 200 });
+	$before = descriptors($gateway->pid);
+	my @takers;
+	comes_true(sub { push @takers, RxTrack::Connection->new($gateway); $takers[-1]->transmit($taker{$what}); @takers >= 200 && descriptors($gateway->pid) >= $before + 195 });
+	$began = time;
+	is($gateway->request('GET', '/_ping')->{status}, 200, '200 that ' . $what . ': a new one is served');
+	cmp_ok(time - $began, '<', 8, sprintf 'soon: %.1f s', time - $began);
+	my @told = grep { ($_->{event} // '') eq 'connections_dropped' } $gateway->log_events;
+	is(scalar @told, 1, 'with a line in the log');
+	cmp_ok($told[0]{connections} // 0, '>', 0, 'of those that made room');
+	is($gateway->stop, 0, 'it ends well');
+}
+# Those whose request has arrived, and waits, are not asked to.
+$gateway = gateway($node, env => { RXTRACK_CONNECTION_LIMIT => 20, RXTRACK_REQUEST_TIMEOUT => 20 });
+my $holder = $node->background_psql('rxtrack');
+$holder->query_safe('BEGIN; LOCK TABLE rxtrack.status_update IN ACCESS EXCLUSIVE MODE');
+my @waiting = map { RxTrack::Connection->new($gateway) } 1 .. 5;
+$_->request('POST', '/', { Authorization => "Bearer $key", 'X-Request-ID' => uuid() }, to_json(bundle(task()))) for @waiting;
+my @silent = map { RxTrack::Connection->new($gateway) } 1 .. 30;
+is($gateway->request('GET', '/_ping')->{status}, 200, 'beside some that wait for their answers a new one is served as well');
+$holder->query_safe('ROLLBACK');
+$holder->quit;
+is_deeply([ map { ($_->answer // { status => 'none' })->{status} } @waiting ], [ (201) x 5 ], 'and those get them');
+is($gateway->stop, 0, 'the gateway ends well');
+
 done_testing();

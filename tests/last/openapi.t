@@ -18,10 +18,11 @@ sub responses
 {
 	my ($method, $path) = @_;
 	my $item = $document->{paths}{$path} or return $document->{'x-unknown-path'};
+	$method = 'get' if $method eq 'HEAD' && $item->{get};
 	return $item->{ lc $method }{responses} if $item->{ lc $method };
 	# another method: what does not depend on it
 	my ($any) = sort keys %$item;
-	return { map { $_ => $item->{$any}{responses}{$_} } 400, 405, 408 };
+	return { map { $_ => $item->{$any}{responses}{$_} } 400, 405, 408, 431 };
 }
 
 sub header_faults

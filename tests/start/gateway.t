@@ -103,7 +103,7 @@ for my $case ([ 2, 'a certificate without a key', { RXTRACK_TLS_CERTIFICATE => $
 
 my $plain = RxTrack::Gateway->start(database => 'host=/nonexistent', wait => 'listening');
 kill 'HUP', $plain->pid;
-$plain->wait_for('a note', sub { grep { ($_->{event} // '') eq 'nothing_to_reload' } $plain->log_events });
+$plain->wait_for('a note', sub { grep { ($_->{event} // '') eq 'reloaded' } $plain->log_events });
 is($plain->request('GET', '/_ping')->{status}, 200, 'without TLS SIGHUP ends nothing');
 is($plain->stop, 0, 'and it ends well');
 
