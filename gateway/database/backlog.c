@@ -70,8 +70,13 @@ static bool may_wait(const struct caller *caller, const struct flow *flow, int64
 bool backlog_add(struct job *job, int64_t now_ms)
 {
     struct caller *caller = job->caller = caller_of(job);
+
+    if (caller_is_unknown(job)) {
+        job->asked = job->route;
+        job->route = routes_table_identify;
+    }
     struct flow *flow = &caller->flows[routes_number(job->route)];
-    int64_t seconds = caller_spend(caller, now_ms);
+    int64_t seconds = job->route != routes_table_identify ? caller_spend(caller, now_ms) : 0;
 
     if (seconds > 0 || !may_wait(caller, flow, now_ms)) {
         if (seconds > 0)

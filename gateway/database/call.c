@@ -56,6 +56,8 @@ static struct element element_of(const struct job *job, int parameter)
     case 3:
         return (struct element){job->parameters, job->parameters ? strlen(job->parameters) : 0};
     default:
+        if (job->route->body == ROUTE_BODY_NONE)
+            return (struct element){NULL, 0};
         return (struct element){job->body, job->body_length};
     }
 }

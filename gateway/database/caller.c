@@ -1,7 +1,7 @@
 /*
  * caller.c - see caller.h. Credentials are kept in a hash table of fixed size, some places to a
  * row. A credential is a SHA-256, so its first bytes are its hash. Where a row is full the
- * least recently used credential is forgotten, and is a stranger's for one request. Callers are
+ * least recently used credential is forgotten, and asked for again when it comes back. Callers are
  * kept for ever: there are no more than applications.
  */
 #include "database/caller.h"
@@ -110,6 +110,12 @@ struct caller *caller_of(const struct job *job)
         return callers.strangers[routes_number(job->route)];
     known->used = ++callers.lookups;
     return known->caller;
+}
+
+bool caller_is_unknown(const struct job *job)
+{
+    return is_named(job) && job->caller->name == NULL && job->asked == NULL &&
+           job->route != routes_table_identify;
 }
 
 /* A token bucket in one number: how far ahead of now requests have been paid for, at most a minute,

@@ -5,9 +5,11 @@
  * The gateway decides nothing about credentials: the database checks each one on each request. Its
  * answer says which application the credential is of and how often that may call, and the gateway
  * remembers it. So a request beyond the rate is refused before it costs the database anything, and
- * waiting jobs can be told apart by application (backlog.h). A credential that the database does
- * not know is not remembered, so that a flood of wrong ones takes no memory: all requests with one,
- * and those to open routes, are one caller a route, the strangers, without a rate limit.
+ * waiting jobs can be told apart by application (backlog.h). Of a credential that is new, the
+ * gateway first asks whose it is (routes_table_identify), so that its first request counts as well:
+ * who gets a fresh token for each request has no higher rate. One that the database does not know
+ * is not remembered, so that a flood of wrong ones takes no memory: all requests with one, and
+ * those to open routes, are one caller a route, the strangers, without a rate limit.
  *
  * Each gateway counts for itself. Where several share the load, the option "gateways" says how
  * many, and each grants its part of a rate.
@@ -48,6 +50,9 @@ bool caller_start(const struct config *config);
 
 /* The caller that a job is of. */
 struct caller *caller_of(const struct job *job);
+
+/* Whether it is to be asked whose the job's credential is, which has not been done. */
+bool caller_is_unknown(const struct job *job);
 
 /*
  * Takes a token out of the caller's bucket, which holds those of a minute. Returns 0, or in how

@@ -61,6 +61,8 @@ static void end_job(struct job *job)
  * would make an update fail as well. */
 static void fail_job(struct job *job, enum fault fault)
 {
+    if (job->asked != NULL)
+        job->route = job->asked;
     if (job->route->checks_session &&
         (fault == FAULT_SLOW || fault == FAULT_BUSY || fault == FAULT_INTERNAL))
         fault = FAULT_WRITES;
@@ -103,12 +105,29 @@ void schedule_fail_expired(int64_t now_ms)
 
 /* ---- ends of calls ---- */
 
+/* A job whose credential was asked for goes on to what it is about: into the backlog, where its
+ * caller's rate allows it. False where the answer is its last: the credential is nobody's. */
+static bool go_on(struct job *job, int64_t now_ms)
+{
+    if (job->route != routes_table_identify || job->asked == NULL)
+        return false;
+    job->route = job->asked;
+    if (job->answer.application == NULL)
+        return false;
+    answer_clear(&job->answer);
+    if (!backlog_add(job, now_ms))
+        queue_push(&schedule.answered, job);
+    return true;
+}
+
 void schedule_answered(struct link *link, int64_t now_ms)
 {
     if (link->jobs[0]->cut_off == 0)
         schedule.usual_us += ((now_ms - link->sent_ms) * 1000 - schedule.usual_us) / 8;
     for (size_t i = 0; i < link->count; i++) {
         caller_learn(link->jobs[i]);
+        if (go_on(link->jobs[i], now_ms))
+            continue;
         health_stored(link->jobs[i], now_ms);
         queue_push(&schedule.answered, link->jobs[i]);
     }

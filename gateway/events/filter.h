@@ -22,4 +22,7 @@ struct filter *filter_new(const OdsCode *ods_codes, size_t count);
 /* Whether a stream with this filter gets the event; NULL: it gets all. */
 bool filter_admits(const struct filter *filter, const struct event *event);
 
+/* Whether a stream with this filter gets events of these pharmacies only. */
+bool filter_is_within(const struct filter *filter, const OdsCode *ods_codes, size_t count);
+
 #endif

@@ -10,6 +10,8 @@
 #include "events/hub.h"
 
 #include "clock.h"
+#include "database/database.h"
+#include "events/access.h"
 #include "log.h"
 
 #include <netinet/in.h>
@@ -28,8 +30,9 @@
  */
 #define SWEEP_FIRST_MS 2000
 
-#define LOOK_MS 2000 /* between two looks at whether a client is still there */
-#define END_MS 500   /* how long a client may take to receive the end of its stream as we stop */
+#define LOOK_MS 2000  /* between two looks at whether a client is still there */
+#define CHECK_MS 3000 /* between two checks of a credential */
+#define END_MS 500    /* how long a client may take to receive the end of its stream as we stop */
 
 static struct {
     const struct config *config;
@@ -39,6 +42,8 @@ static struct {
     bool placed; /* the first stream has said where recent begins */
     struct stream *first;
     size_t count;
+    size_t leaving;   /* of them, that are to end */
+    int64_t check_ms; /* when credentials are to be checked next */
     bool ending;
     unsigned random;
 } hub = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -67,7 +72,45 @@ static void resume_all(struct stream *woken)
     }
 }
 
+/* Has a stream end when it has sent what it is at. With the lock held. */
+static void end_stream(struct stream *stream, struct stream **woken)
+{
+    if (!stream->over)
+        hub.leaving++;
+    stream->over = true;
+    unpark(stream, woken);
+}
+
 /* ---- HTTP threads ---- */
+
+/* Has the newest stream of the application with the most streams end, so that this one gets its
+ * share. False where it has that. */
+static bool make_room(const struct listener *listener, struct stream **woken)
+{
+    const struct listener *largest = access_largest();
+
+    if (largest->streams <= listener->streams)
+        return false;
+    for (struct stream *stream = hub.first; stream != NULL; stream = stream->next)
+        if (stream->access->listener == largest && !stream->over) {
+            end_stream(stream, woken);
+            return true;
+        }
+    return false;
+}
+
+/* Whether one stream more may be open, by this access, which counts already. With the lock held. */
+static enum fault find_room(const struct access *access, struct stream **woken)
+{
+    if (hub.ending)
+        return FAULT_STOPPING;
+    if (access == NULL)
+        return FAULT_INTERNAL;
+    if (hub.count - hub.leaving < (size_t)hub.config->stream_limit ||
+        make_room(access->listener, woken))
+        return FAULT_NONE;
+    return FAULT_STREAMS;
+}
 
 /* Makes the recent events begin where the first stream does; and anew, where a stream begins so far
  * ahead of them that none would be left by then. */
@@ -108,16 +151,18 @@ static void enlist(struct stream *stream, int64_t now_ms)
     hub.count++;
 }
 
-enum fault hub_open(struct stream *stream, const struct resumption *connection)
+enum fault hub_open(struct stream *stream, const struct resumption *connection,
+                    const struct job *job)
 {
     struct stream *woken = NULL;
-    enum fault fault = stream != NULL ? FAULT_NONE : FAULT_INTERNAL;
 
+    if (stream == NULL)
+        return FAULT_INTERNAL;
     pthread_mutex_lock(&hub.lock);
-    if (hub.ending)
-        fault = FAULT_STOPPING;
-    else if (hub.count >= (size_t)hub.config->stream_limit)
-        fault = FAULT_STREAMS;
+    stream->access = access_hold(job);
+    enum fault fault = find_room(stream->access, &woken);
+    if (fault != FAULT_NONE && stream->access != NULL)
+        access_release(stream->access);
     if (fault == FAULT_NONE) {
         stream->resumption = *connection;
         stream->socket =
@@ -131,7 +176,7 @@ enum fault hub_open(struct stream *stream, const struct resumption *connection)
     if (fault == FAULT_NONE) {
         bound_socket(stream->socket);
         hub.want();
-    } else if (stream != NULL) {
+    } else {
         stream_free(stream);
     }
     return fault;
@@ -196,6 +241,8 @@ void hub_close(void *data)
     else
         hub.first = stream->next;
     hub.count--;
+    hub.leaving -= stream->over;
+    access_release(stream->access);
     stream_free(stream);
     pthread_mutex_unlock(&hub.lock);
 }
@@ -246,13 +293,11 @@ static bool goes_on(struct history *read)
     return same;
 }
 
-/* Has every stream end when it has sent what it is at. With the lock held. */
+/* With the lock held. */
 static void end_streams(struct stream **woken)
 {
-    for (struct stream *stream = hub.first; stream != NULL; stream = stream->next) {
-        stream->over = true;
-        unpark(stream, woken);
-    }
+    for (struct stream *stream = hub.first; stream != NULL; stream = stream->next)
+        end_stream(stream, woken);
 }
 
 /* Adds new events to the recent ones, and wakes the streams that want them. With the lock held. */
@@ -347,22 +392,56 @@ static void look_after(struct stream *stream, int64_t now_ms, struct stream **wo
     watch_client(stream, now_ms, woken);
     if (now_ms - stream->spoke_ms >= hub.config->stream_heartbeat * 1000)
         stream->beat = true;
-    if (now_ms >= stream->expires_ms)
-        stream->over = true;
-    if (stream->beat || stream->over)
+    if (now_ms >= stream->expires_ms || stream->over)
+        end_stream(stream, woken);
+    else if (stream->beat)
         unpark(stream, woken);
+}
+
+/* Gives a check back: streams that the credential is not good for any more end, and their clients
+ * come back to what it is good for. On the database's thread. */
+static void check_done(struct job *job)
+{
+    struct access *access = access_of_job(job);
+    struct stream *woken = NULL;
+
+    pthread_mutex_lock(&hub.lock);
+    for (struct stream *stream = hub.first; stream != NULL; stream = stream->next)
+        if (stream->access == access && !access_allows(&job->answer, stream->filter))
+            end_stream(stream, &woken);
+    access_checked(access);
+    pthread_mutex_unlock(&hub.lock);
+    resume_all(woken);
+}
+
+/* Without the lock: a check may be back before this function returns. */
+static void submit_all(struct job *checks)
+{
+    while (checks != NULL) {
+        struct job *check = checks;
+
+        checks = check->next;
+        if (!database_submit(check))
+            check_done(check);
+    }
 }
 
 void hub_sweep(void)
 {
     struct stream *woken = NULL;
+    struct job *checks = NULL;
     int64_t now_ms = clock_ms();
 
     pthread_mutex_lock(&hub.lock);
     for (struct stream *stream = hub.first; stream != NULL; stream = stream->next)
         look_after(stream, now_ms, &woken);
+    if (now_ms >= hub.check_ms) {
+        checks = access_checks(check_done);
+        hub.check_ms = now_ms + CHECK_MS;
+    }
     pthread_mutex_unlock(&hub.lock);
     resume_all(woken);
+    submit_all(checks);
 }
 
 void hub_end_streams(void)
@@ -390,4 +469,5 @@ bool hub_start(const struct config *config, void (*want)(void))
 void hub_stop(void)
 {
     history_clear(&hub.recent);
+    access_stop();
 }

@@ -9,7 +9,7 @@
 
 #include "config.h"
 #include "events/stream.h"
-#include "exchange/answer.h"
+#include "exchange/job.h"
 
 #include <microhttpd.h>
 #include <stdbool.h>
@@ -23,7 +23,7 @@
 bool hub_start(const struct config *config, void (*want)(void));
 
 /* Has heartbeats sent, and ends the streams of clients that are gone, that do not take what is
- * sent, or whose time is up. */
+ * sent, whose time is up, or whose credential is not good for them any more. */
 void hub_sweep(void);
 
 /* Ends all streams, in order, and lets none be opened any more. */
@@ -34,9 +34,14 @@ void hub_stop(void);
 
 /* ---- HTTP threads ---- */
 
-/* Opens a stream on a connection; *connection is copied. Where that cannot be, the fault says why,
- * and the stream is freed; NULL: there was no memory for it. */
-enum fault hub_open(struct stream *stream, const struct resumption *connection);
+/*
+ * Opens a stream on a connection, for the application that the answered job is of; *connection and
+ * what is needed of the job are copied. Where all streams are taken, the application that has the
+ * most loses one for it, unless this one would then have as many. Where it cannot be opened, the
+ * fault says why, and the stream is freed; NULL: there was no memory for it.
+ */
+enum fault hub_open(struct stream *stream, const struct resumption *connection,
+                    const struct job *job);
 
 /* MHD_ContentReaderCallback of a stream's response. */
 ssize_t hub_read(void *stream, uint64_t unused, char *out, size_t size);

@@ -19,6 +19,7 @@ struct stream {
     struct stream *woken;           /* the next one to be resumed */
     struct resumption resumption;   /* holds the connection */
     int socket;
+    struct access *access; /* by which it was opened; hub.c's */
 
     bool chunked;       /* it can end without the connection being closed */
     bool parked;        /* its connection is suspended: it had nothing to send */

@@ -23,6 +23,7 @@ struct job {
     struct caller *caller;     /* that it is of; set by the backlog */
 
     const struct route *route;
+    const struct route *asked; /* before it, whose the credential is was to be asked; or NULL */
     const unsigned char *credential; /* SHA-256 of the key or token, followed by that of the
                                         client's certificate where it has shown one; or NULL */
     size_t credential_length;        /* bytes */

@@ -32,7 +32,7 @@ enum route_faults {
 
 struct route {
     const char *method;
-    const char *path;
+    const char *path;     /* NULL: no request finds it; the gateway calls it by itself */
     const char *function; /* in schema rxtrack_http; NULL: the gateway answers by itself */
     const char *scope;    /* what the caller must hold; NULL: open to all */
     enum route_body body;
@@ -63,6 +63,9 @@ struct route_parameter {
 /* The table, in routes_table.c. A route's number is its place there. */
 extern const struct route routes_table[];
 extern const size_t routes_table_count;
+
+/* The one that says whose a credential is. */
+extern const struct route *const routes_table_identify;
 
 /* The number of a route of the table. */
 size_t routes_number(const struct route *route);

@@ -7,6 +7,8 @@
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 const struct route routes_table[] = {
+    {.function = "identify", .scope = "events:read"},
+
     {.method = "POST",
      .path = "/",
      .function = "submit",
@@ -43,6 +45,10 @@ const struct route routes_table[] = {
      .body = ROUTE_BODY_FORM,
      .faults = ROUTE_FAULTS_OAUTH},
 
+    {.method = "GET",
+     .path = "/.well-known/oauth-authorization-server",
+     .function = "authorization_server"},
+
     {.method = "GET", .path = "/metadata", .function = "metadata"},
 
     {.method = "GET",
@@ -53,6 +59,8 @@ const struct route routes_table[] = {
 
     {.method = "GET", .path = "/_ping", .faults = ROUTE_FAULTS_HEALTH},
 };
+
+const struct route *const routes_table_identify = &routes_table[0];
 
 const size_t routes_table_count = sizeof routes_table / sizeof routes_table[0];
 

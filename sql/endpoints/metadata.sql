@@ -28,7 +28,8 @@ AS $$
 							ORDER BY p.proname) AS documentation
 		  FROM pg_proc p
 		  WHERE p.pronamespace = 'rxtrack_http'::regnamespace
-			AND p.prorettype = 'rxtrack_http.answer'::regtype) AS routes
+			AND p.prorettype = 'rxtrack_http.answer'::regtype
+			AND obj_description(p.oid, 'pg_proc') NOT LIKE 'For the gateway:%') AS routes
 	WHERE e.extname = 'rxtrack'
 $$;
 COMMENT ON FUNCTION rxtrack_http.metadata(text, bytea[], text[], text[], bytea[]) IS

@@ -76,6 +76,7 @@ sub routes
 	{
 		my $row = $1;
 		my %text = $row =~ /\.(\w+) = "([^"]*)"/g;
+		next unless defined $text{path};
 		my %list = $row =~ /\.(\w+) = NAMES\(([^)]*)\)/g;
 		push @routes, {
 			method => $text{method},
