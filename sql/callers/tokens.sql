@@ -15,10 +15,21 @@ AS $$
 $$;
 COMMENT ON FUNCTION rxtrack_internal.decode_base64url(text) IS 'Decodes base64url without padding (RFC 7515)';
 
+-- RFC 8414 finds the metadata of an issuer under its URL; RFC 7523 lets an audience be either of the two.
+CREATE FUNCTION rxtrack_internal.token_issuer()
+RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT regexp_replace(nullif(current_setting('rxtrack.token_url'), ''), '/oauth2/token$', '')
+$$;
+COMMENT ON FUNCTION rxtrack_internal.token_issuer() IS
+	'The issuer of access tokens: rxtrack.token_url without /oauth2/token at its end; NULL where no signed token is accepted';
+
 -- No reason is given for a refusal: an unknown caller must not learn which applications and keys there are.
-CREATE FUNCTION rxtrack_internal.accept_assertion(assertion text)
+CREATE FUNCTION rxtrack_internal.accept_assertion(assertion text, client_id text)
 RETURNS integer
-LANGUAGE plpgsql VOLATILE STRICT
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
@@ -41,7 +52,7 @@ BEGIN
 	header := convert_from(rxtrack_internal.decode_base64url(parts[1]), 'UTF8')::jsonb;
 	claims := convert_from(rxtrack_internal.decode_base64url(parts[2]), 'UTF8')::jsonb;
 	IF jsonb_typeof(header) <> 'object' OR jsonb_typeof(claims) <> 'object' OR header ? 'crit'
-		OR claims->>'iss' IS DISTINCT FROM claims->>'sub'
+		OR claims->>'iss' IS DISTINCT FROM claims->>'sub' OR lower(client_id) <> lower(claims->>'iss')
 		OR jsonb_typeof(claims->'jti') IS DISTINCT FROM 'string' OR length(claims->>'jti') NOT BETWEEN 1 AND 256
 		OR jsonb_typeof(claims->'exp') IS DISTINCT FROM 'number'
 		OR jsonb_typeof(claims->'nbf') <> 'number' OR jsonb_typeof(claims->'iat') <> 'number' THEN
@@ -60,8 +71,8 @@ BEGIN
 
 	-- the claims are looked at only now that their signature is verified
 	IF current_setting('rxtrack.token_url') = ''
-		OR NOT coalesce(claims->'aud' = to_jsonb(current_setting('rxtrack.token_url'))
-						OR (jsonb_typeof(claims->'aud') = 'array' AND claims->'aud' ? current_setting('rxtrack.token_url')), false)
+		OR jsonb_typeof(claims->'aud') NOT IN ('string', 'array')
+		OR NOT coalesce(claims->'aud' ?| ARRAY[current_setting('rxtrack.token_url'), rxtrack_internal.token_issuer()], false)
 		OR (claims->>'exp')::numeric <= now_is - leeway
 		OR (claims->>'exp')::numeric > now_is + lifetime + leeway
 		OR (claims->>'nbf')::numeric > now_is + leeway
@@ -80,8 +91,8 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
 	RETURN NULL;				-- no base64url, no UTF-8, no JSON, too deep, or a number beyond all bounds
 END
 $$;
-COMMENT ON FUNCTION rxtrack_internal.accept_assertion(text) IS
-	'The application that has signed a token (JWT, RFC 7519), which counts as used from now on; NULL where anything is wrong with it';
+COMMENT ON FUNCTION rxtrack_internal.accept_assertion(text, text) IS
+	'The application that has signed a token (JWT, RFC 7519), which counts as used from now on; NULL where anything is wrong with it, or it is not of the client of that id (NULL: of any)';
 
 CREATE FUNCTION rxtrack_internal.give_token(application_id integer)
 RETURNS text

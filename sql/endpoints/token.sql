@@ -7,7 +7,7 @@ SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 DECLARE
 	form bytea;
-	field text[];				-- grant_type, client_assertion_type, client_assertion
+	field text[];				-- grant_type, client_assertion_type, client_assertion, client_id
 	problem text;				-- what is wrong with the form
 	application rxtrack_internal.application;
 	id integer;
@@ -17,7 +17,7 @@ BEGIN
 	FOREACH form IN ARRAY body LOOP
 		application := NULL;
 		SELECT f.field_values, f.problem INTO field, problem
-		FROM rxtrack_internal.read_form(form, '{grant_type,client_assertion_type,client_assertion}') AS f;
+		FROM rxtrack_internal.read_form(form, '{grant_type,client_assertion_type,client_assertion,client_id}') AS f;
 		problem := coalesce(problem,
 			CASE WHEN field[1] IS NULL THEN 'grant_type is missing'
 				 WHEN field[1] <> 'client_credentials' THEN NULL
@@ -27,7 +27,7 @@ BEGIN
 		error := CASE WHEN problem IS NOT NULL THEN 'invalid_request'
 					  WHEN field[1] <> 'client_credentials' THEN 'unsupported_grant_type' END;
 		IF error IS NULL THEN
-			id := rxtrack_internal.accept_assertion(field[3]);
+			id := rxtrack_internal.accept_assertion(field[3], field[4]);
 			SELECT a.* INTO application FROM rxtrack_internal.application a WHERE a.application_id = id;
 			error := CASE WHEN application.application_id IS NULL THEN 'invalid_client' END;
 		END IF;
@@ -45,4 +45,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION rxtrack_http.token(text, bytea[], text[], text[], bytea[]) IS
-	'POST /oauth2/token: an access token for a signed one (grant_type client_credentials, client_assertion a JWT). Errors are those of RFC 6749, section 5.2';
+	'POST /oauth2/token: an access token for a signed one (grant_type client_credentials, client_assertion a JWT, client_id, where given, its issuer). Errors are those of RFC 6749, section 5.2';

@@ -110,6 +110,28 @@ for my $what (sort keys %refused)
 is(scalar keys %words, 1, 'and all alike');
 is(ask(signed(exp => int(time) - 20))->{status}, 200, 'clocks may differ by half a minute');
 
+# ---------- The client's id, and the audience ----------
+
+is(ask(signed(aud => $_))->{status}, 200, 'the audience is the issuer: ' . to_json($_)) for 'https://tracking.example', [ 'https://tracking.example', 'x' ];
+is(refusal(ask(signed(aud => $_))), '401 invalid_client', 'not ' . (defined $_ ? to_json($_) : 'none')) for 'https://tracking.example/', 'https://tracking.example/oauth2', 'https://tracking.exampl', { 'https://tracking.example' => 1 }, [], 1, undef;
+for my $case ([ $client{A}, 200 ], [ uc $client{A}, 200 ], [ '', 200 ], [ $client{B}, '401 invalid_client' ], [ 'x', '401 invalid_client' ])
+{
+	my ($id, $expected) = @$case;
+	my $signed = signed();
+	$answer = $gateway->request('POST', '/oauth2/token', \%form, token_form($signed) . "&client_id=$id");
+	is($expected eq '200' ? $answer->{status} : refusal($answer), $expected, "client_id '$id': $expected");
+	is(ask($signed)->{status}, 200, 'and the signed token was not used up') if $expected ne '200';
+}
+is(refusal($gateway->request('POST', '/oauth2/token', \%form, token_form(signed()) . "&client_id=$client{A}&client_id=$client{A}")), '400 invalid_request', 'client_id twice');
+
+# ---------- Discovery ----------
+
+my $discovered = $gateway->request('GET', '/.well-known/oauth-authorization-server');
+is("$discovered->{status} $discovered->{headers}{'content-type'}", '200 application/json', 'the metadata of RFC 8414');
+is("@{ $discovered->{json} }{qw(issuer token_endpoint)}", "https://tracking.example $url", 'issuer and token URL');
+is_deeply($discovered->{json}{token_endpoint_auth_methods_supported}, ['private_key_jwt'], 'and how a client shows who it is');
+is_deeply([ sort @{ $discovered->{json}{token_endpoint_auth_signing_alg_values_supported} } ], [qw(ES256 ES384 RS256 RS512)], 'and by which signatures');
+
 # ---------- Replay by many at once ----------
 
 my $wins = 0;

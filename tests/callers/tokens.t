@@ -242,6 +242,7 @@ is($answers[$_] =~ s/^200.*/200/r =~ s/\{"error": "(\w+)"(?:, "error_description
 
 $node->safe_psql('rxtrack', q{ALTER DATABASE rxtrack RESET rxtrack.token_url});
 is((ask("grant_type=client_credentials&$type&" . $fresh->()))[0], $refused, 'without a token URL none is accepted');
+is($node->safe_psql('rxtrack', q{SELECT status FROM rxtrack_http.authorization_server(NULL, '{NULL}', '{NULL}', '{NULL}', '{NULL}')}), 404, 'and nothing is to be discovered');
 unlike(PostgreSQL::Test::Utils::slurp_file($node->logfile), qr/ERROR/, 'none of this was an error');
 
 done_testing();

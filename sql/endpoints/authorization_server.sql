@@ -1,0 +1,24 @@
+-- GET /.well-known/oauth-authorization-server
+
+CREATE FUNCTION rxtrack_http.authorization_server(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
+RETURNS SETOF rxtrack_http.answer
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, rxtrack, pg_temp
+AS $$
+	SELECT CASE WHEN rxtrack_internal.token_issuer() IS NOT NULL THEN rxtrack_internal.http_answer(200, jsonb_build_object(
+			'issuer', rxtrack_internal.token_issuer(),
+			'token_endpoint', current_setting('rxtrack.token_url'),
+			'grant_types_supported', '["client_credentials"]'::jsonb,
+			'response_types_supported', '[]'::jsonb,
+			'token_endpoint_auth_methods_supported', '["private_key_jwt"]'::jsonb,
+			'token_endpoint_auth_signing_alg_values_supported', '["RS256", "RS512", "ES256", "ES384"]'::jsonb),
+			E'Content-Type: application/json\n')
+		ELSE rxtrack_internal.http_answer(404, jsonb_build_object(
+			'resourceType', 'OperationOutcome',
+			'meta', jsonb_build_object('lastUpdated', to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')),
+			'issue', jsonb_build_array(jsonb_build_object('severity', 'error', 'code', 'not-found',
+				'diagnostics', 'Access tokens are not given here')))) END
+	FROM unnest(authorization_server.request_id)
+$$;
+COMMENT ON FUNCTION rxtrack_http.authorization_server(text, bytea[], text[], text[], bytea[]) IS
+	'GET /.well-known/oauth-authorization-server: where access tokens are given, and how (RFC 8414); 404 where rxtrack.token_url is empty';
