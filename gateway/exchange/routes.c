@@ -19,6 +19,30 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The byte that an escape stands for, where text is at its percent sign; -1 where it is malformed.
+ */
+static int unescaped(const char *text)
+{
+    int high = hex_digit(text[1]);
+    int low = high >= 0 ? hex_digit(text[2]) : -1;
+
+    return low >= 0 ? high << 4 | low : -1;
+}
+
+size_t routes_unescape(char *text)
+{
+    char *out = text;
+
+    for (const char *in = text; *in != '\0'; in++) {
+        int c = *in == '%' ? unescaped(in) : -1;
+
+        *out++ = c >= 0 ? (char)c : *in;
+        in += c >= 0 ? 2 : 0;
+    }
+    *out = '\0';
+    return (size_t)(out - text);
+}
+
 /* What is decoded is never longer, and has the place of the slash before it for its NUL. */
 bool routes_split(char *path, struct route_target *target)
 {
@@ -33,11 +57,10 @@ bool routes_split(char *path, struct route_target *target)
         for (in++; *in != '/' && *in != '\0'; in++) {
             char c = *in;
             if (c == '%') {
-                int high = hex_digit(in[1]);
-                int low = high >= 0 ? hex_digit(in[2]) : -1;
-                if (low < 0 || (high == 0 && low == 0))
+                int decoded = unescaped(in);
+                if (decoded <= 0)
                     return false;
-                c = (char)(high << 4 | low);
+                c = (char)decoded;
                 in += 2;
             } else if (c >= '\0' && c <= ' ') {
                 return false;

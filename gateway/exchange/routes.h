@@ -70,6 +70,10 @@ extern const struct route *const routes_table_identify;
 /* The number of a route of the table. */
 size_t routes_number(const struct route *route);
 
+/* Decodes the escapes of a query's name or value in place, and returns its length. A malformed one
+ * stays as it is: a value that was dropped would show more than was asked for. */
+size_t routes_unescape(char *text);
+
 /*
  * Takes a path (without its query) apart, decoding it in place; the target points into it. False
  * where it is malformed: a blank, a percent sign without two hex digits, an encoded NUL.

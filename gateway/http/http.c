@@ -24,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* What libmicrohttpd has for a connection, and what each idle client costs: a request's headers, as
  * large as they may be, with room for those of the answer, which it would otherwise not send, and
@@ -323,6 +324,11 @@ static void *on_first_line(void *loop, const char *uri, struct MHD_Connection *c
         return NULL;
     struct request *request = request_new(loop, connection, client, uri);
     client_set_request(client, request);
+    if (request != NULL && request->refusal == FAULT_HEAD) {
+        /* 0.9.75 does not find an end where the arguments find no room */
+        send_raw(request, FAULT_HEAD);
+        shutdown(client_socket(client), SHUT_RDWR);
+    }
     return request;
 }
 
@@ -367,6 +373,14 @@ static const struct MHD_OptionItem strict[] = {
 #endif
     {MHD_OPTION_END, 0, NULL}};
 
+/* The library's own differs with its version in what it makes of a malformed escape. */
+static size_t unescape(void *unused, struct MHD_Connection *connection, char *text)
+{
+    (void)unused;
+    (void)connection;
+    return routes_unescape(text);
+}
+
 /* Makes a daemon for a loop to drive. The library's time-outs are off: see client.h. */
 static struct MHD_Daemon *start_daemon(struct loop *loop)
 {
@@ -379,11 +393,11 @@ static struct MHD_Daemon *start_daemon(struct loop *loop)
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
             (tls_is_on() ? MHD_USE_TLS : 0),
         0, NULL, NULL, on_request, NULL, MHD_OPTION_ARRAY, tls_is_on() ? secured : plain,
-        MHD_OPTION_ARRAY, strict, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)http.config->connection_limit + ACCEPT_SLACK, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)CONNECTION_MEMORY_BYTES, MHD_OPTION_URI_LOG_CALLBACK, on_first_line, loop,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION,
-        on_connection, NULL, MHD_OPTION_END);
+        MHD_OPTION_ARRAY, strict, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)http.config->connection_limit + ACCEPT_SLACK,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY_BYTES,
+        MHD_OPTION_URI_LOG_CALLBACK, on_first_line, loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+        NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
 
     if (daemon == NULL)
         fprintf(stderr, "rxtrack-gateway: libmicrohttpd does not start\n");

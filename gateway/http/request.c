@@ -19,6 +19,9 @@
 #define FORM_MAX_BYTES (32 * 1024)  /* as the database has it: wire/form.c */
 #define DISCARD_MAX_BYTES (16 * 1024 * 1024)
 
+/* What libmicrohttpd keeps of a header, an argument or a cookie, beside its name and its value. */
+#define FIELD_BYTES 72
+
 /* U+FFFD stands for what is no text: it is valid in no id and in no parameter. */
 #define REPLACEMENT "\xEF\xBF\xBD"
 
@@ -128,7 +131,11 @@ struct request *request_new(struct loop *loop, struct MHD_Connection *connection
     /* Kept as it was sent: libmicrohttpd decodes it, and then a slash in a value can't be told. */
     const char *path = path_of_target(uri);
     size_t length = strcspn(path, "?");
-    request->uri_length = strlen(uri);
+    request->line_bytes = strlen(uri) + 1;
+    for (const char *argument = strchr(uri, '?'); argument != NULL;
+         argument = strchr(argument + 1, '&'))
+        request->line_bytes += FIELD_BYTES;
+    request->refusal = request->line_bytes > REQUEST_HEAD_BYTES ? FAULT_HEAD : FAULT_NONE;
     if (length < sizeof request->path_text)
         memcpy(request->path_text, path, length);
     return request;
@@ -170,9 +177,6 @@ static enum MHD_Result note_header(void *data, enum MHD_ValueKind kind, const ch
     return MHD_YES;
 }
 
-/* What libmicrohttpd keeps of a header, an argument or a cookie, beside its name and its value. */
-#define FIELD_BYTES 72
-
 /* MHD_KeyValueIteratorN */
 static enum MHD_Result count_field(void *bytes, enum MHD_ValueKind kind, const char *name,
                                    size_t name_length, const char *value, size_t value_length)
@@ -188,12 +192,11 @@ static enum MHD_Result count_field(void *bytes, enum MHD_ValueKind kind, const c
  * answer's headers too. */
 void request_check_head(struct request *request)
 {
-    size_t bytes = request->uri_length;
+    size_t bytes = request->line_bytes;
 
     MHD_get_connection_values_n(request->resumption.connection,
-                                MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_GET_ARGUMENT_KIND |
-                                    MHD_FOOTER_KIND,
-                                count_field, &bytes);
+                                MHD_HEADER_KIND | MHD_COOKIE_KIND | MHD_FOOTER_KIND, count_field,
+                                &bytes);
     if (bytes <= REQUEST_HEAD_BYTES)
         return;
     request->refusal = FAULT_HEAD;

@@ -44,7 +44,7 @@ struct request {
     bool expects_continue;      /* the client has sent Expect: 100-continue and waits */
     char path_text[PATH_TEXT];  /* as sent, until it is taken apart; "": too long for any route */
     struct route_target target; /* points into it */
-    size_t uri_length;          /* bytes */
+    size_t line_bytes;          /* of the first line, as request_check_head() counts them */
     char allow[64];             /* for FAULT_METHOD */
     char parameter[64];         /* for FAULT_UNKNOWN and FAULT_REPEATED: its name */
     uint64_t announced;         /* Content-Length in bytes; 0 without one */
@@ -58,7 +58,8 @@ struct request {
     size_t held; /* bytes that it counts for in body_memory: of its body, then of its answer */
 };
 
-/* Makes a request of the URI in its first line. NULL without memory. */
+/* Makes a request of the URI in its first line, which is refused where that is too large already.
+ * NULL without memory. */
 struct request *request_new(struct loop *loop, struct MHD_Connection *connection,
                             struct client *client, const char *uri);
 

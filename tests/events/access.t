@@ -102,7 +102,7 @@ $sql->(q{SELECT rxtrack.alter_application('suspension', suspended => false)});
 is($gateway->post(bundle(task(business_status => 'Ready to Collect', ods_code => 'A1')), key => $key{Supplier})->{status}, 201, 'an item gets ready');
 for my $kept ($other, $stream{'restriction to pharmacies, one pharmacy'})
 {
-	ok(wait_until(sub { !has_ended($kept) && $kept->{buffer} =~ /^data: /m }), 'and those that are left hear of it');
+	ok(wait_until(sub { !has_ended($kept) && $kept->{buffer} =~ /Ready to Collect/ }), 'and those that are left hear of it');
 }
 is(ended($other), 0, 'another application is not concerned');
 

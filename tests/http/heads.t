@@ -57,7 +57,14 @@ is(stored(), $count, 'and what was answered 201 is what is stored');
 my $answer = post('X-Large' => 'x' x 16_000, 'X-Correlation-ID' => 'c-1');
 is_outcome($answer, 431, 'too-long', '16,000 bytes and the usual ones');
 is($answer->{headers}{'x-correlation-id'}, 'c-1', 'with the id that is mirrored');
-is(ask('GET', '/_ping?' . 'a&' x 300)->{status}, 431, 'hundreds of arguments');
+is_outcome(ask('GET', '/_ping?' . 'a&' x $_), 431, 'too-long', "$_ arguments") for 300, 5000;
+is_outcome(ask('GET', '/' . 'u' x 17_000), 431, 'too-long', 'an address of 17,000 bytes');
+for my $value (qw(%zz A% %4 A1%g0))
+{
+	$answer = ask('GET', "/checkprescriptionstatusupdates?prescriptionid=07A66F-A83008-1EEEA0&odscode=$value", \%good);
+	is_outcome($answer, 400, 'value', "odscode=$value");
+	like((issues($answer))[0]{diagnostics}, qr/^odscode must be/, 'is malformed, and not dropped');
+}
 is(post('X-Large' => 'x' x 14_000)->{status}, 201, '14,000 bytes are taken');
 
 # What follows a chunked body is a part of the head too.
