@@ -2,7 +2,7 @@
 
 CREATE FUNCTION rxtrack_http.authorization_server(scope text, credential bytea[], request_id text[], parameters text[], body bytea[])
 RETURNS SETOF rxtrack_http.answer
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
 	SELECT CASE WHEN rxtrack_internal.token_issuer() IS NOT NULL THEN rxtrack_internal.http_answer(200, jsonb_build_object(
@@ -13,11 +13,7 @@ AS $$
 			'token_endpoint_auth_methods_supported', '["private_key_jwt"]'::jsonb,
 			'token_endpoint_auth_signing_alg_values_supported', '["RS256", "RS512", "ES256", "ES384"]'::jsonb),
 			E'Content-Type: application/json\n')
-		ELSE rxtrack_internal.http_answer(404, jsonb_build_object(
-			'resourceType', 'OperationOutcome',
-			'meta', jsonb_build_object('lastUpdated', to_char(statement_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')),
-			'issue', jsonb_build_array(jsonb_build_object('severity', 'error', 'code', 'not-found',
-				'diagnostics', 'Access tokens are not given here')))) END
+		ELSE rxtrack_internal.http_fault(NULL, 404, 'not-found', '{Access tokens are not given here}') END
 	FROM unnest(authorization_server.request_id)
 $$;
 COMMENT ON FUNCTION rxtrack_http.authorization_server(text, bytea[], text[], text[], bytea[]) IS

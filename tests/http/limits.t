@@ -113,7 +113,7 @@ for my $what (sort keys %taker)
 	$gateway = gateway($node, env => { RXTRACK_CONNECTION_LIMIT => 200 });
 	$before = descriptors($gateway->pid);
 	my @takers;
-	comes_true(sub { push @takers, RxTrack::Connection->new($gateway); $takers[-1]->transmit($taker{$what}); @takers >= 200 && descriptors($gateway->pid) >= $before + 195 });
+	comes_true(sub { push @takers, RxTrack::Connection->new($gateway); $takers[-1]->transmit($taker{$what}); @takers >= 210 && descriptors($gateway->pid) >= $before + 200 });
 	$began = time;
 	is($gateway->request('GET', '/_ping')->{status}, 200, '200 that ' . $what . ': a new one is served');
 	cmp_ok(time - $began, '<', 8, sprintf 'soon: %.1f s', time - $began);
