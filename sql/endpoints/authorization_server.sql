@@ -17,4 +17,4 @@ AS $$
 	FROM unnest(authorization_server.request_id)
 $$;
 COMMENT ON FUNCTION rxtrack_http.authorization_server(text, bytea[], text[], text[], bytea[]) IS
-	'GET /.well-known/oauth-authorization-server: where access tokens are given, and how (RFC 8414); 404 where rxtrack.token_url is empty';
+	'GET /.well-known/oauth-authorization-server: where access tokens are given, and how (RFC 8414). For the gateway: 404 where rxtrack.token_url is empty';

@@ -6,7 +6,7 @@ use RxTrack::Answers;
 use RxTrack::Description;
 use Test::More;
 
-my $node = node();
+my $node = node(conf => "rxtrack.token_url = 'https://tracking.example/oauth2/token'\n");
 my $gateway = gateway($node);
 my ($version) = $node->safe_psql('rxtrack', "SELECT extversion FROM pg_extension WHERE extname = 'rxtrack'");
 

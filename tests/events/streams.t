@@ -174,7 +174,7 @@ is_outcome($gateway->request('GET', '/events', { Authorization => "Bearer $key",
   for '-1', 'x', '1x', '99999999999999999999999';
 my $posted = $gateway->request('POST', '/events', { Authorization => "Bearer $key" }, '{}');
 is_outcome($posted, 405, 'not-supported', 'POST: 405');
-is($posted->{headers}{allow}, 'GET', 'with Allow');
+is($posted->{headers}{allow}, 'GET, HEAD', 'with Allow');
 my $gateway_connections = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'rxtrack-gateway/%'";
 is(sql($gateway_connections), 4, 'without a stream nothing is listened for');
 
