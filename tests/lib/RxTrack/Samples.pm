@@ -81,6 +81,7 @@ sub bundles
 	$post->('two tasks', bundle(@task[ 0, 1 ]), request_id => $request_id);
 	$post->('the same again', bundle(@task[ 0, 1 ]), request_id => $request_id);
 	$post->('no entries', { resourceType => 'Bundle', type => 'transaction', entry => [] });
+	$post->('a head that is too large', bundle($task[0]), headers => { 'X-Large' => 'x' x 16_500 });
 	$post->('a stored task and a new one', bundle(@task[ 0, 2 ]));
 	my $faulty = bundle($task[2], task(nhs_number => '9990000000', last_modified => 'today', business_status => 'Collected', task_status => 'in-progress'), task());
 	delete $faulty->{entry}[1]{resource}{owner};
