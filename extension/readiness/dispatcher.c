@@ -47,11 +47,11 @@
  *		pause = PAUSE_FOR_COST * processor time of an event * (events released - FEW_EVENTS)
  *
  * within the two bounds.  So with few events listeners hear at once; with many, releasing takes about
- * a twelfth of one processor, and more than that only once the pause is at its longest.  The time
+ * an eighth of one processor, and more than that only once the pause is at its longest.  The time
  * of an event is measured, as machines differ.
  */
 #define FEW_EVENTS 10
-#define PAUSE_FOR_COST 12
+#define PAUSE_FOR_COST 8
 #define LEAST_PAUSE 1000		/* us */
 #define MOST_PAUSE 30000
 
