@@ -21,7 +21,8 @@ RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, rxtrack, pg_temp
 AS $$
-	SELECT regexp_replace(nullif(current_setting('rxtrack.token_url'), ''), '/oauth2/token$', '')
+	-- a session that has not loaded the library yet knows the setting only where it is set
+	SELECT regexp_replace(nullif(current_setting('rxtrack.token_url', true), ''), '/oauth2/token$', '')
 $$;
 COMMENT ON FUNCTION rxtrack_internal.token_issuer() IS
 	'The issuer of access tokens: rxtrack.token_url without /oauth2/token at its end; NULL where no signed token is accepted';
