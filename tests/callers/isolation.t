@@ -150,7 +150,7 @@ BEGIN
 		END IF;
 	END LOOP;
 END \$\$;
-SELECT regexp_replace(translate(line, E'\\n', ' '), '"lastUpdated": ?"[^"]*"', '"lastUpdated":""', 'g') FROM answer ORDER BY n;
+SELECT regexp_replace(translate(line, E'\\n', ' '), '"lastUpdated" ?: ?"[^"]*"', '"lastUpdated":""', 'g') FROM answer ORDER BY n;
 SQL
 	close $out;
 	open my $psql, '-|', 'psql', '-XqAt', '-d', $node->connstr($database), '-f', $file or die $!;

@@ -57,8 +57,8 @@ SELECT rxtrack.alter_application('Supplier', scopes => '{updates:write,updates:r
 
 -- ---------- Pharmacies ----------
 
-CREATE FUNCTION pg_temp.post(key text, request integer, bundle jsonb) RETURNS pg_temp.told LANGUAGE sql AS $$
-  SELECT (status, convert_from(body, 'UTF8')::jsonb)::pg_temp.told
+CREATE FUNCTION pg_temp.post(key text, request integer, bundle jsonb) RETURNS pg_temp.reply LANGUAGE sql AS $$
+  SELECT (status, convert_from(body, 'UTF8')::jsonb)::pg_temp.reply
   FROM rxtrack_http.submit('updates:write', ARRAY[sha256(key::bytea)], ARRAY[pg_temp.uuid(request)], '{NULL}', ARRAY[convert_to(bundle::text, 'UTF8')])
 $$;
 CREATE FUNCTION pg_temp.at_pharmacy(task jsonb, code text) RETURNS jsonb LANGUAGE sql AS

@@ -116,11 +116,11 @@ SELECT rxtrack.add_application('Supplier one', '{updates:write}') AS supplier_on
        rxtrack.add_application('Supplier two', '{updates:write}') AS supplier_two_key \gset
 
 -- An answer whose resource can be searched.
-CREATE TYPE pg_temp.told AS (status integer, body jsonb);
-CREATE FUNCTION pg_temp.told(answer rxtrack.answer) RETURNS pg_temp.told LANGUAGE sql AS $$ SELECT answer.status, answer.body::jsonb $$;
+CREATE TYPE pg_temp.reply AS (status integer, body jsonb);
+CREATE FUNCTION pg_temp.reply(answer rxtrack.answer) RETURNS pg_temp.reply LANGUAGE sql AS $$ SELECT answer.status, answer.body::jsonb $$;
 
 -- One without the warnings that an update is old, as most of the tests' are.
-CREATE FUNCTION pg_temp.ageless(answer pg_temp.told) RETURNS pg_temp.told LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.ageless(answer pg_temp.reply) RETURNS pg_temp.reply LANGUAGE sql AS $$
   SELECT answer.status, CASE WHEN NOT answer.body ? 'entry' THEN answer.body ELSE jsonb_set(answer.body, '{entry}', (
     SELECT jsonb_agg(jsonb_set(e, '{response,outcome,issue}', (
       SELECT jsonb_agg(i ORDER BY k) FROM jsonb_array_elements(e #> '{response,outcome,issue}') WITH ORDINALITY AS x (i, k)
@@ -130,13 +130,13 @@ $$;
 
 -- Submits as one of the two suppliers, under a request id of its own unless one is given.
 CREATE FUNCTION pg_temp.submit(bundle jsonb, request uuid DEFAULT gen_random_uuid(),
-                               application text DEFAULT 'Supplier one') RETURNS pg_temp.told LANGUAGE sql AS
-$$ SELECT pg_temp.ageless(pg_temp.told(rxtrack.submit(bundle::text, request::text, application))) $$;
+                               application text DEFAULT 'Supplier one') RETURNS pg_temp.reply LANGUAGE sql AS
+$$ SELECT pg_temp.ageless(pg_temp.reply(rxtrack.submit(bundle::text, request::text, application))) $$;
 
-CREATE FUNCTION pg_temp.status(answer pg_temp.told) RETURNS integer LANGUAGE sql AS $$ SELECT answer.status $$;
+CREATE FUNCTION pg_temp.status(answer pg_temp.reply) RETURNS integer LANGUAGE sql AS $$ SELECT answer.status $$;
 
 -- What an answer says of each entry, in order: "201 Created: success", with the codes of all issues.
-CREATE FUNCTION pg_temp.fates(answer pg_temp.told) RETURNS text[] LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.fates(answer pg_temp.reply) RETURNS text[] LANGUAGE sql AS $$
   SELECT array_agg((e -> 'response' ->> 'status') || ': ' ||
                    (SELECT string_agg(i ->> 'code', ' ' ORDER BY k)
                     FROM jsonb_array_elements(e -> 'response' -> 'outcome' -> 'issue') WITH ORDINALITY AS x (i, k))
@@ -147,7 +147,7 @@ $$;
 -- Every fault that an answer names, in order: "<entry> <field>", the entry counted from 0 as it was sent; a first entry
 -- for what belongs to none counts as one more of the first. An issue whose shape is wrong, or whose expression does not
 -- agree with its diagnostics, shows as itself.
-CREATE FUNCTION pg_temp.faults(answer pg_temp.told) RETURNS text[] LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.faults(answer pg_temp.reply) RETURNS text[] LANGUAGE sql AS $$
   SELECT coalesce(array_agg(CASE
     WHEN i ->> 'severity' = 'error' AND i ->> 'code' = 'value' AND jsonb_array_length(i -> 'expression') = 1
          AND i - '{severity,code,diagnostics,expression}'::text[] = '{}'

@@ -145,7 +145,7 @@ DECLARE
                      '{owner,identifier,value}', to_jsonb(ods))
     FROM history WHERE h = the_h ORDER BY random());
   size integer;
-  answer pg_temp.told;
+  answer pg_temp.reply;
 BEGIN
   WHILE tasks <> '{}' LOOP
     size := 1 + floor(random() * 3)::integer;

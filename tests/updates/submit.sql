@@ -4,7 +4,7 @@ SELECT plan(79);
 \ir ../lib/bundles.sql
 
 -- An answer with its times written as "now" where they are of now, so that all of it can be compared.
-CREATE FUNCTION pg_temp.timeless(answer pg_temp.told) RETURNS jsonb LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.timeless(answer pg_temp.reply) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
   told text;
 BEGIN
@@ -55,7 +55,7 @@ CREATE TEMP TABLE created AS SELECT * FROM pg_temp.submit(pg_temp.bundle(
     '" ab1c "')),
   pg_temp.uuid(900)::uuid) AS a;
 SELECT is(status, 201, 'all entries are stored') FROM created;
-SELECT is(pg_temp.timeless((status, body)::pg_temp.told),
+SELECT is(pg_temp.timeless((status, body)::pg_temp.reply),
           pg_temp.response(pg_temp.told_stored(1), pg_temp.told_stored(2), pg_temp.told_stored(3)), 'the answer to 201')
             FROM created;
 SELECT results_eq(
@@ -133,7 +133,7 @@ DECLARE
     FROM rxtrack.status_update u)
                  || (SELECT string_agg(s::text || s.xmin::text, ',' ORDER BY line_item_id, issue_number) FROM rxtrack.supply s)
                  || (SELECT count(*) FROM rxtrack.pending_events);
-  answer pg_temp.told := pg_temp.submit(b, pg_temp.uuid(request)::uuid, application);
+  answer pg_temp.reply := pg_temp.submit(b, pg_temp.uuid(request)::uuid, application);
   after text := (SELECT string_agg(u::text || u.xmin::text || u.ctid::text, ',' ORDER BY task_id)
     FROM rxtrack.status_update u)
                 || (SELECT string_agg(s::text || s.xmin::text, ',' ORDER BY line_item_id, issue_number) FROM rxtrack.supply s)
@@ -154,7 +154,7 @@ SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(33, 'C', '20
   prescription => 30)))), 201, 'the item moves on');
 
 SELECT is(pg_temp.timeless(pg_temp.submit(pg_temp.original(), pg_temp.uuid(901)::uuid)),
-  pg_temp.timeless((status, body)::pg_temp.told),
+  pg_temp.timeless((status, body)::pg_temp.reply),
           'a retry has the answer of the first time') FROM first_answer;
 SELECT is(pg_temp.retried(pg_temp.original()), '201 Created: success, 201 Created: success, 201 Created: success',
   'and stores nothing');
@@ -248,13 +248,13 @@ CREATE FUNCTION pg_temp.warned() RETURNS jsonb LANGUAGE sql AS $$
                         pg_temp.task(48, 'RCP', '2026-01-05 12:00Z', 47, prescription => 45))
 $$;
 CREATE TEMP TABLE warned AS SELECT * FROM pg_temp.submit(pg_temp.warned(), pg_temp.uuid(905)::uuid) AS a;
-SELECT is(pg_temp.fates((status, body)::pg_temp.told), ARRAY['201 Created: success', '201 Created: success business-rule',
+SELECT is(pg_temp.fates((status, body)::pg_temp.reply), ARRAY['201 Created: success', '201 Created: success business-rule',
             '201 Created: success', '201 Created: success business-rule'], 'under warn, unexpected steps are told') FROM warned;
 SELECT is(pg_temp.status(pg_temp.submit(pg_temp.bundle(pg_temp.task(49, 'WP', '2026-01-05 11:00Z', 45, prescription => 45)))),
           201, 'one comes late');
 SELECT is(pg_temp.timeless(pg_temp.submit(pg_temp.warned(), pg_temp.uuid(905)::uuid)),
-          pg_temp.timeless((status, body)::pg_temp.told), 'and are told the same way on the retry') FROM warned;
-SELECT is(count(DISTINCT pg_temp.timeless((a.status, convert_from(a.body, 'UTF8')::jsonb)::pg_temp.told)), 1::bigint,
+          pg_temp.timeless((status, body)::pg_temp.reply), 'and are told the same way on the retry') FROM warned;
+SELECT is(count(DISTINCT pg_temp.timeless((a.status, convert_from(a.body, 'UTF8')::jsonb)::pg_temp.reply)), 1::bigint,
           'and in one batch')
 FROM (SELECT replace(pg_temp.warned()::text, pg_temp.prescription(45), pg_temp.prescription(46)) AS b) AS x,
      rxtrack_http.submit('updates:write', array_fill(sha256(convert_to(:'supplier_one_key', 'UTF8')), '{2}'),
@@ -310,7 +310,7 @@ SELECT is_empty($$ SELECT s.line_item_id FROM rxtrack.supply s
                      OR count(DISTINCT u.receipt) <> count(*) OR min(u.receipt) <> 1 OR max(u.receipt) <> count(*) $$,
                 'every supply stands at its newest, and its receipts count from 1');
 SELECT is(pg_temp.timeless(pg_temp.submit(pg_temp.thousand(), pg_temp.uuid(999)::uuid)),
-  pg_temp.timeless((status, body)::pg_temp.told),
+  pg_temp.timeless((status, body)::pg_temp.reply),
           'its retry has the same answer') FROM big;
 SELECT is((SELECT count(*) FROM rxtrack.status_update WHERE request_id = pg_temp.uuid(999)::uuid), 1000::bigint,
   'and stores nothing');
@@ -335,10 +335,10 @@ FROM read_before;
 -- ---------- By text, as drivers send it ----------
 
 CREATE TEMP TABLE as_text AS SELECT pg_temp.bundle(pg_temp.task(40001, item => 40001)) AS bundle, pg_temp.uuid(997)::uuid AS request;
-SELECT is(pg_temp.timeless(pg_temp.told(rxtrack.submit(bundle::text, request::text, 'Supplier one'))), pg_temp.response(pg_temp.told_stored(40001)),
+SELECT is(pg_temp.timeless(pg_temp.reply(rxtrack.submit(bundle::text, request::text, 'Supplier one'))), pg_temp.response(pg_temp.told_stored(40001)),
   'a bundle as text is stored')
 FROM as_text;
-SELECT is(pg_temp.fates(pg_temp.told(rxtrack.submit(bundle::text, gen_random_uuid()::text, 'Supplier one'))), '{409 Conflict: duplicate}',
+SELECT is(pg_temp.fates(pg_temp.reply(rxtrack.submit(bundle::text, gen_random_uuid()::text, 'Supplier one'))), '{409 Conflict: duplicate}',
   'and the same under another id a conflict')
 FROM as_text;
 SELECT is((SELECT count(*) FROM rxtrack.status_update WHERE task_id = pg_temp.uuid(40001)::uuid), 1::bigint, 'it is stored once');

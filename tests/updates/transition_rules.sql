@@ -51,7 +51,7 @@ RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
   before jsonb := pg_temp.task(1, from_short, '2026-01-05 09:00Z', item);
   after jsonb := pg_temp.task(2, to_short, '2026-01-05 10:00Z', item);
-  answer pg_temp.told;
+  answer pg_temp.reply;
   kinds text;
 BEGIN
   IF in_one_bundle THEN
@@ -126,7 +126,7 @@ SELECT is(body #> '{entry,2,response,outcome,issue}', jsonb_build_array(jsonb_bu
                            'Collected to be followed by Ready to Dispatch - Partial')), 'it names both statuses') FROM refusal;
 SELECT is(body #>> '{entry,2,response,status}', '422 Unprocessable Content', 'its entry has the status 422')
   FROM refusal;
-SELECT is(pg_temp.fates((status, body)::pg_temp.told),
+SELECT is(pg_temp.fates((status, body)::pg_temp.reply),
           ARRAY['200 OK: informational', '200 OK: informational', '422 Unprocessable Content: business-rule'],
           'the others come back as not stored') FROM refusal;
 SELECT is_empty($$ SELECT FROM rxtrack.supply

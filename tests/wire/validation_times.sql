@@ -6,7 +6,7 @@ SELECT plan(112);
 -- Submits a bundle, forgets what it stored, and returns its status and faulty fields; and what was stored.
 CREATE FUNCTION pg_temp.try(bundle jsonb, OUT verdict text, OUT stored rxtrack.status_update) LANGUAGE plpgsql AS $$
 DECLARE
-  answer pg_temp.told := pg_temp.submit(bundle);
+  answer pg_temp.reply := pg_temp.submit(bundle);
 BEGIN
   verdict := concat_ws(' ', answer.status,
     (SELECT string_agg(f, ' ' ORDER BY f COLLATE "C") FROM unnest(pg_temp.faults(answer)) AS f));
