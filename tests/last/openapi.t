@@ -11,7 +11,7 @@ plan skip_all => 'no test has asked a gateway before this one' unless @seen;
 
 my $document = description();
 my %unreadable = map { $_ => 1 } @{ $document->{'x-unreadable-request'}{statuses} };
-my %of_http = map { $_ => 1 } qw(connection content-length content-type date); # every answer may have them
+my %of_http = map { $_ => 1 } qw(connection content-length content-type date transfer-encoding); # every answer may have them
 
 # The responses by status that a request may get.
 sub responses
