@@ -9,7 +9,7 @@ use RxTrack::Npm;
 use RxTrack::Session;
 use Test::More;
 
-my $node = node();
+my $node = node(conf => "log_statement = none\n"); # drivers send what is theirs as parameters, which would be in the log
 add_application($node, $_) for 'A supplier', 'An application without updates';
 my $directory = PostgreSQL::Test::Utils::tempdir();
 my ($prescription, $item) = (random_prescription_id(), uuid());
