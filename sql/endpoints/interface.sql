@@ -30,15 +30,6 @@ AS 'SELECT 3';
 COMMENT ON FUNCTION rxtrack_http.interface_number() IS
 	'The number of the interface between gateway and extension. A gateway made for another number does not serve';
 
-CREATE FUNCTION rxtrack_internal.http_answer(status integer, body jsonb, headers text DEFAULT NULL, application text DEFAULT NULL)
-RETURNS rxtrack_http.answer
-LANGUAGE sql STABLE
-AS $$
-	SELECT (status, application, headers, pg_catalog.convert_to(body::pg_catalog.text, 'UTF8'), NULL, NULL, NULL)::rxtrack_http.answer
-$$;
-COMMENT ON FUNCTION rxtrack_internal.http_answer(integer, jsonb, text, text) IS
-	'An answer whose body is JSON, for the endpoints that are written in SQL';
-
 -- ---------- For endpoints that are written in SQL ----------
 
 CREATE TYPE rxtrack_internal.caller AS (
@@ -84,7 +75,16 @@ AS $$
 			stream_after, stream_ods_codes)::rxtrack_http.answer
 $$;
 COMMENT ON FUNCTION rxtrack_internal.http_answer_to(rxtrack_internal.caller, integer, json, text, bigint, text[]) IS
-	'An answer to a caller, in the words of rxtrack_http.answer';
+	'An answer to a caller, as a row of rxtrack_http.answer. body: NULL for none';
+
+CREATE FUNCTION rxtrack_internal.http_answer(status integer, body jsonb, headers text DEFAULT NULL, application text DEFAULT NULL)
+RETURNS rxtrack_http.answer
+LANGUAGE sql STABLE
+AS $$
+	SELECT rxtrack_internal.http_answer_to(ROW(NULL, application, false, NULL, NULL)::rxtrack_internal.caller, status, body::json, headers)
+$$;
+COMMENT ON FUNCTION rxtrack_internal.http_answer(integer, jsonb, text, text) IS
+	'The answer of an endpoint that is open to all; application: for the log, whose request it was, NULL: unknown';
 
 CREATE FUNCTION rxtrack_internal.http_fault(caller rxtrack_internal.caller, status integer, code text, diagnostics text[], headers text DEFAULT NULL)
 RETURNS rxtrack_http.answer
