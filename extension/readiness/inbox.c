@@ -48,7 +48,7 @@ typedef struct Entry
 
 struct Inbox
 {
-	Rows	   *rows;			/* NULL: closed for now */
+	Rows	   *rows;			/* NULL while it is closed */
 	Entry	   *entries;
 	Event	   *waiting;		/* events that have to wait; NULL: there are none */
 	int			waiting_count;

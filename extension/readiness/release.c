@@ -60,7 +60,7 @@ typedef struct Release
 	TimestampTz now;
 	Inbox	   *inbox;
 	Promises   *promises;
-	Rows	   *released;		/* NULL: closed for now */
+	Rows	   *released;		/* NULL while it is closed */
 	int64		last_number;
 	int			failed;			/* how many events are set aside by it */
 	Released	result;
